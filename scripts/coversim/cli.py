@@ -4,14 +4,14 @@ import logging
 import sys
 from collections.abc import Callable
 
-
-class CoversimError(Exception):
-    """Something the user can mend: the message names the file and the remedy."""
+from coversim.errors import CoversimError
 
 
 def run(main: Callable[[], None]) -> None:
     """Call `main`; an error the user can mend ends in one line on stderr and exit status 1."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S")
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S"
+    )
     try:
         main()
     except (CoversimError, OSError) as error:
