@@ -1,0 +1,207 @@
+"""The frames of a shard's songs, downsampled: one HDF5 file per shard and feature.
+
+    work, performance   (n,) UTF-8        the songs, in the order of the manifest
+    start               (n + 1,) int64    song i is frames[start[i]:start[i + 1]]
+    repaired            (n,) int64        values of the song that were not finite and got interpolated
+    frames              (T, rows) float32
+    set_aside           (m, 4) UTF-8      work, performance, reason, remedy
+    attributes          feature; rate, frames per second (0 where each song has the same number of frames)
+
+The bytes depend on the songs alone. Every dataset carries a checksum (fletcher32), and so does HDF5's own
+metadata from format 1.10 on: names are fixed-length strings, since a checksum does not cover others.
+Writer and reader hold one song in memory at a time.
+"""
+
+import os
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import h5py
+import numpy as np
+
+from coversim.atomic import replacing
+from coversim.errors import BadSong, CoversimError
+
+_CHUNK = 1024
+
+
+class SetAside(NamedTuple):
+    """A song that could not be used, and why."""
+
+    work: str
+    performance: str
+    reason: str
+    remedy: str
+
+
+class Song(NamedTuple):
+    """A song's frames in one or more features of as many rows, (features, rows, T) float32."""
+
+    work: str
+    performance: str
+    frames: np.ndarray
+
+
+class Writer:
+    """Appends songs to a shard; see `writing`."""
+
+    def __init__(self, file: h5py.File, rows: int):
+        self._frames = file.create_dataset(
+            "frames",
+            shape=(0, rows),
+            maxshape=(None, rows),
+            dtype=np.float32,
+            chunks=(_CHUNK, rows),
+            fletcher32=True,
+        )
+        self._songs: list[tuple[str, str]] = []
+        self._start = [0]
+        self._repaired: list[int] = []
+        self._set_aside: list[SetAside] = []
+
+    def append(self, work: str, performance: str, values: np.ndarray, repaired: int = 0) -> None:
+        """Append a song's frames, (rows, T)."""
+        start, stop = self._start[-1], self._start[-1] + values.shape[1]
+        self._frames.resize(stop, axis=0)
+        self._frames[start:stop] = values.T
+        self._songs.append((work, performance))
+        self._start.append(stop)
+        self._repaired.append(repaired)
+
+    def set_aside(self, work: str, performance: str, bad: BadSong) -> None:
+        """Note that a song could not be used."""
+        self._set_aside.append(SetAside(work, performance, bad.reason, bad.remedy))
+
+    def finish(self) -> None:
+        """Write all but the frames, which are there already."""
+        self._write("work", _text([work for work, _ in self._songs]))
+        self._write("performance", _text([performance for _, performance in self._songs]))
+        self._write("start", np.array(self._start, np.int64))
+        self._write("repaired", np.array(self._repaired, np.int64))
+        self._write("set_aside", _text(self._set_aside).reshape(-1, len(SetAside._fields)))
+
+    def _write(self, name: str, data: np.ndarray) -> None:
+        chunks = tuple(max(1, length) for length in data.shape)
+        maxshape = tuple(None for _ in data.shape)
+        self._frames.file.create_dataset(name, data=data, chunks=chunks, maxshape=maxshape, fletcher32=True)
+
+
+@contextmanager
+def writing(path: str | os.PathLike, feature: str, rows: int, rate: float) -> Iterator[Writer]:
+    """Yield the Writer of a new shard at `path`, which appears, whole, once the block has ended well."""
+    with replacing(path) as temporary, h5py.File(temporary, "w", libver="v110") as file:
+        file.attrs["feature"] = feature
+        file.attrs["rate"] = float(rate)
+        writer = Writer(file, rows)
+        yield writer
+        writer.finish()
+
+
+@dataclass(frozen=True)
+class FramesShard:
+    """A shard's songs without their frames, which `frames` and `songs` read one song at a time."""
+
+    path: Path
+    feature: str
+    rate: float
+    works: list[str]
+    performances: list[str]
+    start: np.ndarray
+    repaired: list[int]
+    set_aside: list[SetAside]
+
+    @property
+    def songs(self) -> Iterator[np.ndarray]:
+        """Each song's frames, (rows, T) float32, in order."""
+        return self.frames(range(len(self.works)))
+
+    def frames(self, places: Iterable[int]) -> Iterator[np.ndarray]:
+        """The frames of the songs at `places`, (rows, T) float32."""
+        with _opened(self.path) as file:
+            for place in places:
+                yield file["frames"][self.start[place] : self.start[place + 1]].T
+
+
+def read(path: str | os.PathLike) -> FramesShard:
+    """What the shard at `path` holds; a damaged file raises a CoversimError that says which to delete."""
+    with _opened(path) as file:
+        shard = FramesShard(
+            path=Path(path),
+            feature=str(file.attrs["feature"]),
+            rate=float(file.attrs["rate"]),
+            works=_strings(file["work"]),
+            performances=_strings(file["performance"]),
+            start=file["start"][:],
+            repaired=file["repaired"][:].tolist(),
+            set_aside=[SetAside(*row) for row in _strings(file["set_aside"])],
+        )
+        total = len(file["frames"])
+        if len(shard.start) != len(shard.works) + 1 or shard.start[-1] != total:
+            raise ValueError("songs and frames do not match")
+    return shard
+
+
+def songs(paths: Iterable[str | os.PathLike], wanted: Collection[str] | None = None) -> Iterator[Song]:
+    """Each song that is in all features of its shard, and `wanted` (performances) if given, one at a time.
+
+    `paths` may mix shards and features: files of one name in sibling folders, such as `crema-4hz/0007.h5` and
+    `hpcp-4hz/0007.h5`, are the same shard in several features. Their frames become channels in the order of
+    `paths`, cropped to the shortest.
+    """
+    shards: dict[tuple[Path, str], list[Path]] = defaultdict(list)
+    for path in map(Path, paths):
+        shards[path.parent.parent, path.name].append(path)
+    for features in shards.values():
+        yield from _joined([read(path) for path in features], wanted)
+
+
+def load(paths: Iterable[str | os.PathLike], wanted: Collection[str] | None = None) -> dict[str, np.ndarray]:
+    """All that `songs` gives, in memory: frames (features, rows, T) float32 by performance."""
+    return {song.performance: song.frames for song in songs(paths, wanted)}
+
+
+def _joined(features: Sequence[FramesShard], wanted: Collection[str] | None) -> Iterator[Song]:
+    first = features[0]
+    places = [{performance: i for i, performance in enumerate(shard.performances)} for shard in features]
+    common = [
+        performance
+        for performance in first.performances
+        if all(performance in of for of in places) and (wanted is None or performance in wanted)
+    ]
+    frames = [
+        shard.frames([of[performance] for performance in common])
+        for shard, of in zip(features, places, strict=True)
+    ]
+    for performance, *channels in zip(common, *frames, strict=True):
+        shortest = min(channel.shape[1] for channel in channels)
+        joined = np.stack([channel[:, :shortest] for channel in channels])
+        yield Song(first.works[places[0][performance]], performance, joined)
+
+
+@contextmanager
+def _opened(path: str | os.PathLike) -> Iterator[h5py.File]:
+    """The HDF5 file at `path`; whatever fails inside, a damaged file is the cause."""
+    try:
+        with h5py.File(path, "r", locking=False) as file:
+            yield file
+    except FileNotFoundError as error:
+        raise CoversimError(f"{path}: no such file. Remedy: run the workflow, which makes it") from error
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
+        raise CoversimError(
+            f"{path}: damaged ({error}). Remedy: delete it; the next run makes it anew"
+        ) from error
+
+
+def _text(strings: Sequence) -> np.ndarray:
+    """Strings, or rows of them, as fixed-length UTF-8 for HDF5."""
+    encoded = np.char.encode(np.array(strings, dtype=str), "utf-8")
+    length = max(1, encoded.dtype.itemsize)
+    return encoded.astype(h5py.string_dtype("utf-8", length))
+
+
+def _strings(dataset: h5py.Dataset) -> list:
+    return np.char.decode(dataset[:].astype(bytes), "utf-8").tolist()

@@ -1,0 +1,210 @@
+"""Which songs a data set holds: its layout, recognised from folder names, and one walk through it.
+
+Da-TACOS comes in two layouts, and any collection that lies in one of them is read the same way:
+
+    per-feature   da-tacos_<subset>_subset_<feature>/<work>_<feature>/<performance>_<feature>.h5
+    single        da-tacos_<subset>_subset_single_files/<work>/<performance>.h5
+
+No song is opened here, and only the standard library is used: the Snakefile's main process runs this.
+Hidden entries are ignored, and so are files that do not end in `.h5`.
+"""
+
+import os
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from coversim.errors import BadSong, CoversimError
+from coversim.features import FEATURES
+
+KINDS = ("per-feature", "single")
+
+_FOLDER = re.compile(r"da-tacos_(?P<subset>.+)_subset_(?P<content>[a-z_]+)", re.DOTALL)
+_SINGLE = "single_files"
+_SUFFIX = ".h5"
+
+
+class Layout(NamedTuple):
+    """How a data set lies on disk."""
+
+    kind: str
+    subset: str
+    features: tuple[str, ...]
+
+    @property
+    def folders(self) -> dict[str, tuple[str, ...]]:
+        """Each folder that holds works, and the features that its files hold."""
+        prefix = f"da-tacos_{self.subset}_subset_"
+        if self.kind == "single":
+            return {prefix + _SINGLE: self.features}
+        return {prefix + feature: (feature,) for feature in self.features}
+
+
+class File(NamedTuple):
+    """A song's file: path relative to the data set's root, bytes, and time of change in ns."""
+
+    path: str
+    size: int
+    mtime_ns: int
+
+
+class Song(NamedTuple):
+    """A performance of a work, and the file of each feature that there is one for."""
+
+    work: str
+    performance: str
+    files: dict[str, File]
+
+
+class Problem(NamedTuple):
+    """A song (or a whole work, its performance then empty) that cannot be used, and why."""
+
+    work: str
+    performance: str
+    reason: str
+    remedy: str
+
+
+def recognise(
+    root: str | os.PathLike,
+    subset: str | None = None,
+    layout: str | None = None,
+    features: Sequence[str] | None = None,
+    key: str = "datasets.train",
+) -> Layout:
+    """The layout of the data set at `root`; whatever is named by an argument is not guessed.
+
+    Without `features`, they are all that have a folder; what single files hold cannot be known without
+    opening them, so all that Da-TACOS has are taken. `key` is the data set's place in the config, for the
+    messages of the CoversimError raised where nothing, or more than one thing, is recognised.
+    """
+    contents = defaultdict(set)
+    for entry in _top(root, key):
+        match = _FOLDER.fullmatch(entry.name)
+        if match and (match["content"] in FEATURES or match["content"] == _SINGLE) and entry.is_dir():
+            contents[match["subset"]].add(match["content"])
+    if not contents:
+        raise CoversimError(
+            f"{root}: no folder da-tacos_<subset>_subset_<feature> or da-tacos_<subset>_subset_{_SINGLE}. "
+            f"Remedy: set {key}.root to the folder that holds them"
+        )
+    subset = _choice(root, f"{key}.subset", "subset", subset, sorted(contents))
+    found = contents[subset]
+    kinds = [kind for kind in KINDS if (found - {_SINGLE} if kind == "per-feature" else _SINGLE in found)]
+    kind = _choice(root, f"{key}.layout", "layout", layout, kinds)
+    available = [feature for feature in FEATURES if kind == "single" or feature in found]
+    for feature in features or ():
+        _choice(root, f"{key}.features", "feature", feature, available)
+    return Layout(kind, subset, tuple(features or available))
+
+
+def walk(root: str | os.PathLike, layout: Layout) -> tuple[list[Song], list[Problem]]:
+    """All songs of the data set and all that cannot be used, both sorted by work and performance.
+
+    A performance that lies in two works is a problem in each of them, since nobody knows which is right.
+    Links are followed inside the data set only. A data set without any song is a CoversimError.
+    """
+    files: dict[tuple[str, str], dict[str, File]] = defaultdict(dict)
+    problems = []
+    for folder, features in layout.folders.items():
+        suffix = f"_{features[0]}" if layout.kind == "per-feature" else ""
+        for found in _walk_folder(os.path.realpath(root), folder, suffix):
+            if isinstance(found, Problem):
+                problems.append(found)
+            else:
+                work, performance, file = found
+                files[work, performance].update(dict.fromkeys(features, file))
+
+    works = defaultdict(list)
+    for work, performance in sorted(files):
+        works[performance].append(work)
+    songs = []
+    for (work, performance), of_features in sorted(files.items()):
+        others = ", ".join(repr(other) for other in works[performance] if other != work)
+        if others:
+            reason = f"the same performance also lies in {others}"
+            problems.append(Problem(work, performance, reason, "delete every copy but the right one"))
+        else:
+            songs.append(Song(work, performance, of_features))
+    problems.sort()
+    if not songs:
+        first = (
+            problems[0] if problems else Problem("", "", "the folders are empty", "unpack the archives here")
+        )
+        raise CoversimError(
+            f"{root}: no song in {', '.join(layout.folders)}: {first.reason}. Remedy: {first.remedy}"
+        )
+    return songs, problems
+
+
+def _walk_folder(root: str, folder: str, suffix: str) -> Iterator[tuple[str, str, File] | Problem]:
+    """(work, performance, file) or the problem of each song in one folder of works."""
+    for entry in _visible(f"{root}/{folder}"):
+        if not (entry.is_dir() or entry.is_symlink()):
+            continue
+        work = _printable(entry.name).removesuffix(suffix)
+        path = f"{folder}/{_printable(entry.name)}"
+        try:
+            _check(root, entry, suffix)
+            songs = [song for song in _visible(entry.path) if song.name.endswith(_SUFFIX)]
+        except OSError as error:
+            yield Problem(work, "", f"{path}: {error.strerror}", "make it a folder that can be read")
+            continue
+        except BadSong as bad:
+            yield Problem(work, "", f"{path}: {bad.reason}", bad.remedy)
+            continue
+        for song in songs:
+            performance = _printable(song.name).removesuffix(suffix + _SUFFIX)
+            try:
+                _check(root, song, suffix + _SUFFIX)
+                if not song.is_file():
+                    raise BadSong("not a file", "remove it")
+                status = song.stat()
+            except OSError as error:
+                reason = f"{path}/{_printable(song.name)}: {error.strerror}"
+                yield Problem(work, performance, reason, "make it a file that can be read")
+            except BadSong as bad:
+                yield Problem(work, performance, f"{path}/{_printable(song.name)}: {bad.reason}", bad.remedy)
+            else:
+                yield work, performance, File(f"{path}/{song.name}", status.st_size, status.st_mtime_ns)
+
+
+def _check(root: str, entry: os.DirEntry, suffix: str) -> None:
+    """Raise BadSong unless `entry` is named <name><suffix> and lies inside the data set."""
+    if _printable(entry.name) != entry.name:
+        raise BadSong("its name is not UTF-8", "rename it")
+    if not entry.name.endswith(suffix) or entry.name == suffix:
+        raise BadSong(f"its name does not end in {suffix!r} after an identifier", "rename it")
+    if entry.is_symlink() and os.path.commonpath([root, os.path.realpath(entry.path)]) != root:
+        raise BadSong("a link out of the data set", "put what it points to in its place")
+
+
+def _visible(folder: str) -> list[os.DirEntry]:
+    with os.scandir(folder) as entries:
+        return [entry for entry in entries if not entry.name.startswith(".")]
+
+
+def _top(root: str | os.PathLike, key: str) -> list[os.DirEntry]:
+    try:
+        return _visible(root)
+    except OSError as error:
+        raise CoversimError(
+            f"{root}: {error.strerror}. Remedy: set {key}.root to a data set's folder that can be read"
+        ) from error
+
+
+def _choice(root: str | os.PathLike, key: str, what: str, wanted: str | None, available: list[str]) -> str:
+    """`wanted` if it is available; without it, the only one available."""
+    if wanted in available:
+        return wanted
+    if wanted is None and len(available) == 1:
+        return available[0]
+    choices = ", ".join(map(_printable, available)) or "none"
+    problem = f"no {what} {wanted!r}" if wanted is not None else f"more than one {what}"
+    raise CoversimError(f"{root}: {problem}. Remedy: set {key} to what is there: {choices}")
+
+
+def _printable(name: str) -> str:
+    """`name` with the bytes that are not UTF-8 written as escapes."""
+    return name.encode("utf-8", "backslashreplace").decode()
