@@ -1,0 +1,42 @@
+# Takes the configuration. Leaves what the rules ask for: the catalogue of each data set (made by the main
+# process, read by jobs), the settings of each experiment, and the digest of each script's code.
+
+import os
+import sys
+from functools import cache
+from pathlib import Path
+
+SCRIPTS = Path(workflow.basedir, "scripts")
+sys.path.insert(0, str(SCRIPTS))
+# `python` in a shell command is the one that runs Snakemake, or that of the job's conda environment
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+
+from snakemake.exceptions import WorkflowError
+
+from coversim.config import as_json, validate
+from coversim.digest import code_digest
+from coversim.errors import CoversimError
+from coversim.headline import print_headline, print_set_aside
+from coversim.plan import make_plan
+
+try:
+    validate(config, Path(workflow.basedir, "schemas", "config.schema.yaml"))
+    PLAN = make_plan(config, Path("results", config["name"]), write=workflow.is_main_process)
+except CoversimError as error:
+    raise WorkflowError(str(error)) from None
+
+
+@cache
+def code(script):
+    """Digest of a script and of the modules that it imports: what its job does."""
+    return code_digest(SCRIPTS / script)
+
+
+def frames_of(experiment, dataset, shard):
+    """The shard files of the features that an experiment uses."""
+    return collect(
+        "<results>/fft/{dataset}/{frames}/{shard}.h5",
+        dataset=dataset,
+        frames=PLAN.frames_of[experiment],
+        shard=shard,
+    )

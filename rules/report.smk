@@ -1,0 +1,30 @@
+# Takes the figures, training histories and measurements of a run. Leaves one self-contained HTML file.
+
+
+rule report:
+    """The run as one HTML page: what ran on what, figures with intervals, what was set aside, cost."""
+    input:
+        config="<results>/config.json",
+        metrics=rules.metrics.output.table,
+        evaluations=rules.metrics.input.metrics,
+        ranks=[f"<results>/evaluation/{run}/ranks.parquet" for run in PLAN.runs],
+        histories=[f"<results>/models/{run}/history.tsv" for run in PLAN.runs],
+        set_aside=rules.set_aside.output.table,
+        summaries=collect("<results>/catalogue/{dataset}/summary.json", dataset=PLAN.datasets),
+    output:
+        report="<results>/report.html",
+    params:
+        code=code("report.py"),
+        name=lookup(within=config, dpath="name"),
+        benchmarks="<benchmarks>",
+    log:
+        "<logs>/report.log",
+    benchmark:
+        "<benchmarks>/report/report.tsv"
+    conda:
+        "../envs/evaluation.yaml"
+    shell:
+        "python {SCRIPTS:q}/report.py --name {params.name:q} --config {input.config:q}"
+        " --metrics {input.metrics:q} --evaluations {input.evaluations:q} --ranks {input.ranks:q}"
+        " --histories {input.histories:q} --set-aside {input.set_aside:q} --summaries {input.summaries:q}"
+        " --benchmarks {params.benchmarks:q} --output {output.report:q} 2> {log:q}"

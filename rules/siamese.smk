@@ -1,0 +1,59 @@
+# Takes frames, principal components and training pairs. Leaves each experiment's model, one per seed, and the
+# embeddings of every song. Both rules are GPU jobs on a cluster and run on the CPU unchanged.
+
+
+rule train:
+    """Train the Siamese network; go on where an interrupted job stopped, and never train the same twice."""
+    input:
+        frames=lambda wildcards: frames_of(wildcards.experiment, "train", PLAN.shards),
+        songs="<results>/catalogue/train/songs.tsv",
+        pairs="<results>/pairs/train.parquet",
+        pca=lambda wildcards: PLAN.pca_of[wildcards.experiment],
+    output:
+        model="<results>/models/{experiment}/{seed}/model.pt",
+        history="<results>/models/{experiment}/{seed}/history.tsv",
+    params:
+        code=code("train.py"),
+        settings=lookup(within=PLAN.settings, dpath="{experiment}"),
+        # not an output: Snakemake deletes those before it reruns a job
+        state="<results>/training_state/{experiment}/{seed}",
+        pca=lambda wildcards, input: ["--pca", input.pca] if input.pca else [],
+        device=lookup(within=config, dpath="device"),
+    log:
+        "<logs>/train/{experiment}-{seed}.log",
+    benchmark:
+        "<benchmarks>/train/{experiment}-{seed}.tsv"
+    threads: 1
+    conda:
+        "../envs/siamese.yaml"
+    shell:
+        "python {SCRIPTS:q}/train.py"
+        " --settings {params.settings:q} --seed {wildcards.seed} --frames {input.frames:q}"
+        " --songs {input.songs:q} --pairs {input.pairs:q} {params.pca:q}"
+        " --code {params.code} --state {params.state:q} --threads {threads} --device {params.device}"
+        " --model {output.model:q} --history {output.history:q} 2> {log:q}"
+
+
+rule embed:
+    """Embed every song of a data set."""
+    input:
+        model="<results>/models/{experiment}/{seed}/model.pt",
+        frames=lambda wildcards: frames_of(wildcards.experiment, wildcards.dataset, PLAN.shards),
+        songs="<results>/catalogue/{dataset}/songs.tsv",
+    output:
+        embeddings="<results>/embeddings/{experiment}/{seed}/{dataset}.h5",
+    params:
+        code=code("embed.py"),
+        device=lookup(within=config, dpath="device"),
+    log:
+        "<logs>/embed/{experiment}-{seed}-{dataset}.log",
+    benchmark:
+        "<benchmarks>/embed/{experiment}-{seed}-{dataset}.tsv"
+    threads: 1
+    conda:
+        "../envs/siamese.yaml"
+    shell:
+        "python {SCRIPTS:q}/embed.py"
+        " --model {input.model:q} --frames {input.frames:q} --songs {input.songs:q}"
+        " --threads {threads} --device {params.device}"
+        " --output {output.embeddings:q} 2> {log:q}"

@@ -1,0 +1,208 @@
+"""What a run consists of: its data sets, experiments and collections, and the names of what they share.
+
+The main Snakemake process makes the plan from the configuration and one walk through each data set, and
+leaves the catalogue on disk; a job makes it from the configuration and that catalogue.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from coversim import demo_songs
+from coversim.catalogue import (
+    check_split,
+    read_songs,
+    shard_name,
+    split_works,
+    write_catalogue,
+    write_if_changed,
+)
+from coversim.config import as_json, experiments
+from coversim.errors import CoversimError
+from coversim.layout import File, Layout, Problem, Song, recognise, walk
+
+PREFERRED_FEATURES = ("crema", "hpcp", "cens")  # where the configuration names none: the first there is
+PATCH_KEYS = {"fourier": ("seconds", "hop", "log"), "frames": ("seconds", "hop"), "flat": ()}
+SEEN_SPLITS = ("train", "valid")  # splits whose works a benchmark must not hold: something was chosen on them
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Names that the rules look up; every attribute follows from the configuration and the catalogue."""
+
+    datasets: list[str]
+    """`train`, and `benchmark` where one is configured."""
+    collections: list[str]
+    """What is evaluated: `valid`, `test` unless the split has none, `benchmark`."""
+    dataset_of: dict[str, str]
+    """The data set of each collection, and of the training pairs."""
+    shards: list[str]
+    settings: dict[str, str]
+    """JSON of each experiment's resolved settings."""
+    frames: dict[str, dict[str, str]]
+    """Each kind of frames: its feature, and the arguments that set its sampling."""
+    frames_of: dict[str, list[str]]
+    """The kinds of frames of each experiment, one per feature."""
+    patches: dict[str, str]
+    """Each kind of patches with a PCA, and one experiment that has it."""
+    patch_settings: dict[str, str]
+    """JSON of the settings on which each kind of patches depends."""
+    pca_of: dict[str, list[str]]
+    """The PCA file of each experiment, if it has one."""
+    runs: list[str]
+    """experiment/seed of each model; an experiment that trains nothing has one seed."""
+    demo: bool
+    """Whether the training data set is the demo corpus."""
+    demo_metadata: str = demo_songs.METADATA
+
+    def corpus_of(self, wildcards: Any) -> list[str]:
+        """What must be written before a data set's songs can be read: the demo corpus."""
+        return (
+            [f"<results>/demo_corpus/{self.demo_metadata}"]
+            if self.demo and wildcards.dataset == "train"
+            else []
+        )
+
+
+def make_plan(config: Mapping[str, Any], results: Path, write: bool) -> Plan:
+    """The plan of a run below `results`; with `write`, its catalogue is brought up to date first."""
+    datasets = [name for name in ("train", "benchmark") if config["datasets"].get(name)]
+    if write:
+        for name in datasets:
+            _write_catalogue(config, name, results)
+        write_if_changed(results / "config.json", json.dumps(config, indent=1, ensure_ascii=False) + "\n")
+    summaries = {name: _read_summary(results, name) for name in datasets}
+    splits = summaries["train"]["split"]
+
+    settings = experiments(config, _default_features(summaries["train"]["features"]))
+    if not settings:
+        raise CoversimError("the configuration has no experiment. Remedy: add one under `experiments`")
+    for experiment, chosen in settings.items():
+        _check_features(experiment, chosen["features"], summaries)
+    frames = {
+        frames_name(feature, chosen["fft"]): (feature, chosen["fft"])
+        for chosen in settings.values()
+        for feature in chosen["features"]
+    }
+    with_pca = {experiment: chosen for experiment, chosen in settings.items() if chosen["pca"]["components"]}
+    return Plan(
+        datasets=datasets,
+        collections=["valid", *(["test"] if "test" in splits else []), *datasets[1:]],
+        dataset_of={"train": "train", "valid": "train", "test": "train", "benchmark": "benchmark"},
+        shards=[shard_name(shard) for shard in range(config["shards"])],
+        settings={experiment: as_json(chosen) for experiment, chosen in settings.items()},
+        frames={
+            name: {"feature": feature, "sampling": _sampling(fft)} for name, (feature, fft) in frames.items()
+        },
+        frames_of={
+            experiment: [frames_name(feature, chosen["fft"]) for feature in chosen["features"]]
+            for experiment, chosen in settings.items()
+        },
+        patches={patches_name(chosen): experiment for experiment, chosen in reversed(with_pca.items())},
+        patch_settings={
+            patches_name(chosen): as_json(patch_settings(chosen)) for chosen in with_pca.values()
+        },
+        pca_of={
+            experiment: [f"<results>/pca/{patches_name(chosen)}/pca-{chosen['pca']['components']}.npz"]
+            if experiment in with_pca
+            else []
+            for experiment, chosen in settings.items()
+        },
+        runs=[
+            f"{experiment}/{seed}"
+            for experiment, chosen in settings.items()
+            for seed in (config["seeds"] if chosen["train"]["epochs"] else config["seeds"][:1])
+        ],
+        demo=config["datasets"]["train"]["root"] is None,
+    )
+
+
+def frames_name(feature: str, fft: Mapping[str, Any]) -> str:
+    """Name of one feature at one sampling, e.g. `crema-4hz` or `hpcp-256frames`."""
+    return f"{feature}-{fft['frames']}frames" if fft["frames"] else f"{feature}-{fft['rate']:g}hz"
+
+
+def patch_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of an experiment's settings on which its patches depend."""
+    chosen = settings["representation"]
+    kept = {key: chosen[key] for key in ("kind", *PATCH_KEYS[chosen["kind"]])}
+    return {"features": settings["features"], "fft": settings["fft"], "representation": kept}
+
+
+def patches_name(settings: Mapping[str, Any]) -> str:
+    """Name of an experiment's patches: readable, and different for different patch settings."""
+    depends = patch_settings(settings)
+    frames = "+".join(frames_name(feature, settings["fft"]) for feature in settings["features"])
+    digest = hashlib.sha256(as_json(depends).encode()).hexdigest()[:6]
+    return f"{depends['representation']['kind']}-{frames}-{digest}"
+
+
+def _sampling(fft: Mapping[str, Any]) -> str:
+    return f"--frames {fft['frames']}" if fft["frames"] else f"--rate {fft['rate']:g}"
+
+
+def _default_features(available: list[str]) -> list[str]:
+    return [next((feature for feature in PREFERRED_FEATURES if feature in available), available[0])]
+
+
+def _check_features(experiment: str, features: list[str], summaries: Mapping[str, Mapping[str, Any]]) -> None:
+    for dataset, summary in summaries.items():
+        for feature in features:
+            if feature not in summary["features"]:
+                raise CoversimError(
+                    f"experiment '{experiment}' uses {feature}, which the data set {summary['root']} does not have "
+                    f"(datasets.{dataset}.features: {', '.join(summary['features'])}). Remedy: change `features`"
+                )
+
+
+def _read_summary(results: Path, dataset: str) -> dict[str, Any]:
+    path = results / "catalogue" / dataset / "summary.json"
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise CoversimError(
+            f"{path}: no catalogue yet. Remedy: start the workflow by its main command, which makes it"
+        ) from None
+
+
+def _write_catalogue(config: Mapping[str, Any], dataset: str, results: Path) -> None:
+    chosen = config["datasets"][dataset]
+    folder = results / "catalogue" / dataset
+    if chosen["root"] is None and dataset == "train":
+        root, (layout, songs, problems) = str(results / "demo_corpus"), _demo_songs(config["demo_corpus"])
+    else:
+        root = chosen["root"]
+        layout = recognise(
+            root, chosen["subset"], chosen["layout"], chosen["features"], key=f"datasets.{dataset}"
+        )
+        songs, problems = walk(root, layout)
+    works = {song.work for song in songs}
+    if dataset == "train":
+        split = split_works(works, config["split"])
+    else:
+        seen = _seen_works(results)
+        split = {work: "shared" if work in seen else "benchmark" for work in works}
+    summary = write_catalogue(folder, root, layout, songs, problems, split, config["shards"])
+    check_split(summary, ("train", "valid") if dataset == "train" else ("benchmark",))
+
+
+def _seen_works(results: Path) -> set[str]:
+    """Works of the training data set on which something was fitted or chosen."""
+    songs = read_songs(results / "catalogue" / "train" / "songs.tsv")
+    return {song["work"] for song in songs if song["split"] in SEEN_SPLITS}
+
+
+def _demo_songs(demo: Mapping[str, Any]) -> tuple[Layout, list[Song], list[Problem]]:
+    """The demo corpus' songs, known before it is written; its files' sizes and times are left at zero."""
+    songs = [
+        Song(
+            work,
+            performance,
+            {feature: File(path, 0, 0) for feature, path in demo_songs.files(work, performance).items()},
+        )
+        for work, performance in demo_songs.songs(demo["works"], demo["seed"])
+    ]
+    return Layout("per-feature", demo_songs.SUBSET, demo_songs.FEATURES), songs, []

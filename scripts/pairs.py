@@ -1,0 +1,34 @@
+"""Write the pair table of one split: all cover pairs and as many non-cover pairs."""
+
+import argparse
+import logging
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from coversim import cli
+from coversim.atomic import replacing
+from coversim.catalogue import read_songs
+from coversim.pairs import pair_table
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--songs", type=Path, required=True, help="songs.tsv of the data set")
+    parser.add_argument("--split", required=True, help="whose songs to pair: train, valid, test or benchmark")
+    parser.add_argument("--seed", type=int, required=True, help="of the non-cover pairs")
+    parser.add_argument("--output", type=Path, required=True, help="Parquet file")
+    arguments = parser.parse_args()
+    songs = [
+        (row["work"], row["performance"])
+        for row in read_songs(arguments.songs)
+        if row["split"] == arguments.split
+    ]
+    table = pair_table(songs, arguments.seed)
+    with replacing(arguments.output) as temporary:
+        pq.write_table(table, temporary)
+    logging.info("%s: %d songs, %d pairs, half of them covers", arguments.split, len(songs), len(table))
+
+
+if __name__ == "__main__":
+    cli.run(main)

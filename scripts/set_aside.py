@@ -1,0 +1,39 @@
+"""List the songs that were set aside, from the catalogue's problems and the shards of frames."""
+
+import argparse
+import logging
+from pathlib import Path
+
+from coversim import cli, frames
+from coversim.atomic import replacing
+from coversim.catalogue import read_songs, tsv
+
+COLUMNS = ("dataset", "feature", "work", "performance", "reason", "remedy")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--problems", type=Path, nargs="+", required=True, help="…/<dataset>/problems.tsv")
+    parser.add_argument(
+        "--frames", type=Path, nargs="+", required=True, help="…/<dataset>/<frames>/<shard>.h5"
+    )
+    parser.add_argument("--output", type=Path, required=True, help="tab-separated table")
+    arguments = parser.parse_args()
+    rows = [
+        (path.parent.name, "", *problem.values())
+        for path in arguments.problems
+        for problem in read_songs(path)
+    ]
+    for path in arguments.frames:
+        shard = frames.read(path)
+        rows += [(path.parent.parent.name, shard.feature, *song) for song in shard.set_aside]
+    rows = sorted(set(rows))
+    with replacing(arguments.output) as temporary:
+        temporary.write_text(tsv(COLUMNS, rows), encoding="utf-8", errors="surrogateescape")
+    for row in rows:
+        logging.warning("set aside: %s", " · ".join(filter(None, row)))
+    logging.info("%d songs set aside", len({(row[0], *row[2:4]) for row in rows}))
+
+
+if __name__ == "__main__":
+    cli.run(main)

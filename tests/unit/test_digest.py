@@ -1,0 +1,50 @@
+import pytest
+
+from coversim.digest import code_digest
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A script that imports `spectrum`, which imports `window`; `unused` stands beside them."""
+
+    def write(**changes):
+        files = {
+            "fft": "from coversim import cli\nfrom coversim.spectrum import power\nprint(power)\n",
+            "coversim/cli": "def run(): ...\n",
+            "coversim/spectrum": '"""Spectra."""\nfrom coversim import window\n\ndef power(x):\n    return x ** 2\n',
+            "coversim/window": "LENGTH = 4\n",
+            "coversim/unused": "LENGTH = 8\n",
+        } | {name.replace("__", "/"): text for name, text in changes.items()}
+        folder = tmp_path / str(len(list(tmp_path.iterdir())))
+        (folder / "coversim").mkdir(parents=True)
+        for name, text in files.items():
+            (folder / f"{name}.py").write_text(text)
+        return code_digest(folder / "fft.py")
+
+    return write
+
+
+def test_a_clone_elsewhere_has_the_same_digest(project):
+    assert project() == project()
+
+
+def test_editing_the_script_counts(project):
+    assert project(fft="from coversim.spectrum import power\nprint(power, power)\n") != project()
+
+
+def test_editing_an_imported_module_counts_also_at_second_hand(project):
+    assert project(coversim__window="LENGTH = 5\n") != project()
+
+
+def test_editing_an_unused_module_does_not_count(project):
+    assert project(coversim__unused="LENGTH = 9\n") == project()
+
+
+def test_comments_white_space_and_docstrings_do_not_count(project):
+    edited = '"""Other words."""\n\nfrom coversim import window  # why\n\n\ndef power(x):\n    """Doc."""\n    return x**2\n'
+    assert project(coversim__spectrum=edited) == project()
+
+
+def test_an_import_inside_a_function_counts(project):
+    lazy = "def run():\n    from coversim import unused\n    return unused\n"
+    assert project(coversim__cli=lazy) != project(coversim__cli=lazy, coversim__unused="LENGTH = 9\n")

@@ -1,0 +1,124 @@
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from coversim.config import merge
+from coversim.errors import CoversimError
+from coversim.plan import frames_name, make_plan, patches_name
+
+DEFAULTS = yaml.safe_load((Path(__file__).parents[2] / "config.yaml").read_text())
+
+
+def plan(tmp_path, write=True, **changes):
+    return make_plan(merge(DEFAULTS, changes), tmp_path / "results", write)
+
+
+def data_set(root, works, features=("crema",)):
+    """Empty song files in the per-feature layout: the plan opens none."""
+    for feature in features:
+        for work, songs in works.items():
+            folder = root / f"da-tacos_any_subset_{feature}" / f"{work}_{feature}"
+            folder.mkdir(parents=True)
+            for song in songs:
+                (folder / f"{song}_{feature}.h5").touch()
+    return str(root)
+
+
+def many(works, songs=2, prefix="W"):
+    return {f"{prefix}_{n}": [f"P_{prefix}{n}.{song}" for song in range(songs)] for n in range(works)}
+
+
+def test_a_job_makes_the_same_plan_from_the_catalogue_alone(tmp_path):
+    assert plan(tmp_path) == plan(tmp_path, write=False)
+
+
+def test_a_job_without_a_catalogue_says_what_is_missing(tmp_path):
+    with pytest.raises(CoversimError, match=r"summary\.json: no catalogue yet"):
+        plan(tmp_path, write=False)
+
+
+def test_naming_a_root_is_all_it_takes_to_leave_the_demo_corpus(tmp_path):
+    root = data_set(tmp_path / "data", many(40), features=("hpcp",))
+    made = plan(tmp_path, datasets={"train": {"root": root}})
+    assert not made.demo
+    assert made.frames_of["default"] == ["hpcp-4hz"]
+
+
+def test_the_best_feature_that_there_is_is_used(tmp_path):
+    root = data_set(tmp_path / "data", many(40), features=("cens", "crema", "hpcp"))
+    assert plan(tmp_path, datasets={"train": {"root": root}}).frames_of["default"] == ["crema-4hz"]
+
+
+def test_untrained_experiments_have_one_seed(tmp_path):
+    runs = plan(tmp_path, seeds=[1, 2, 3]).runs
+    assert [run for run in runs if run.startswith(("default/", "ftm2d/"))] == [
+        "default/1",
+        "default/2",
+        "default/3",
+        "ftm2d/1",
+    ]
+
+
+def test_experiments_that_differ_only_in_training_share_frames_and_pca(tmp_path):
+    made = plan(tmp_path, experiments={"other": {"train": {"epochs": 3}}})
+    assert made.pca_of["other"] == made.pca_of["default"]
+    assert made.frames_of["other"] == made.frames_of["default"]
+
+
+def test_works_that_a_benchmark_shares_with_training_works_are_left_out(tmp_path):
+    shared, own = many(40), many(5, songs=3, prefix="X")
+    train = data_set(tmp_path / "train", shared)
+    benchmark = data_set(tmp_path / "benchmark", shared | own)
+    made = plan(
+        tmp_path,
+        datasets={
+            "train": {"root": train},
+            "benchmark": {"root": benchmark, "subset": None, "layout": None, "features": None},
+        },
+    )
+    assert made.collections == ["valid", "test", "benchmark"]
+    split = json.loads((tmp_path / "results/catalogue/benchmark/summary.json").read_text())["split"]
+    training = json.loads((tmp_path / "results/catalogue/train/summary.json").read_text())["split"]
+    assert split["shared"]["works"] == training["train"]["works"] + training["valid"]["works"]
+    assert split["benchmark"]["works"] == 5 + training["test"]["works"]
+
+
+def test_the_briefs_split_has_no_test_collection(tmp_path):
+    root = data_set(tmp_path / "data", many(50))
+    made = plan(
+        tmp_path, datasets={"train": {"root": root}}, split={"method": "first", "train": 40, "valid": 10}
+    )
+    assert made.collections == ["valid"]
+
+
+def test_a_feature_that_the_data_set_lacks_is_refused(tmp_path):
+    root = data_set(tmp_path / "data", many(40))
+    with pytest.raises(CoversimError, match="uses hpcp, which the data set"):
+        plan(tmp_path, datasets={"train": {"root": root}}, features=["hpcp"])
+
+
+def test_a_run_without_experiments_is_refused(tmp_path):
+    with pytest.raises(CoversimError, match="no experiment"):
+        plan(tmp_path, experiments=dict.fromkeys(DEFAULTS["experiments"]))
+
+
+def test_frames_are_named_by_feature_and_sampling():
+    assert frames_name("crema", {"rate": 4.0, "frames": None}) == "crema-4hz"
+    assert frames_name("crema", {"rate": 2.5, "frames": None}) == "crema-2.5hz"
+    assert frames_name("hpcp", {"rate": 4.0, "frames": 256}) == "hpcp-256frames"
+
+
+def test_patches_are_named_by_what_they_depend_on():
+    settings = {
+        section: DEFAULTS[section] for section in ("fft", "representation", "pca", "model", "train")
+    } | {"features": ["crema"]}
+    longer = merge(settings, {"representation": {"seconds": 20.0}})
+    assert (
+        patches_name(merge(settings, {"pca": {"components": 3}}))
+        == patches_name(settings)
+        != patches_name(longer)
+    )
+    flat = merge(settings, {"representation": {"kind": "flat"}})
+    assert patches_name(flat) == patches_name(merge(flat, {"representation": {"seconds": 20.0}}))
