@@ -1,7 +1,7 @@
 """Cover-song similarity on Da-TACOS: from feature files to a trained and evaluated metric.
 
-    snakemake --cores all                            the demo corpus (config.yaml)
-    snakemake --cores all --configfile mine.yaml     yours: mine.yaml holds only what differs
+snakemake --cores all                            the demo corpus (config.yaml)
+snakemake --cores all --configfile mine.yaml     yours: mine.yaml holds only what differs
 """
 
 from snakemake.utils import min_version
@@ -16,9 +16,9 @@ include: "rules/common.smk"
 
 
 pathvars:
-    results=f"results/{config['name']}",
-    logs=f"results/{config['name']}/logs",
-    benchmarks=f"results/{config['name']}/benchmarks",
+    results=str(RESULTS),
+    logs=str(RESULTS / "logs"),
+    benchmarks=str(RESULTS / "benchmarks"),
 
 
 wildcard_constraints:
@@ -50,8 +50,8 @@ rule all:
 
 
 onsuccess:
-    print_headline(Path("results", config["name"]))
+    print_headline(RESULTS)
 
 
 onerror:
-    print_set_aside(Path("results", config["name"]))
+    print_set_aside(RESULTS)

@@ -9,19 +9,23 @@ from pathlib import Path
 SCRIPTS = Path(workflow.basedir, "scripts")
 sys.path.insert(0, str(SCRIPTS))
 # `python` in a shell command is the one that runs Snakemake, or that of the job's conda environment
-os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+os.environ["PATH"] = os.pathsep.join(
+    [str(Path(sys.executable).parent), os.environ["PATH"]]
+)
 
 from snakemake.exceptions import WorkflowError
 
-from coversim.config import as_json, validate
+from coversim.config import validate
 from coversim.digest import code_digest
 from coversim.errors import CoversimError
 from coversim.headline import print_headline, print_set_aside
 from coversim.plan import make_plan
 
+RESULTS = Path("results", config["name"])
+
 try:
     validate(config, Path(workflow.basedir, "schemas", "config.schema.yaml"))
-    PLAN = make_plan(config, Path("results", config["name"]), write=workflow.is_main_process)
+    PLAN = make_plan(config, RESULTS, write=workflow.is_main_process)
 except CoversimError as error:
     raise WorkflowError(str(error)) from None
 

@@ -6,18 +6,18 @@ rule demo_corpus:
     """Write the embedded corpus of works and covers as Da-TACOS files."""
     output:
         metadata=f"<results>/demo_corpus/{PLAN.demo_metadata}",
+    log:
+        "<logs>/demo_corpus.log",
+    benchmark:
+        "<benchmarks>/demo_corpus/demo_corpus.tsv"
+    conda:
+        "../envs/features.yaml"
+    threads: 2
     params:
         code=code("demo_corpus.py"),
         root=subpath(output.metadata, ancestor=2),
         works=lookup(within=config, dpath="demo_corpus/works"),
         seed=lookup(within=config, dpath="demo_corpus/seed"),
-    log:
-        "<logs>/demo_corpus.log",
-    benchmark:
-        "<benchmarks>/demo_corpus/demo_corpus.tsv"
-    threads: 2
-    conda:
-        "../envs/features.yaml"
     shell:
         "python {SCRIPTS:q}/demo_corpus.py"
         " --works {params.works} --seed {params.seed} --jobs {threads}"
@@ -27,7 +27,9 @@ rule demo_corpus:
 rule set_aside:
     """List the songs that were set aside, of all data sets and features, with reason and remedy."""
     input:
-        problems=collect("<results>/catalogue/{dataset}/problems.tsv", dataset=PLAN.datasets),
+        problems=collect(
+            "<results>/catalogue/{dataset}/problems.tsv", dataset=PLAN.datasets
+        ),
         frames=collect(
             "<results>/fft/{dataset}/{frames}/{shard}.h5",
             dataset=PLAN.datasets,
@@ -36,14 +38,14 @@ rule set_aside:
         ),
     output:
         table="<results>/set_aside.tsv",
-    params:
-        code=code("set_aside.py"),
     log:
         "<logs>/set_aside.log",
     benchmark:
         "<benchmarks>/set_aside/set_aside.tsv"
     conda:
         "../envs/features.yaml"
+    params:
+        code=code("set_aside.py"),
     shell:
         "python {SCRIPTS:q}/set_aside.py"
         " --problems {input.problems:q} --frames {input.frames:q}"

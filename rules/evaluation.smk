@@ -10,22 +10,26 @@ rule evaluate:
                 for dataset in PLAN.datasets
             }
         ),
-        pairs=collect("<results>/pairs/{collection}.parquet", collection=PLAN.collections),
+        pairs=collect(
+            "<results>/pairs/{collection}.parquet", collection=PLAN.collections
+        ),
     output:
         metrics="<results>/evaluation/{experiment}/{seed}/metrics.json",
         ranks="<results>/evaluation/{experiment}/{seed}/ranks.parquet",
-    params:
-        code=code("evaluate.py"),
-        embeddings=lambda wildcards, input: [input[dataset] for dataset in PLAN.datasets],
-        resamples=lookup(within=config, dpath="evaluation/resamples"),
-        seed=lookup(within=config, dpath="evaluation/seed"),
-        device=lookup(within=config, dpath="device"),
     log:
         "<logs>/evaluate/{experiment}-{seed}.log",
     benchmark:
         "<benchmarks>/evaluate/{experiment}-{seed}.tsv"
     conda:
         "../envs/siamese.yaml"
+    params:
+        code=code("evaluate.py"),
+        embeddings=lambda wildcards, input: [
+            input[dataset] for dataset in PLAN.datasets
+        ],
+        resamples=lookup(within=config, dpath="evaluation/resamples"),
+        seed=lookup(within=config, dpath="evaluation/seed"),
+        device=lookup(within=PLAN.device, dpath="{experiment}"),
     shell:
         "python {SCRIPTS:q}/evaluate.py"
         " --experiment {wildcards.experiment} --seed {wildcards.seed}"
@@ -40,14 +44,14 @@ rule metrics:
         metrics=[f"<results>/evaluation/{run}/metrics.json" for run in PLAN.runs],
     output:
         table="<results>/metrics.tsv",
-    params:
-        code=code("metrics.py"),
     log:
         "<logs>/metrics.log",
     benchmark:
         "<benchmarks>/metrics/metrics.tsv"
     conda:
         "../envs/evaluation.yaml"
+    params:
+        code=code("metrics.py"),
     shell:
         "python {SCRIPTS:q}/metrics.py"
         " --metrics {input.metrics:q} --output {output.table:q} 2> {log:q}"

@@ -9,19 +9,22 @@ rule fft:
         corpus=PLAN.corpus_of,
     output:
         frames="<results>/fft/{dataset}/{frames}/{shard}.h5",
-    params:
-        code=code("fft.py"),
-        # not an input: a data set that moved is still the same
-        summary="<results>/catalogue/{dataset}/summary.json",
-        feature=lookup(within=PLAN.frames, dpath="{frames}/feature"),
-        sampling=lookup(within=PLAN.frames, dpath="{frames}/sampling"),
-        on_bad_song=lookup(within=config, dpath="on_bad_song"),
     log:
         "<logs>/fft/{dataset}-{frames}-{shard}.log",
     benchmark:
         "<benchmarks>/fft/{dataset}-{frames}-{shard}.tsv"
     conda:
         "../envs/features.yaml"
+    params:
+        code=code("fft.py"),
+        # not an input: a data set that moved is still the same
+        summary=lambda wildcards: RESULTS
+        / "catalogue"
+        / wildcards.dataset
+        / "summary.json",
+        feature=lookup(within=PLAN.frames, dpath="{frames}/feature"),
+        sampling=lookup(within=PLAN.frames, dpath="{frames}/sampling"),
+        on_bad_song=lookup(within=config, dpath="on_bad_song"),
     shell:
         "python {SCRIPTS:q}/fft.py"
         " --manifest {input.manifest:q} --summary {params.summary:q}"

@@ -8,15 +8,15 @@ rule pairs:
         songs=lambda wildcards: f"<results>/catalogue/{PLAN.dataset_of[wildcards.collection]}/songs.tsv",
     output:
         pairs="<results>/pairs/{collection}.parquet",
-    params:
-        code=code("pairs.py"),
-        seed=lookup(within=config, dpath="pairs/seed"),
     log:
         "<logs>/pairs/{collection}.log",
     benchmark:
         "<benchmarks>/pairs/{collection}.tsv"
     conda:
         "../envs/evaluation.yaml"
+    params:
+        code=code("pairs.py"),
+        seed=lookup(within=config, dpath="pairs/seed"),
     shell:
         "python {SCRIPTS:q}/pairs.py"
         " --songs {input.songs:q} --split {wildcards.collection} --seed {params.seed}"

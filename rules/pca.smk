@@ -5,19 +5,21 @@
 rule pca_moments:
     """Count, mean and scatter of a shard's patches, training songs only."""
     input:
-        frames=lambda wildcards: frames_of(PLAN.patches[wildcards.patches], "train", wildcards.shard),
+        frames=lambda wildcards: frames_of(
+            PLAN.patches[wildcards.patches], "train", wildcards.shard
+        ),
         songs="<results>/catalogue/train/songs/{shard}.tsv",
     output:
         moments="<results>/pca/{patches}/moments/{shard}.npz",
-    params:
-        code=code("pca_moments.py"),
-        settings=lookup(within=PLAN.patch_settings, dpath="{patches}"),
     log:
         "<logs>/pca_moments/{patches}-{shard}.log",
     benchmark:
         "<benchmarks>/pca_moments/{patches}-{shard}.tsv"
     conda:
         "../envs/siamese.yaml"
+    params:
+        code=code("pca_moments.py"),
+        settings=lookup(within=PLAN.patch_settings, dpath="{patches}"),
     shell:
         "python {SCRIPTS:q}/pca_moments.py"
         " --frames {input.frames:q} --songs {input.songs:q} --settings {params.settings:q}"
@@ -27,17 +29,19 @@ rule pca_moments:
 rule pca:
     """Merge the shards' moments and take the leading principal components."""
     input:
-        moments=collect("<results>/pca/{{patches}}/moments/{shard}.npz", shard=PLAN.shards),
+        moments=collect(
+            "<results>/pca/{{patches}}/moments/{shard}.npz", shard=PLAN.shards
+        ),
     output:
         pca="<results>/pca/{patches}/pca-{components}.npz",
-    params:
-        code=code("pca.py"),
     log:
         "<logs>/pca/{patches}-{components}.log",
     benchmark:
         "<benchmarks>/pca/{patches}-{components}.tsv"
     conda:
         "../envs/features.yaml"
+    params:
+        code=code("pca.py"),
     shell:
         "python {SCRIPTS:q}/pca.py"
         " --moments {input.moments:q} --components {wildcards.components}"

@@ -10,19 +10,21 @@ rule report:
         ranks=[f"<results>/evaluation/{run}/ranks.parquet" for run in PLAN.runs],
         histories=[f"<results>/models/{run}/history.tsv" for run in PLAN.runs],
         set_aside=rules.set_aside.output.table,
-        summaries=collect("<results>/catalogue/{dataset}/summary.json", dataset=PLAN.datasets),
+        summaries=collect(
+            "<results>/catalogue/{dataset}/summary.json", dataset=PLAN.datasets
+        ),
     output:
         report="<results>/report.html",
-    params:
-        code=code("report.py"),
-        name=lookup(within=config, dpath="name"),
-        benchmarks="<benchmarks>",
     log:
         "<logs>/report.log",
     benchmark:
         "<benchmarks>/report/report.tsv"
     conda:
         "../envs/evaluation.yaml"
+    params:
+        code=code("report.py"),
+        name=lookup(within=config, dpath="name"),
+        benchmarks=RESULTS / "benchmarks",
     shell:
         "python {SCRIPTS:q}/report.py --name {params.name:q} --config {input.config:q}"
         " --metrics {input.metrics:q} --evaluations {input.evaluations:q} --ranks {input.ranks:q}"

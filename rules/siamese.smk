@@ -12,20 +12,23 @@ rule train:
     output:
         model="<results>/models/{experiment}/{seed}/model.pt",
         history="<results>/models/{experiment}/{seed}/history.tsv",
-    params:
-        code=code("train.py"),
-        settings=lookup(within=PLAN.settings, dpath="{experiment}"),
-        # not an output: Snakemake deletes those before it reruns a job
-        state="<results>/training_state/{experiment}/{seed}",
-        pca=lambda wildcards, input: ["--pca", input.pca] if input.pca else [],
-        device=lookup(within=config, dpath="device"),
     log:
         "<logs>/train/{experiment}-{seed}.log",
     benchmark:
         "<benchmarks>/train/{experiment}-{seed}.tsv"
-    threads: 1
     conda:
         "../envs/siamese.yaml"
+    threads: 1
+    params:
+        code=code("train.py"),
+        settings=lookup(within=PLAN.settings, dpath="{experiment}"),
+        # not an output: Snakemake deletes those before it reruns a job
+        state=lambda wildcards: RESULTS
+        / "training_state"
+        / wildcards.experiment
+        / wildcards.seed,
+        pca=lambda wildcards, input: ["--pca", input.pca] if input.pca else [],
+        device=lookup(within=PLAN.device, dpath="{experiment}"),
     shell:
         "python {SCRIPTS:q}/train.py"
         " --settings {params.settings:q} --seed {wildcards.seed} --frames {input.frames:q}"
@@ -38,20 +41,22 @@ rule embed:
     """Embed every song of a data set."""
     input:
         model="<results>/models/{experiment}/{seed}/model.pt",
-        frames=lambda wildcards: frames_of(wildcards.experiment, wildcards.dataset, PLAN.shards),
+        frames=lambda wildcards: frames_of(
+            wildcards.experiment, wildcards.dataset, PLAN.shards
+        ),
         songs="<results>/catalogue/{dataset}/songs.tsv",
     output:
         embeddings="<results>/embeddings/{experiment}/{seed}/{dataset}.h5",
-    params:
-        code=code("embed.py"),
-        device=lookup(within=config, dpath="device"),
     log:
         "<logs>/embed/{experiment}-{seed}-{dataset}.log",
     benchmark:
         "<benchmarks>/embed/{experiment}-{seed}-{dataset}.tsv"
-    threads: 1
     conda:
         "../envs/siamese.yaml"
+    threads: 1
+    params:
+        code=code("embed.py"),
+        device=lookup(within=PLAN.device, dpath="{experiment}"),
     shell:
         "python {SCRIPTS:q}/embed.py"
         " --model {input.model:q} --frames {input.frames:q} --songs {input.songs:q}"

@@ -35,10 +35,6 @@ def _explain(error: jsonschema.ValidationError) -> Iterator[str]:
             nearest = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
             hint = f"did you mean '{nearest[0]}'?" if nearest else f"valid keys: {', '.join(known)}"
             yield f"unknown key '{f'{where}.{key}' if where else key}': {hint}"
-    elif error.context and (where := where or "(top level)"):
-        yield f"{where}: {error.instance!r} fits none of: " + "; ".join(
-            sorted({inner.message for inner in error.context})
-        )
     else:
         yield f"{where or '(top level)'}: {error.message}"
 

@@ -54,6 +54,8 @@ class Plan:
     """The PCA file of each experiment, if it has one."""
     runs: list[str]
     """experiment/seed of each model; an experiment that trains nothing has one seed."""
+    device: dict[str, str]
+    """Where each experiment computes."""
     demo: bool
     """Whether the training data set is the demo corpus."""
     demo_metadata: str = demo_songs.METADATA
@@ -93,7 +95,7 @@ def make_plan(config: Mapping[str, Any], results: Path, write: bool) -> Plan:
         collections=["valid", *(["test"] if "test" in splits else []), *datasets[1:]],
         dataset_of={"train": "train", "valid": "train", "test": "train", "benchmark": "benchmark"},
         shards=[shard_name(shard) for shard in range(config["shards"])],
-        settings={experiment: as_json(chosen) for experiment, chosen in settings.items()},
+        settings={experiment: as_json(_without_device(chosen)) for experiment, chosen in settings.items()},
         frames={
             name: {"feature": feature, "sampling": _sampling(fft)} for name, (feature, fft) in frames.items()
         },
@@ -116,6 +118,7 @@ def make_plan(config: Mapping[str, Any], results: Path, write: bool) -> Plan:
             for experiment, chosen in settings.items()
             for seed in (config["seeds"] if chosen["train"]["epochs"] else config["seeds"][:1])
         ],
+        device={experiment: chosen["train"]["device"] for experiment, chosen in settings.items()},
         demo=config["datasets"]["train"]["root"] is None,
     )
 
@@ -138,6 +141,11 @@ def patches_name(settings: Mapping[str, Any]) -> str:
     frames = "+".join(frames_name(feature, settings["fft"]) for feature in settings["features"])
     digest = hashlib.sha256(as_json(depends).encode()).hexdigest()[:6]
     return f"{depends['representation']['kind']}-{frames}-{digest}"
+
+
+def _without_device(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings on which the model depends: not on where it is computed."""
+    return {**settings, "train": {key: value for key, value in settings["train"].items() if key != "device"}}
 
 
 def _sampling(fft: Mapping[str, Any]) -> str:

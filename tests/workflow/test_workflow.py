@@ -1,0 +1,129 @@
+"""The whole workflow, by the real Snakemake, from song files to the report."""
+
+import csv
+import json
+
+import pytest
+
+from workflow import ROOT, SMALL, jobs, snakemake
+
+RULES = {
+    "demo_corpus",
+    "fft",
+    "pca_moments",
+    "pca",
+    "pairs",
+    "train",
+    "embed",
+    "evaluate",
+    "metrics",
+    "set_aside",
+    "report",
+}
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory):
+    """A finished small run, in a folder whose name needs quoting; no test may change it."""
+    directory = tmp_path_factory.mktemp("run") / "it's “a” run $HOME"
+    return directory, snakemake(directory)
+
+
+@pytest.fixture(scope="session")
+def results(finished):
+    return finished[0] / "results" / "small"
+
+
+def read_tsv(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file, dialect="excel-tab"))
+
+
+def test_every_rule_runs(finished):
+    assert set(jobs(finished[1])) == RULES
+
+
+def test_fft_and_pca_moments_fan_out_over_the_shards(finished):
+    ran = jobs(finished[1])
+    assert ran["fft"] == 2 * SMALL["shards"]  # crema at 4 Hz, and in 64 frames for the brief
+    assert ran["pca_moments"] == 2 * SMALL["shards"]
+
+
+def test_the_metrics_table_has_a_row_per_experiment_seed_and_collection(results):
+    rows = read_tsv(results / "metrics.tsv")
+    experiments = ["default", "brief", "ftm2d", "pca"]
+    assert [(row["experiment"], row["collection"]) for row in rows] == [
+        (experiment, collection) for experiment in experiments for collection in ("valid", "test")
+    ]
+    columns = "experiment seed collection works songs queries map map_low map_high mr1 mrr p_at_10 hit_at_1 hit_at_10 roc_auc eer accuracy"
+    assert list(rows[0])[:17] == columns.split()
+    for row in rows:
+        assert 0 <= float(row["map_low"]) <= float(row["map"]) <= float(row["map_high"]) <= 1
+
+
+def test_nothing_remains_to_be_done(finished):
+    assert "Nothing to be done" in snakemake(finished[0], "-n").stdout
+
+
+def test_the_end_says_the_figures_and_where_the_report_is(finished, results):
+    assert "MAP (95 % interval)" in finished[1].stdout
+    assert "report: results/small/report.html" in finished[1].stdout
+    assert (results / "report.html").stat().st_size > 10_000
+
+
+def test_two_runs_with_the_same_seed_give_the_same_figures(finished, results, tmp_path):
+    snakemake(tmp_path / "again")
+    again = tmp_path / "again" / "results" / "small"
+    for name in (
+        "metrics.tsv",
+        "pairs/train.parquet",
+        "models/default/1/model.pt",
+        "embeddings/brief/1/train.h5",
+    ):
+        assert (again / name).read_bytes() == (results / name).read_bytes(), name
+
+
+def test_the_rule_graph_is_drawn(finished):
+    graph = snakemake(finished[0], "--rulegraph").stdout
+    assert all(f'label = "{rule}"' in graph for rule in RULES)
+
+
+def test_the_summary_lists_the_outputs(finished):
+    assert "results/small/metrics.tsv" in snakemake(finished[0], "--summary").stdout
+
+
+def test_snakemake_finds_nothing_to_mend_in_the_rules(tmp_path):
+    assert "Congratulations" in snakemake(tmp_path / "lint", "--lint").stdout
+
+
+def test_the_dry_run_of_a_fresh_clone_plans_everything(tmp_path):
+    assert set(jobs(snakemake(tmp_path / "fresh", "-n"))) == RULES
+
+
+def test_a_mistake_in_the_configuration_is_one_clear_message(tmp_path):
+    done = snakemake(tmp_path / "run", "-n", config={"shard": 3}, check=False)
+    assert done.returncode != 0
+    assert "unknown key 'shard': did you mean 'shards'?" in done.stdout
+    assert "Traceback" not in done.stdout
+
+
+def test_a_missing_data_set_is_one_clear_message(tmp_path):
+    config = {"datasets": {"train": {"root": str(tmp_path / "nowhere")}}}
+    done = snakemake(tmp_path / "run", "-n", config=config, check=False)
+    assert done.returncode != 0
+    assert str(tmp_path / "nowhere") in done.stdout
+    assert "Traceback" not in done.stdout
+
+
+def test_every_job_has_its_peak_memory_measured(results):
+    measured = {path.parent.name for path in (results / "benchmarks").glob("*/*.tsv")}
+    assert measured == RULES
+
+
+def test_the_configuration_of_the_run_is_kept(results):
+    kept = json.loads((results / "config.json").read_text())
+    assert kept["demo_corpus"]["works"] == 30
+
+
+def test_the_repository_stays_clean(finished):
+    assert not (ROOT / "results" / "small").exists()
