@@ -9,7 +9,7 @@
 
 The bytes depend on the songs alone. Every dataset carries a checksum (fletcher32), and so does HDF5's own
 metadata from format 1.10 on: names are fixed-length strings, since a checksum does not cover others.
-Writer and reader hold one song in memory at a time.
+Writer and reader hold one song in memory at a time, the writer at most 16,384 frames of small songs more.
 """
 
 import os
@@ -27,6 +27,7 @@ from coversim.atomic import replacing
 from coversim.errors import BadSong, CoversimError
 
 _CHUNK = 1024
+_BUFFER = 16 * _CHUNK
 
 
 class SetAside(NamedTuple):
@@ -50,6 +51,7 @@ class Writer:
     """Appends songs to a shard; see `writing`."""
 
     def __init__(self, file: h5py.File, rows: int):
+        self._file = file
         self._frames = file.create_dataset(
             "frames",
             shape=(0, rows),
@@ -58,19 +60,20 @@ class Writer:
             chunks=(_CHUNK, rows),
             fletcher32=True,
         )
+        self._buffer: list[np.ndarray] = []
         self._songs: list[tuple[str, str]] = []
         self._start = [0]
         self._repaired: list[int] = []
         self._set_aside: list[SetAside] = []
 
     def append(self, work: str, performance: str, values: np.ndarray, repaired: int = 0) -> None:
-        """Append a song's frames, (rows, T)."""
-        start, stop = self._start[-1], self._start[-1] + values.shape[1]
-        self._frames.resize(stop, axis=0)
-        self._frames[start:stop] = values.T
+        """Append a song's frames, (rows, T), of which `repaired` values were interpolated."""
         self._songs.append((work, performance))
-        self._start.append(stop)
+        self._start.append(self._start[-1] + values.shape[1])
         self._repaired.append(repaired)
+        self._buffer.append(values.T)
+        if self._start[-1] - len(self._frames) > _BUFFER:
+            self._flush()
 
     def set_aside(self, work: str, performance: str, bad: BadSong) -> None:
         """Note that a song could not be used."""
@@ -78,16 +81,24 @@ class Writer:
 
     def finish(self) -> None:
         """Write all but the frames, which are there already."""
+        self._flush()
         self._write("work", _text([work for work, _ in self._songs]))
         self._write("performance", _text([performance for _, performance in self._songs]))
         self._write("start", np.array(self._start, np.int64))
         self._write("repaired", np.array(self._repaired, np.int64))
         self._write("set_aside", _text(self._set_aside).reshape(-1, len(SetAside._fields)))
 
+    def _flush(self) -> None:
+        if self._buffer:
+            written = len(self._frames)
+            self._frames.resize(self._start[-1], axis=0)
+            self._frames[written:] = np.concatenate(self._buffer)
+            self._buffer.clear()
+
     def _write(self, name: str, data: np.ndarray) -> None:
         chunks = tuple(max(1, length) for length in data.shape)
-        maxshape = tuple(None for _ in data.shape)
-        self._frames.file.create_dataset(name, data=data, chunks=chunks, maxshape=maxshape, fletcher32=True)
+        maxshape = (None,) * data.ndim
+        self._file.create_dataset(name, data=data, chunks=chunks, maxshape=maxshape, fletcher32=True)
 
 
 @contextmanager

@@ -138,6 +138,11 @@ def walk(root: str | os.PathLike, layout: Layout) -> tuple[list[Song], list[Prob
     return songs, problems
 
 
+def is_inside(root: str, path: str) -> bool:
+    """Whether `path`, its links followed, lies below `root`, which is absolute and without links."""
+    return os.path.commonpath([root, os.path.realpath(path)]) == root
+
+
 def _walk_folder(root: str, folder: str, suffix: str) -> Iterator[tuple[str, str, File] | Problem]:
     """(work, performance, file) or the problem of each song in one folder of works."""
     for entry in _visible(f"{root}/{folder}"):
@@ -176,7 +181,7 @@ def _check(root: str, entry: os.DirEntry, suffix: str) -> None:
         raise BadSong("its name is not UTF-8", "rename it")
     if not entry.name.endswith(suffix) or entry.name == suffix:
         raise BadSong(f"its name does not end in {suffix!r} after an identifier", "rename it")
-    if entry.is_symlink() and os.path.commonpath([root, os.path.realpath(entry.path)]) != root:
+    if entry.is_symlink() and not is_inside(root, entry.path):
         raise BadSong("a link out of the data set", "put what it points to in its place")
 
 

@@ -1,0 +1,90 @@
+"""Downsample one feature of a shard's songs: the script of the rule `fft`."""
+
+import argparse
+import csv
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from coversim import cli, frames
+from coversim.errors import BadSong, CoversimError
+from coversim.features import FEATURES, FRAME_RATE
+from coversim.fft import downsample
+from coversim.layout import is_inside
+from coversim.reading import read_feature
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--manifest", type=Path, required=True, help="files of the shard's songs")
+    parser.add_argument(
+        "--root", type=Path, required=True, help="folder that the manifest's paths start from"
+    )
+    parser.add_argument("--feature", choices=FEATURES, required=True)
+    length = parser.add_mutually_exclusive_group(required=True)
+    length.add_argument("--rate", type=float, help="frames per second to keep")
+    length.add_argument("--frames", type=int, help="frames to keep of each song, whatever its length")
+    parser.add_argument("--on-bad-song", choices=("set_aside", "fail"), default="set_aside")
+    parser.add_argument("--output", type=Path, required=True)
+    arguments = parser.parse_args()
+
+    feature = FEATURES[arguments.feature]
+    root = os.path.realpath(arguments.root)
+    songs = set_aside = repaired = 0
+    with frames.writing(arguments.output, feature.name, feature.rows, arguments.rate or 0) as shard:
+        for work, performance, path in listed(arguments.manifest, feature.name):
+            try:
+                reading = read_feature(located(root, path, feature.name), feature.name, work, performance)
+            except BadSong as bad:
+                if arguments.on_bad_song == "fail":
+                    raise CoversimError(f"{root}: {work} {performance}: {bad}") from bad
+                logging.warning("%s %s set aside: %s", work, performance, bad)
+                shard.set_aside(work, performance, bad)
+                set_aside += 1
+                continue
+            values = downsample(
+                reading.values,
+                FRAME_RATE,
+                rate=arguments.rate,
+                frames=arguments.frames,
+                hold=feature.hold,
+                non_negative=feature.non_negative,
+            )
+            shard.append(work, performance, values, reading.nan + reading.inf)
+            songs += 1
+            repaired += reading.nan + reading.inf
+    logging.info(
+        "%s: %d songs, %d set aside, %d values that were not finite interpolated",
+        *(feature.name, songs, set_aside, repaired),
+    )
+
+
+def listed(manifest: Path, feature: str) -> Iterator[tuple[str, str, str | None]]:
+    """Each song of a manifest: work, performance, and the path of its `feature` file, None without one."""
+    paths: dict[tuple[str, str], str | None] = {}
+    try:
+        with manifest.open(newline="", encoding="utf-8") as file:
+            for row in csv.DictReader(file, dialect="excel-tab", strict=True):
+                song = row["work"], row["performance"]
+                paths[song] = row["path"] if row["feature"] == feature else paths.get(song)
+    except (csv.Error, KeyError, ValueError) as error:
+        raise CoversimError(
+            f"{manifest}: not a manifest ({error}). Remedy: delete it and run again"
+        ) from error
+    for (work, performance), path in paths.items():
+        yield work, performance, path
+
+
+def located(root: str, path: str | None, feature: str) -> str:
+    """The song's file, which must lie inside the data set."""
+    if path is None:
+        raise BadSong(f"no {feature} file", f"fetch it, or leave {feature} out of the config")
+    located = os.path.join(root, path)
+    if not is_inside(root, located):
+        raise BadSong(f"{path} leads out of the data set", "put the file itself in its place")
+    return located
+
+
+if __name__ == "__main__":
+    cli.run(main)
