@@ -76,11 +76,11 @@ def listed(manifest: Path, feature: str) -> Iterator[tuple[str, str, str | None]
         yield work, performance, path
 
 
-def located(root: str, path: str | None, feature: str) -> str:
+def located(root: str, path: str | None, feature: str) -> Path:
     """The song's file, which must lie inside the data set."""
     if path is None:
         raise BadSong(f"no {feature} file", f"fetch it, or leave {feature} out of the config")
-    located = os.path.join(root, path)
+    located = Path(root, path)
     if not is_inside(root, located):
         raise BadSong(f"{path} leads out of the data set", "put the file itself in its place")
     return located

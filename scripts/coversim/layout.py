@@ -138,7 +138,7 @@ def walk(root: str | os.PathLike, layout: Layout) -> tuple[list[Song], list[Prob
     return songs, problems
 
 
-def is_inside(root: str, path: str) -> bool:
+def is_inside(root: str, path: str | os.PathLike) -> bool:
     """Whether `path`, its links followed, lies below `root`, which is absolute and without links."""
     return os.path.commonpath([root, os.path.realpath(path)]) == root
 
