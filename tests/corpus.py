@@ -1,5 +1,6 @@
 """Small data sets for tests: genuine-looking Da-TACOS files in both layouts, and every way to damage one."""
 
+import zlib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
@@ -165,6 +166,13 @@ def _virtual(file: h5py.File, name: str) -> None:
     file.create_virtual_dataset(name, layout)
 
 
+def _bomb(file: h5py.File, name: str) -> None:
+    """A chunk that inflates to a thousand times the size that the array declares."""
+    del file[name]
+    dataset = file.create_dataset(name, (12, 1000), np.float32, chunks=(12, 1000), compression="gzip")
+    dataset.id.write_direct_chunk((0, 0), zlib.compress(bytes(2**28), 9))
+
+
 def _one_bit(path: Path) -> None:
     """Flip one bit in the middle of the compressed array."""
     content = bytearray(path.read_bytes())
@@ -198,6 +206,7 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
     "a terabyte of zeros": _declare(shape=(12, 2**35), chunks=(1, 2**16), compression="gzip"),
     "a gigabyte in a chunk": _declare(shape=(12, 40), maxshape=(None, None), chunks=(2**14, 2**14)),
     "no extent": _declare(shape=None),
+    "decompression bomb": _rewrite(_bomb),
     "external storage": _declare(shape=(12, 40), external="/etc/passwd"),
     "virtual array": _rewrite(_virtual),
     "external link": _link(lambda name: h5py.ExternalLink("elsewhere.h5", name)),

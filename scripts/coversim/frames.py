@@ -23,8 +23,8 @@ from typing import NamedTuple
 import h5py
 import numpy as np
 
-from coversim.atomic import replacing
-from coversim.errors import BadSong, CoversimError
+from coversim import hdf5
+from coversim.errors import BadSong
 
 _CHUNK = 1024
 _BUFFER = 16 * _CHUNK
@@ -104,7 +104,7 @@ class Writer:
 @contextmanager
 def writing(path: str | os.PathLike, feature: str, rows: int, rate: float) -> Iterator[Writer]:
     """Yield the Writer of a new shard at `path`, which appears, whole, once the block has ended well."""
-    with replacing(path) as temporary, h5py.File(temporary, "w", libver="v110") as file:
+    with hdf5.creating(path) as file:
         file.attrs["feature"] = feature
         file.attrs["rate"] = float(rate)
         writer = Writer(file, rows)
@@ -132,14 +132,14 @@ class FramesShard:
 
     def frames(self, places: Iterable[int]) -> Iterator[np.ndarray]:
         """The frames of the songs at `places`, (rows, T) float32."""
-        with _opened(self.path) as file:
+        with hdf5.opened(self.path) as file:
             for place in places:
                 yield file["frames"][self.start[place] : self.start[place + 1]].T
 
 
 def read(path: str | os.PathLike) -> FramesShard:
     """What the shard at `path` holds; a damaged file raises a CoversimError that says which to delete."""
-    with _opened(path) as file:
+    with hdf5.opened(path) as file:
         shard = FramesShard(
             path=Path(path),
             feature=str(file.attrs["feature"]),
@@ -191,20 +191,6 @@ def _joined(features: Sequence[FramesShard], wanted: Collection[str] | None) -> 
         shortest = min(channel.shape[1] for channel in channels)
         joined = np.stack([channel[:, :shortest] for channel in channels])
         yield Song(first.works[places[0][performance]], performance, joined)
-
-
-@contextmanager
-def _opened(path: str | os.PathLike) -> Iterator[h5py.File]:
-    """The HDF5 file at `path`; whatever fails inside, a damaged file is the cause."""
-    try:
-        with h5py.File(path, "r", locking=False) as file:
-            yield file
-    except FileNotFoundError as error:
-        raise CoversimError(f"{path}: no such file. Remedy: run the workflow, which makes it") from error
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
-        raise CoversimError(
-            f"{path}: damaged ({error}). Remedy: delete it; the next run makes it anew"
-        ) from error
 
 
 def _text(strings: Sequence) -> np.ndarray:

@@ -101,11 +101,11 @@ def read_feature(
         if kind.rows not in values.shape:
             raise BadSong(f"{feature} has shape {values.shape} instead of ({kind.rows}, frames)", _FETCH)
         if values.shape == (kind.rows, kind.rows):
-            raise BadSong(f"{feature} has shape {values.shape}: rows or frames first?", _DELETE)
+            raise BadSong(f"{feature} has shape {values.shape}: rows cannot be told from frames", _DELETE)
         if values.shape[1] == kind.rows:
             values = values.T
         if values.shape[1] < 2:
-            raise BadSong(f"{feature} has {values.shape[1]} frames", _DELETE)
+            raise BadSong(f"{feature} has {values.shape[1]} frames instead of two or more", _DELETE)
         return _repaired(np.roll(values, kind.roll, axis=0) if kind.roll else values, feature)
 
 
@@ -205,7 +205,10 @@ def _array(group: h5g.GroupID, name: str, dtype: type, ndim: int) -> np.ndarray:
     chunk = storage.get_chunk() if layout == h5d.CHUNKED else ()
     size = max(math.prod(shape), math.prod(chunk)) * stored.itemsize
     if max(shape) > _MAX_FRAMES or size > _MAX_BYTES:
-        raise BadSong(f"{name} has shape {shape}, longer than {LONGEST // 3600} hours", _DELETE)
+        what = f"{name} has shape {shape}" + f" in chunks of {chunk}" * bool(chunk)
+        raise BadSong(f"{what}, more than {LONGEST // 3600} hours of music", _DELETE)
+    if dataset.get_storage_size() > 4 * size:
+        raise BadSong(f"{name} would inflate beyond its shape {shape}", _DELETE)
     values = np.empty(shape, dtype)
     dataset.read(h5s.ALL, h5s.ALL, values)
     return values

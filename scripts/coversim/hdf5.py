@@ -1,0 +1,68 @@
+"""HDF5 files that the workflow itself writes and reads: whole, checked, and the same bytes for the same content."""
+
+import io
+import os
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+import h5py
+
+from coversim.atomic import replacing
+from coversim.errors import CoversimError
+
+
+@contextmanager
+def creating(path: str | os.PathLike) -> Iterator[h5py.File]:
+    """Yield a new HDF5 file, which appears at `path`, whole, once the block has ended well.
+
+    The format of HDF5 1.10 has checksums of its metadata; datasets have them if created with `fletcher32`.
+    """
+    with replacing(path) as temporary, closing(_Disk(temporary, "w+")) as disk:
+        try:
+            with h5py.File(disk, "w", libver="v110") as file:
+                yield file
+        finally:
+            if disk.failure:
+                raise CoversimError(
+                    f"{path}: {disk.failure.strerror}. Remedy: make room on its disk and run again"
+                ) from disk.failure
+
+
+@contextmanager
+def opened(path: str | os.PathLike) -> Iterator[h5py.File]:
+    """Yield an HDF5 file of the workflow to read; a damaged one raises a CoversimError with the remedy."""
+    try:
+        with h5py.File(path, "r", locking=False) as file:
+            yield file
+    except FileNotFoundError as error:
+        raise CoversimError(f"{path}: no such file. Remedy: run the workflow, which makes it") from error
+    except (OSError, RuntimeError, LookupError, ValueError, TypeError) as error:
+        raise CoversimError(
+            f"{path}: damaged ({error}). Remedy: delete it; the next run makes it anew"
+        ) from error
+
+
+class _Disk(io.FileIO):
+    """A file that keeps its first failure to write, and from then on takes everything without a word.
+
+    HDF5 cannot close a file that it cannot write: on a full disk it would crash as the process ends.
+    """
+
+    failure: OSError | None = None
+
+    def write(self, data: bytes | memoryview) -> int:
+        rest = memoryview(data).cast("B")
+        size = len(rest)
+        try:
+            while rest and not self.failure:
+                rest = rest[super().write(rest) :]
+        except OSError as failure:
+            self.failure = failure
+        return size
+
+    def truncate(self, size: int | None = None) -> int:
+        try:
+            return super().truncate(size)
+        except OSError as failure:
+            self.failure = self.failure or failure
+            return self.tell()
