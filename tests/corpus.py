@@ -1,7 +1,9 @@
 """Small data sets for tests: genuine-looking Da-TACOS files in both layouts, and every way to damage one."""
 
+import os
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import h5py
@@ -109,6 +111,18 @@ def write_extras(path: Path, work: str, performance: str) -> None:
             file.create_group(f"tags/i{i}").attrs.update(i0=np.bytes_(tag), i1=np.bytes_(score))
 
 
+@contextmanager
+def as_nobody() -> Iterator[None]:
+    """As a user without rights, since root may read whatever it likes."""
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+
+
 def _rewrite(change: Callable[[h5py.File, str], None]) -> Callable[[Path], None]:
     """A damage that changes an open file, given the name of its array."""
 
@@ -167,10 +181,10 @@ def _virtual(file: h5py.File, name: str) -> None:
 
 
 def _bomb(file: h5py.File, name: str) -> None:
-    """A chunk that inflates to a thousand times the size that the array declares."""
+    """A chunk that inflates to thousands of times the size that the array declares."""
     del file[name]
-    dataset = file.create_dataset(name, (12, 1000), np.float32, chunks=(12, 1000), compression="gzip")
-    dataset.id.write_direct_chunk((0, 0), zlib.compress(bytes(2**28), 9))
+    dataset = file.create_dataset(name, (12, 100), np.float32, chunks=(12, 100), compression="gzip")
+    dataset.id.write_direct_chunk((0, 0), zlib.compress(bytes(2**25), 9))
 
 
 def _one_bit(path: Path) -> None:

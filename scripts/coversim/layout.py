@@ -80,7 +80,7 @@ def recognise(
     messages of the CoversimError raised where nothing, or more than one thing, is recognised.
     """
     contents = defaultdict(set)
-    for entry in _top(root, key):
+    for entry in _entries(root, f"set {key}.root to the folder of a data set"):
         match = _FOLDER.fullmatch(entry.name)
         if match and (match["content"] in FEATURES or match["content"] == _SINGLE) and entry.is_dir():
             contents[match["subset"]].add(match["content"])
@@ -145,7 +145,11 @@ def is_inside(root: str, path: str | os.PathLike) -> bool:
 
 def _walk_folder(root: str, folder: str, suffix: str) -> Iterator[tuple[str, str, File] | Problem]:
     """(work, performance, file) or the problem of each song in one folder of works."""
-    for entry in _visible(f"{root}/{folder}"):
+    if not is_inside(root, f"{root}/{folder}"):
+        raise CoversimError(
+            f"{root}: {folder} is a link out of the data set. Remedy: put what it points to in its place"
+        )
+    for entry in _entries(f"{root}/{folder}", "make it readable"):
         if not (entry.is_dir() or entry.is_symlink()):
             continue
         work = _printable(entry.name).removesuffix(suffix)
@@ -190,13 +194,11 @@ def _visible(folder: str) -> list[os.DirEntry]:
         return [entry for entry in entries if not entry.name.startswith(".")]
 
 
-def _top(root: str | os.PathLike, key: str) -> list[os.DirEntry]:
+def _entries(folder: str | os.PathLike, remedy: str) -> list[os.DirEntry]:
     try:
-        return _visible(root)
+        return _visible(folder)
     except OSError as error:
-        raise CoversimError(
-            f"{root}: {error.strerror}. Remedy: set {key}.root to a data set's folder that can be read"
-        ) from error
+        raise CoversimError(f"{folder}: {error.strerror}. Remedy: {remedy}") from error
 
 
 def _choice(root: str | os.PathLike, key: str, what: str, wanted: str | None, available: list[str]) -> str:
