@@ -1,0 +1,184 @@
+"""Retrieval figures: each song with a cover as the query, all other songs of its collection as candidates.
+
+Only the distances of the query's own covers are sorted: the rank of a cover is the number of non-covers at
+most as far away, plus its place among the covers. A block of queries costs one matrix product and one
+comparison per cover, exact, in a few megabytes.
+
+Conventions (Da-TACOS, Yesiler et al., 2019):
+
+- The query itself is no candidate. Songs without a cover are candidates (distractors), never queries.
+- Average precision is Σ P(k)·rel(k) / R with R *all* covers of the query.
+- A non-cover at the same distance as a cover ranks before it: a collapsed embedding earns nothing.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from coversim.errors import CoversimError
+
+BLOCK = 2**20  # distances held at a time: 8 MB in float64
+
+
+class Ranking(NamedTuple):
+    """Figures of each query, in arrays of one length; their means are the collection's figures."""
+
+    query: np.ndarray  # row of the song in the collection
+    relevant: np.ndarray  # number of its covers, R
+    average_precision: np.ndarray
+    first_rank: np.ndarray  # rank of the first cover, from 1; the mean is MR1
+    reciprocal_rank: np.ndarray
+    precision_at_10: np.ndarray
+    hit_at_1: np.ndarray
+    hit_at_10: np.ndarray
+    nearest_cover: np.ndarray  # distance
+    nearest_non_cover: np.ndarray  # distance; infinite where every candidate is a cover
+
+
+def device_named(name: str) -> torch.device:
+    """`cpu`, `cuda`, or `auto`: the GPU where there is one."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)
+
+
+def queries_of(works: Sequence) -> np.ndarray:
+    """Rows of the songs that have a cover in the collection."""
+    _, work, songs = np.unique(np.asarray(works), return_inverse=True, return_counts=True)
+    return np.flatnonzero(songs[work] > 1)
+
+
+def mean_average_precision(embeddings, works: Sequence, device: str = "auto") -> float:
+    """MAP of a collection by the Euclidean distance of its embeddings; NaN where no song has a cover."""
+    precision = rank_embeddings(embeddings, works, device).average_precision
+    return float(precision.mean()) if len(precision) else float("nan")
+
+
+def rank_embeddings(embeddings, works: Sequence, device: str = "auto") -> Ranking:
+    """Rank a collection by the Euclidean distance of its embeddings.
+
+    Computed in float64; distances that agree to within its rounding count as equal, so that neither the
+    size of the blocks nor the device shows in the ranks.
+
+    Parameters
+    ----------
+    embeddings : (songs, size) array or tensor
+    works : (songs,) work of each song
+
+    Raises
+    ------
+    CoversimError
+        If an embedding is not finite.
+    """
+    songs = torch.as_tensor(embeddings).detach().to(device_named(device), torch.float64)
+    finite = songs.isfinite().all(1)
+    if not finite.all():
+        raise CoversimError(
+            f"{int((~finite).sum())} of {len(songs)} embeddings are not finite, the first in row "
+            f"{int(finite.int().argmin())} (from 0). Remedy: train again with a lower learning rate"
+        )
+    songs = songs - songs.mean(0)  # smaller norms, smaller rounding errors; the distances stay
+    norms = songs.square().sum(1)
+    rounding = 4 * songs.shape[1] * torch.finfo(songs.dtype).eps * float(norms.max()) if len(songs) else 0.0
+
+    def squared_distances() -> Iterator[tuple[np.ndarray, torch.Tensor]]:
+        queries = queries_of(works)
+        step = max(1, BLOCK // max(1, len(songs)))
+        block = songs.new_empty(step, len(songs))  # one for all: fresh ones fragment the heap
+        for start in range(0, len(queries), step):
+            rows = queries[start : start + step]
+            distances = torch.addmm(norms, songs[rows], songs.T, alpha=-2, out=block[: len(rows)])
+            yield rows, distances.add_(norms[rows, None])
+
+    def root(squared: np.ndarray) -> np.ndarray:
+        return np.sqrt(np.where(squared > rounding, squared, 0.0))
+
+    ranking = rank(squared_distances(), works, tolerance=rounding)
+    return ranking._replace(
+        nearest_cover=root(ranking.nearest_cover), nearest_non_cover=root(ranking.nearest_non_cover)
+    )
+
+
+def rank(
+    blocks: Iterable[tuple[np.ndarray, torch.Tensor | np.ndarray]], works: Sequence, tolerance: float = 0.0
+) -> Ranking:
+    """Rank a collection by distances of any kind, given in blocks of queries.
+
+    Parameters
+    ----------
+    blocks : pairs of rows (queries,) and distances (queries, songs)
+        Distances of some queries, named by their rows in the collection, to all its songs. They are
+        overwritten.
+    works : (songs,) work of each song
+    tolerance : float
+        Distances that differ by no more than this are equal.
+
+    Raises
+    ------
+    CoversimError
+        If a distance is NaN.
+    ValueError
+        If a query has no cover.
+    """
+    _, work, songs_of_work = np.unique(np.asarray(works), return_inverse=True, return_counts=True)
+    by_work = np.argsort(work, kind="stable")
+    first_of_work = np.cumsum(songs_of_work) - songs_of_work
+
+    def members(rows: np.ndarray) -> np.ndarray:
+        """(queries, most songs of a work): songs of the query's work, filled up with the query itself."""
+        songs = songs_of_work[work[rows], None]
+        place = np.arange(songs.max())
+        last = len(by_work) - 1
+        return np.where(
+            place < songs, by_work[np.minimum(first_of_work[work[rows], None] + place, last)], rows[:, None]
+        )
+
+    figures = [
+        _figures(rows, torch.as_tensor(d), members(rows), tolerance) for rows, d in blocks if len(rows)
+    ]
+    if not figures:
+        return Ranking(*np.zeros((len(Ranking._fields), 0), dtype=int))
+    return Ranking(*(np.concatenate(column) for column in zip(*figures, strict=True)))
+
+
+def _figures(rows: np.ndarray, distances: torch.Tensor, members: np.ndarray, tolerance: float) -> Ranking:
+    """Figures of one block of queries; `members` as in `rank`."""
+    query = torch.from_numpy(rows).to(distances.device)
+    members = torch.from_numpy(members).to(distances.device)
+    is_cover = members != query[:, None]
+    relevant = is_cover.sum(1)
+    if not relevant.all():
+        raise ValueError("a song without a cover is no query")
+    covers = distances.gather(1, members).masked_fill(~is_cover, torch.inf).sort(1).values
+    covers = covers[:, : int(relevant.max())]  # the fillers are infinite, so they stand last
+    distances.scatter_(1, members, torch.inf)
+    nearest_non_cover = distances.amin(1)
+    if covers.isnan().any() or nearest_non_cover.isnan().any():
+        raise CoversimError("a distance is NaN. Remedy: look for NaN in the features or the embeddings")
+
+    # One comparison per cover is faster than a binary search per candidate up to some 40 covers.
+    reached = covers + tolerance
+    nearer = torch.empty_like(distances)  # 0 or 1 as floats: summing booleans would copy them as integers
+    ahead = torch.stack([torch.le(distances, bound[:, None], out=nearer).sum(1) for bound in reached.T], 1)
+    ahead = ahead.minimum(
+        distances.shape[1] - 1 - relevant[:, None]
+    )  # a cover at infinity is behind non-covers only
+    hits = torch.arange(1, covers.shape[1] + 1, device=distances.device)
+    ranks = (ahead + hits).double()
+    precision = (hits / ranks).masked_fill(hits > relevant[:, None], 0)
+    top = (ranks <= 10) & (hits <= relevant[:, None])
+    figures = Ranking(
+        query=query,
+        relevant=relevant,
+        average_precision=precision.sum(1) / relevant,
+        first_rank=ranks[:, 0],
+        reciprocal_rank=1 / ranks[:, 0],
+        precision_at_10=top.sum(1) / 10,
+        hit_at_1=(ranks[:, 0] == 1).double(),
+        hit_at_10=(ranks[:, 0] <= 10).double(),
+        nearest_cover=covers[:, 0],
+        nearest_non_cover=nearest_non_cover,
+    )
+    return Ranking(*(column.cpu().numpy() for column in figures))
