@@ -1,0 +1,145 @@
+"""From the frames of songs to the patches that an encoder sees, on the fly and in batches.
+
+A representation takes frames (B, C, 12, T), zero beyond each song's length, with lengths (B,), and gives
+patches (B, P, ..., D) with a mask (B, P) that is true where a song has a patch. C counts features (crema,
+hpcp, …). What a song gives depends on nothing but the song: neither on the padding nor on the others in the
+batch. A song shorter than one window has one patch, filled up with silence (zeros).
+"""
+
+import torch
+from torch import Tensor, nn
+
+from coversim.errors import CoversimError
+
+PITCH_CLASSES = 12
+
+
+def representation(settings: dict) -> nn.Module:
+    """The representation that an experiment's resolved settings ask for: `fourier`, `flat` or `frames`."""
+    chosen, channels = settings["representation"], len(settings["features"])
+    if chosen["kind"] == "flat":
+        if not settings["fft"]["frames"]:
+            raise CoversimError(
+                "representation.kind: flat needs songs of one length. Remedy: set fft.frames, e.g. to 256"
+            )
+        return Flat(channels, settings["fft"]["frames"], chosen["sharpness"])
+    if settings["fft"]["frames"]:
+        raise CoversimError(
+            f"representation.kind: {chosen['kind']} needs frames at a fixed rate. Remedy: set fft.frames: null"
+        )
+    window = max(2, round(chosen["seconds"] * settings["fft"]["rate"]))
+    hop = max(1, round(chosen["hop"] * settings["fft"]["rate"]))
+    if chosen["kind"] == "frames":
+        return Frames(channels, window, hop, chosen["sharpness"])
+    return Fourier(channels, window, hop, chosen["sharpness"], chosen["compression"])
+
+
+class Fourier(nn.Module):
+    """Magnitude of the two-dimensional Fourier transform of windows, over pitch class × time.
+
+    After Bertin-Mahieux & Ellis (2012), "Large-scale cover song recognition using the 2D Fourier transform
+    magnitude". Transposing a song rotates its pitch classes, which the magnitude does not see, nor does it
+    see where in the window something happens. Of the real transform only the bins that are not mirror
+    images of others are kept. Each feature's patch x has unit length (a silent one is zero), and with a
+    `compression` c above 0 becomes log(1 + c·x), again at unit length.
+    """
+
+    def __init__(self, channels: int, window: int, hop: int, sharpness: float, compression: float):
+        super().__init__()
+        self.window, self.hop, self.sharpness, self.compression = window, hop, sharpness, compression
+        keep = torch.ones(PITCH_CLASSES, window // 2 + 1, dtype=torch.bool)
+        keep[PITCH_CLASSES // 2 + 1 :, 0] = False  # at time frequency 0, p and -p mirror each other …
+        if window % 2 == 0:
+            keep[PITCH_CLASSES // 2 + 1 :, -1] = False  # … and at the Nyquist frequency too
+        self.register_buffer("keep", keep.flatten().nonzero().flatten(), persistent=False)
+        self.size = channels * len(self.keep)
+
+    def forward(self, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Patches (B, P, D) and mask (B, P)."""
+        found, mask = windows(sharpen(frames, self.sharpness), lengths, self.window, self.hop)
+        magnitude = torch.fft.rfft2(found).abs().flatten(-2)[..., self.keep]  # (B, P, C, bins)
+        patches = nn.functional.normalize(magnitude, dim=-1)
+        if self.compression:
+            patches = nn.functional.normalize((self.compression * patches).log1p(), dim=-1)
+        return patches.flatten(2), mask
+
+
+class Flat(nn.Module):
+    """One patch per song: all its frames, the same number for every song, one after the other."""
+
+    def __init__(self, channels: int, frames: int, sharpness: float):
+        super().__init__()
+        self.frames, self.sharpness = frames, sharpness
+        self.size = channels * PITCH_CLASSES * frames
+
+    def forward(self, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Patches (B, 1, D) and mask (B, 1)."""
+        if frames.shape[-1] != self.frames:
+            raise CoversimError(
+                f"songs of {frames.shape[-1]} frames instead of {self.frames}. Remedy: delete the fft folder, run again"
+            )
+        return sharpen(frames, self.sharpness).flatten(1)[:, None], torch.ones(
+            len(frames), 1, dtype=torch.bool, device=frames.device
+        )
+
+
+class Frames(nn.Module):
+    """Windows over time, each pitch class by itself: what a convolution along time sees.
+
+    A PCA of these rows, shared by the twelve pitch classes, is the first layer of a convolutional network and
+    commutes with transposition: rotating the pitch classes before it or after it is the same.
+    """
+
+    def __init__(self, channels: int, window: int, hop: int, sharpness: float):
+        super().__init__()
+        self.window, self.hop, self.sharpness = window, hop, sharpness
+        self.size = channels * window
+
+    def forward(self, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Patches (B, P, 12, D) and mask (B, P)."""
+        found, mask = windows(
+            sharpen(frames, self.sharpness), lengths, self.window, self.hop
+        )  # (B, P, C, 12, W)
+        return found.transpose(2, 3).flatten(3), mask
+
+
+def sharpen(frames: Tensor, sharpness: float) -> Tensor:
+    """Frames (B, C, 12, T) whose weak pitch classes are weaker still, as far as `sharpness` (0: unchanged) says.
+
+    The softmax over pitch classes of `sharpness` times the frame, whose maximum is first scaled to 1. Silence
+    stays silence. Real signals leak into all pitch classes; what matters is which ones stand out.
+    """
+    if not sharpness:
+        return frames
+    loudest = frames.amax(dim=2, keepdim=True)
+    relative = frames / loudest.clamp(min=torch.finfo(frames.dtype).tiny)
+    return (sharpness * relative).softmax(dim=2) * (loudest > 0)
+
+
+def windows(frames: Tensor, lengths: Tensor, window: int, hop: int) -> tuple[Tensor, Tensor]:
+    """Windows (B, P, C, 12, W) over time of frames (B, C, 12, T), and the mask (B, P) of those within a song.
+
+    A song of at least one window has all windows that fit; what is left over at its end is not seen.
+    """
+    frames = silence_padding(frames, lengths)
+    if frames.shape[-1] < window:
+        frames = nn.functional.pad(frames, (0, window - frames.shape[-1]))
+    found = frames.unfold(-1, window, hop).permute(0, 3, 1, 2, 4)
+    count = (lengths - window).clamp(min=0) // hop + 1
+    mask = torch.arange(found.shape[1], device=frames.device) < count[:, None]
+    return found, mask
+
+
+def silence_padding(frames: Tensor, lengths: Tensor) -> Tensor:
+    """Frames (B, C, 12, T) with zeros beyond each song's length."""
+    within = torch.arange(frames.shape[-1], device=frames.device) < lengths[:, None]
+    return frames * within[:, None, None, :]
+
+
+def pad(songs: list[Tensor]) -> tuple[Tensor, Tensor]:
+    """A batch (B, C, 12, T), zero beyond each song's end, and lengths (B,), of songs (C, 12, T_i)."""
+    lengths = torch.tensor([song.shape[-1] for song in songs])
+    batch = songs[0].new_zeros(len(songs), *songs[0].shape[:-1], int(lengths.max()))
+    for row, song in zip(batch, songs, strict=True):
+        row[..., : song.shape[-1]] = song
+    return batch, lengths

@@ -1,0 +1,39 @@
+"""Where trainings are remembered: one folder per key, a digest of all that a training depends on.
+
+<state>/<key>/state.pt                  an interrupted training
+<state>/<key>/model.pt, history.tsv     a finished one
+"""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from coversim.atomic import replacing
+
+KEPT = 5  # trainings remembered per experiment and seed: going back to an earlier configuration costs seconds
+
+
+def training_key(settings: dict, seed: int, code: str, inputs: Iterable[Path | str]) -> str:
+    """Digest of settings, seed, code and the content of the input files; their paths and times do not count."""
+    digest = hashlib.sha256(json.dumps([settings, seed, code], sort_keys=True).encode())
+    for path in inputs:
+        with Path(path).open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()[:32]
+
+
+def copy(source: Path, target: Path) -> None:
+    """Copy a file; the target is whole or absent."""
+    with replacing(target) as temporary:
+        shutil.copyfile(source, temporary)
+
+
+def forget_old(state: Path, kept: int = KEPT) -> None:
+    """Remove all but the `kept` newest trainings."""
+    folders = sorted(
+        (path for path in state.iterdir() if path.is_dir()), key=lambda path: path.stat().st_mtime_ns
+    )
+    for folder in folders[: max(0, len(folders) - kept)]:
+        shutil.rmtree(folder, ignore_errors=True)

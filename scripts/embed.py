@@ -1,0 +1,50 @@
+"""Embed every song of a data set; those of works that the model has seen are left out."""
+
+import argparse
+from itertools import islice
+from pathlib import Path
+
+import torch
+
+from coversim import embeddings, encoder, frames
+from coversim.catalogue import read_songs
+from coversim.cli import run
+from coversim.device import choose_device, compute_reproducibly
+
+BLOCK = 256  # songs in memory at a time
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", type=Path, required=True, help="model.pt")
+    parser.add_argument(
+        "--frames", nargs="+", required=True, help="all shards of all features, in their order"
+    )
+    parser.add_argument("--songs", type=Path, required=True, help="catalogue with the split of each song")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--output", type=Path, required=True, help="embeddings, HDF5")
+    arguments = parser.parse_args()
+
+    compute_reproducibly(arguments.threads)
+    device = choose_device(arguments.device)
+    model = encoder.load(arguments.model, device)
+    split = {song["performance"]: song["split"] for song in read_songs(arguments.songs)}
+    wanted = {performance for performance, name in split.items() if name != "shared"}
+    works, performances, found = [], [], []
+    songs = frames.songs(arguments.frames, wanted)
+    while block := list(islice(songs, BLOCK)):
+        works += [song.work for song in block]
+        performances += [song.performance for song in block]
+        found.append(encoder.embed(model, [torch.from_numpy(song.frames) for song in block], device))
+    embeddings.write(
+        arguments.output,
+        works,
+        performances,
+        [split[performance] for performance in performances],
+        torch.cat(found).numpy(),
+    )
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,37 @@
+"""Count, mean and scatter of the patches of a shard's training songs."""
+
+import argparse
+import json
+from pathlib import Path
+
+import torch
+
+from coversim import frames
+from coversim.catalogue import read_songs
+from coversim.cli import run
+from coversim.moments import Moments
+from coversim.patches import pad, representation
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--frames", nargs="+", required=True, help="the shard's frames, one file per feature")
+    parser.add_argument("--songs", type=Path, required=True, help="catalogue with the split of each song")
+    parser.add_argument(
+        "--settings", type=json.loads, required=True, help="JSON: features, fft, representation"
+    )
+    parser.add_argument("--output", type=Path, required=True, help="moments, .npz")
+    arguments = parser.parse_args()
+
+    torch.set_num_threads(1)
+    training = {song["performance"] for song in read_songs(arguments.songs) if song["split"] == "train"}
+    patches = representation(arguments.settings)
+    moments = Moments(patches.size)
+    for song in frames.songs(arguments.frames, training):
+        found, mask = patches(*pad([torch.from_numpy(song.frames)]))
+        moments.add(found[mask].reshape(-1, patches.size).numpy())
+    moments.save(arguments.output)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,101 @@
+"""Train one experiment with one seed. The same training is never done twice: see coversim.training_state."""
+
+import argparse
+import csv
+import json
+import logging
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import torch
+
+from coversim import encoder, frames
+from coversim.atomic import replacing
+from coversim.catalogue import read_songs
+from coversim.cli import run
+from coversim.device import choose_device, compute_reproducibly
+from coversim.moments import Projection
+from coversim.training import HISTORY, Songs, train
+from coversim.training_state import copy, forget_old, training_key
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--settings", type=json.loads, required=True, help="the experiment's settings, JSON")
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument(
+        "--frames", nargs="+", required=True, help="all shards of all features, in their order"
+    )
+    parser.add_argument("--songs", type=Path, required=True, help="catalogue with the split of each song")
+    parser.add_argument("--pairs", type=Path, help="training pairs; read if train.loss.negatives is pairs")
+    parser.add_argument("--pca", type=Path, help="projection, .npz; none: patches as they are")
+    parser.add_argument("--code", required=True, help="digest of the code that trains")
+    parser.add_argument("--state", type=Path, required=True, help="folder that remembers trainings")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument("--model", type=Path, required=True)
+    parser.add_argument("--history", type=Path, required=True)
+    arguments = parser.parse_args()
+
+    settings = arguments.settings
+    with_pairs = settings["train"]["epochs"] > 0 and settings["train"]["loss"]["negatives"] == "pairs"
+    inputs = [*arguments.frames, arguments.songs]
+    inputs += [arguments.pca] if arguments.pca else []
+    inputs += [arguments.pairs] if with_pairs else []
+    key = training_key(settings, arguments.seed, arguments.code, inputs)
+    state = arguments.state / key
+    if (state / "model.pt").exists():
+        logging.info("trained before, with the same settings, code and inputs: %s", key)
+    else:
+        compute_reproducibly(arguments.threads)
+        device = choose_device(arguments.device)
+        training, validation, pairs = load_songs(arguments, with_pairs)
+        projection = Projection.load(arguments.pca) if arguments.pca else None
+        trained, history = train(
+            settings, arguments.seed, training, validation, pairs, projection, device, state / "state.pt"
+        )
+        write_history(state / "history.tsv", history)
+        encoder.save(state / "model.pt", trained, key)
+        (state / "state.pt").unlink(missing_ok=True)
+    copy(state / "history.tsv", arguments.history)
+    copy(state / "model.pt", arguments.model)
+    state.touch()
+    forget_old(arguments.state)
+
+
+def load_songs(
+    arguments: argparse.Namespace, with_pairs: bool
+) -> tuple[Songs, Songs, list[tuple[int, int, int]]]:
+    """Training songs, validation songs, and pairs as indices into the training songs."""
+    split = {song["performance"]: song["split"] for song in read_songs(arguments.songs)}
+    wanted = {performance for performance, name in split.items() if name in ("train", "valid")}
+    songs = {"train": Songs([], []), "valid": Songs([], [])}
+    place = {}
+    for song in frames.songs(arguments.frames, wanted if arguments.settings["train"]["epochs"] else ()):
+        of = songs[split[song.performance]]
+        place[song.performance] = len(of.works)
+        of.frames.append(torch.from_numpy(song.frames))
+        of.works.append(song.work)
+    pairs = []
+    if with_pairs:
+        table = pq.read_table(
+            arguments.pairs, columns=["performance_a", "performance_b", "label"]
+        ).to_pydict()
+        pairs = [
+            (place[a], place[b], label)
+            for a, b, label in zip(*table.values(), strict=True)
+            if a in place and b in place
+        ]
+    return songs["train"], songs["valid"], pairs
+
+
+def write_history(path: Path, history: list[dict]) -> None:
+    """One row per epoch; the untrained epoch 0 has no loss, and its cell stays empty."""
+    with replacing(path) as temporary, Path(temporary).open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, HISTORY, dialect="excel-tab", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(history)
+
+
+if __name__ == "__main__":
+    run(main)
