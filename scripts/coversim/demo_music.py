@@ -10,7 +10,7 @@ import random
 from typing import NamedTuple
 
 BARS = 8  # of a section
-SHORTEST, LONGEST = 60, 120  # of a performance without its last chord, in seconds
+SHORTEST, LONGEST = 60, 120  # of the sections of a performance, in seconds
 
 # Roman numerals, the commonest first: the n-th is drawn in proportion to 1 / (n + 2).
 PROGRESSIONS = {
@@ -161,6 +161,7 @@ class Work(NamedTuple):
     title: str
     artist: str
     year: int
+    key: int  # semitones above C
     tempo: float  # beats per minute
     metre: int  # beats per bar
     mode: str
@@ -230,7 +231,9 @@ def stock_chords(rng: random.Random, mode: str) -> list[Chord]:
     return [chord(numeral) for numeral in drawn.split()]
 
 
-def melody_over(rng: random.Random, chords: list[Chord], scale: tuple[int, ...], metre: int, busy: float):
+def melody_over(
+    rng: random.Random, chords: list[Chord], scale: tuple[int, ...], metre: int, busy: float
+) -> list[Note]:
     """A tune over the chords, one a bar: steps more than leaps, tones of the chord on the first beat."""
     notes, onset, degree = [], 0.0, rng.randrange(7)
     end = len(chords) * metre
@@ -274,6 +277,7 @@ def write_work(seed: int, work: str) -> Work:
         title=invent_title(rng),
         artist=invent_artist(rng),
         year=rng.randint(1938, 2012),
+        key=rng.randrange(12),
         tempo=rng.uniform(84, 138),
         metre=metre,
         mode=mode,
@@ -321,20 +325,10 @@ def ornamented(rng: random.Random, melody: list[Note], scale: tuple[int, ...], s
     return sung
 
 
-def arranged_form(rng: random.Random, form: str) -> str:
-    """The order of sections in this performance; s is a solo over the verse."""
-    parts = list(form)
-    if rng.random() < 0.35:
-        del parts[rng.randrange(len(parts) - 1)]
-    if rng.random() < 0.35:
-        parts.insert(rng.randrange(2, len(parts)), "s")
-    if rng.random() < 0.15:
-        parts.insert(0, "c")
-    return "".join(parts)
-
-
 def in_other_mode(section: Section, changes: dict[int, int]) -> Section:
-    def moved(pitch):
+    """The section with each of its pitches that `changes` names, within the octave, moved."""
+
+    def moved(pitch: int) -> int:
         return pitch - pitch % 12 + changes.get(pitch % 12, pitch % 12)
 
     chords = [
@@ -344,6 +338,93 @@ def in_other_mode(section: Section, changes: dict[int, int]) -> Section:
     return Section(chords, [note._replace(pitch=moved(note.pitch)) for note in section.melody])
 
 
+def arranged_form(rng: random.Random, work: Work, tempo: float) -> str:
+    """The order of sections in this performance, of a bearable length; s is a solo over the verse."""
+    parts = list(work.form)
+    if rng.random() < 0.35:
+        del parts[rng.randrange(len(parts) - 1)]
+    if rng.random() < 0.35:
+        parts.insert(rng.randrange(2, len(parts)), "s")
+    if rng.random() < 0.15:
+        parts.insert(0, "c")
+    section = BARS * work.metre * 60 / tempo  # seconds
+    while len(parts) * section < SHORTEST:
+        parts.append(rng.choice("vc"))
+    return "".join(parts[: int(LONGEST / section)])
+
+
+def arranged(rng: random.Random, work: Work, style: Style) -> Work:
+    """The work as this band writes it down: its key, tempo, form and chords, perhaps its mode."""
+    mode, sections = work.mode, work.sections
+    if rng.random() < 0.06:
+        mode = "minor" if mode == "major" else "major"
+        changes = TO_MINOR if mode == "minor" else TO_MAJOR
+        sections = {name: in_other_mode(section, changes) for name, section in sections.items()}
+    tempo = work.tempo * 2 ** rng.gauss(0, 0.08)
+    return work._replace(
+        key=work.key if rng.random() < 0.35 else rng.randrange(12),
+        tempo=tempo,
+        mode=mode,
+        sections={
+            name: section._replace(chords=reharmonised(rng, section.chords, style))
+            for name, section in sections.items()
+        },
+        form=arranged_form(rng, work, tempo),
+    )
+
+
+def introduction(rng: random.Random, work: Work) -> list[Chord]:
+    """Chords before the first section: none, the verse's, the chorus' last, a vamp, or unrelated ones."""
+    return rng.choice(
+        (
+            [],
+            work.sections["v"].chords[:4],
+            work.sections["c"].chords[-4:],
+            [Chord(0, (0, 7))] * 4,
+            stock_chords(rng, work.mode),
+        )
+    )
+
+
+def played_through(rng: random.Random, work: Work, style: Style) -> tuple[list[Note], list[Chord]]:
+    """The whole performance's melody, in beats, and its chords, one a bar, in the work's key."""
+    scale = SCALES[work.mode]
+    chords = transposed(introduction(rng, work), work.key)
+    melody = []
+    lift = rng.choice((1, 2)) if rng.random() < 0.12 else 0  # of the last section
+    for place, name in enumerate(work.form):
+        section = work.sections["v" if name == "s" else name]
+        tonic = work.key + (lift if place == len(work.form) - 1 else 0)
+        tune = section.melody
+        if name == "s":
+            tune = melody_over(rng, section.chords, scale, work.metre, 1.5)
+        begin = len(chords) * work.metre
+        melody += [
+            Note(begin + onset, duration, tonic + pitch)
+            for onset, duration, pitch in ornamented(rng, tune, scale, style)
+        ]
+        chords += transposed(section.chords, tonic)
+    last = Chord(0, (0, 4 if work.mode == "major" else 3, 7))
+    return melody, chords + transposed([last], tonic)
+
+
+def transposed(chords: list[Chord], semitones: int) -> list[Chord]:
+    return [Chord((root + semitones) % 12, tones) for root, tones in chords]
+
+
+def accompaniment(rng: random.Random, chords: list[Chord], metre: int) -> tuple[list[Note], list[Note]]:
+    """The chords, struck at a steady pace, and a bass that walks on their tones; in beats."""
+    pace = rng.choice((0.5, 1, metre / 2, metre))  # beats from stroke to stroke
+    struck, bass = [], []
+    for number, (root, tones) in enumerate(chords):
+        bar = number * metre
+        for stroke in range(int(metre / pace)):
+            struck += [Note(bar + stroke * pace, pace, root + tone) for tone in tones]
+        walk = (0, rng.choice(tones), rng.choice(tones), 0)
+        bass += [Note(bar + beat, 1, root + walk[beat]) for beat in range(metre)]
+    return struck, bass
+
+
 def beat_times(rng: random.Random, tempo: float, beats: int, loose: float) -> list[float]:
     """Seconds of each beat, and of the end: the tempo wanders about a trend."""
     trend = rng.gauss(0, 0.04 * loose)
@@ -351,97 +432,41 @@ def beat_times(rng: random.Random, tempo: float, beats: int, loose: float) -> li
     for beat in range(beats + 1):
         times.append(time)
         wander = 0.9 * wander + rng.gauss(0, 0.015 * loose)
-        time += 60 / tempo * 2.0 ** (trend * (beat / beats - 0.5) + wander)
+        time += 60 / tempo * 2 ** (trend * (beat / beats - 0.5) + wander)
     return times
+
+
+def in_seconds(notes: list[Note], times: list[float]) -> list[Note]:
+    """The notes, given in beats, at the times of the beats; none lasts beyond the end."""
+
+    def second(beat: float) -> float:
+        whole = min(int(beat), len(times) - 2)
+        return times[whole] + min(beat - whole, 1) * (times[whole + 1] - times[whole])
+
+    return [Note(second(on), second(on + duration) - second(on), pitch) for on, duration, pitch in notes]
 
 
 def perform(seed: int, work: str, performance: str) -> Performance:
     """One performance of a work, all of it decided by its names and the seed."""
-    written = write_work(seed, work)
     rng = random.Random(f"{seed}/{work}/{performance}")
     style = rng.choice(STYLES)
-    metre, mode, sections = written.metre, written.mode, written.sections
-    if rng.random() < 0.06:
-        mode = "minor" if mode == "major" else "major"
-        changes = TO_MINOR if mode == "minor" else TO_MAJOR
-        sections = {name: in_other_mode(section, changes) for name, section in sections.items()}
-    scale = SCALES[mode]
-    sections = {
-        name: section._replace(chords=reharmonised(rng, section.chords, style))
-        for name, section in sections.items()
-    }
-    tempo = written.tempo * 2 ** rng.gauss(0, 0.08)
-    key = rng.randrange(12) if rng.random() < 0.65 else random.Random(f"{seed}/{work}/key").randrange(12)
-    instrumental = rng.random() < 0.15
-
-    bar = metre * 60 / tempo
-    intro = rng.choice(
-        (
-            [],
-            sections["v"].chords[:4],
-            sections["c"].chords[-4:],
-            [Chord(0, (0, 7))] * 4,
-            stock_chords(rng, mode),
-        )
-    )
-    form = arranged_form(rng, written.form)
-    while (len(intro) + len(form) * BARS) * bar > LONGEST and len(form) > 2:
-        form = form[:-1]
-    while (len(intro) + len(form) * BARS) * bar < SHORTEST:
-        form += rng.choice("vc")
-    lift = rng.choice((1, 2)) if rng.random() < 0.12 and form.endswith("c") else 0
-
-    melody, chords, first_bar = [], [(key, one) for one in intro], len(intro)
-    for place, name in enumerate(form):
-        section = sections["v" if name == "s" else name]
-        tonic = key + (lift if place == len(form) - 1 else 0)
-        tune = section.melody
-        if name == "s":
-            tune = melody_over(rng, section.chords, scale, metre, 1.5)
-        melody += [
-            Note(first_bar * metre + onset, duration, tonic + pitch)
-            for onset, duration, pitch in ornamented(rng, tune, scale, style)
-        ]
-        chords += [(tonic, one) for one in section.chords]
-        first_bar += BARS
-    chords.append((tonic, Chord(0, (0, 4 if mode == "major" else 3, 7))))
-
-    times = beat_times(rng, tempo, len(chords) * metre, style.loose)
-    comping = rng.choice((1, metre, metre / 2, metre / 4))  # beats between strokes
-    chord_notes, bass_notes = [], []
-    for number, (tonic, (root, tones)) in enumerate(chords):
-        for stroke in range(int(metre / comping)):
-            onset = number * metre + stroke * comping
-            chord_notes += [Note(onset, comping, tonic + root + tone) for tone in tones]
-        walk = (0, *rng.sample(tones, 1), *rng.sample(tones, 1), 0)
-        for beat in range(metre):
-            bass_notes.append(Note(number * metre + beat, 1, tonic + root + walk[beat]))
-
-    def in_seconds(notes):
-        return [
-            Note(second(times, onset), second(times, onset + length) - second(times, onset), pitch)
-            for onset, length, pitch in notes
-        ]
-
+    written = arranged(rng, write_work(seed, work), style)
+    melody, chords = played_through(rng, written, style)
+    struck, bass = accompaniment(rng, chords, written.metre)
+    times = beat_times(rng, written.tempo, len(chords) * written.metre, style.loose)
     return Performance(
         work_title=written.title,
         work_artist=written.artist,
         title=written.title + (f" ({style.name})" if style.name else ""),
         artist=invent_artist(rng),
         year=min(written.year + int(rng.expovariate(1 / 15)), 2018),
-        instrumental=instrumental,
+        instrumental=rng.random() < 0.15,
         style=style,
-        melody=in_seconds(melody),
-        chords=in_seconds(chord_notes),
-        bass=in_seconds(bass_notes),
+        melody=in_seconds(melody, times),
+        chords=in_seconds(struck, times),
+        bass=in_seconds(bass, times),
         beats=times,
     )
-
-
-def second(times: list[float], beat: float) -> float:
-    """The time of a beat, whole or in between; past the end it stays at the end."""
-    whole = min(int(beat), len(times) - 2)
-    return times[whole] + min(beat - whole, 1) * (times[whole + 1] - times[whole])
 
 
 def invent_title(rng: random.Random) -> str:
