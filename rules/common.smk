@@ -31,9 +31,11 @@ except CoversimError as error:
 
 
 @cache
-def code(script):
-    """Digest of a script and of the modules that it imports: what its job does."""
-    return code_digest(SCRIPTS / script)
+def code(script, *assets):
+    """Digest of a script, of the modules that it imports and of its assets: what its job does."""
+    return code_digest(
+        SCRIPTS / script, *(SCRIPTS / "coversim" / asset for asset in assets)
+    )
 
 
 def frames_of(experiment, dataset, shard):

@@ -5,7 +5,6 @@ rule report:
     """The run as one HTML page: what ran on what, figures with intervals, what was set aside, cost."""
     input:
         config="<results>/config.json",
-        metrics=rules.metrics.output.table,
         evaluations=rules.metrics.input.metrics,
         ranks=[f"<results>/evaluation/{run}/ranks.parquet" for run in PLAN.runs],
         histories=[f"<results>/models/{run}/history.tsv" for run in PLAN.runs],
@@ -22,11 +21,11 @@ rule report:
     conda:
         "../envs/evaluation.yaml"
     params:
-        code=code("report.py"),
+        code=code("report.py", "report.html.j2", "report.css", "report.js"),
         name=lookup(within=config, dpath="name"),
         benchmarks=RESULTS / "benchmarks",
     shell:
         "python {SCRIPTS:q}/report.py --name {params.name:q} --config {input.config:q}"
-        " --metrics {input.metrics:q} --evaluations {input.evaluations:q} --ranks {input.ranks:q}"
+        " --evaluations {input.evaluations:q} --ranks {input.ranks:q}"
         " --histories {input.histories:q} --set-aside {input.set_aside:q} --summaries {input.summaries:q}"
         " --benchmarks {params.benchmarks:q} --output {output.report:q} 2> {log:q}"

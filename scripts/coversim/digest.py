@@ -13,10 +13,11 @@ from pathlib import Path
 PACKAGE = "coversim"
 
 
-def code_digest(script: Path) -> str:
+def code_digest(script: Path, *assets: Path) -> str:
     """Sixteen hex digits for the code of `script` and of the modules it imports, directly or not.
 
-    `script` lies beside the package. Paths do not count, so that moving a clone reruns nothing.
+    `script` lies beside the package; `assets` are other files that it reads, which count byte by byte. Paths
+    do not count, so that moving a clone reruns nothing.
     """
     found: dict[Path, str] = {}
     waiting = [script]
@@ -25,7 +26,10 @@ def code_digest(script: Path) -> str:
         if path not in found:
             found[path], imported = _code_and_imports(path)
             waiting += [script.parent / PACKAGE / f"{name}.py" for name in sorted(imported)]
-    code = sorted((path.relative_to(script.parent).as_posix(), text) for path, text in found.items())
+    code: list[tuple[str, str | bytes]] = sorted(
+        (path.relative_to(script.parent).as_posix(), text) for path, text in found.items()
+    )
+    code += [(asset.name, asset.read_bytes()) for asset in assets]
     return hashlib.sha256(repr(code).encode()).hexdigest()[:16]
 
 

@@ -48,3 +48,12 @@ def test_comments_white_space_and_docstrings_do_not_count(project):
 def test_an_import_inside_a_function_counts(project):
     lazy = "def run():\n    from coversim import unused\n    return unused\n"
     assert project(coversim__cli=lazy) != project(coversim__cli=lazy, coversim__unused="LENGTH = 9\n")
+
+
+def test_an_asset_counts_byte_by_byte(tmp_path):
+    script, page = tmp_path / "report.py", tmp_path / "page.html"
+    script.write_text("print()\n")
+    page.write_text("<p>")
+    before = code_digest(script, page)
+    page.write_text("<p> ")
+    assert code_digest(script, page) != before != code_digest(script)
