@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from pickle import UnpicklingError
 
 import torch
 from torch import Tensor, nn
@@ -252,9 +253,9 @@ def load(path: Path | str, device: torch.device | str = "cpu") -> Encoder:
         )
         encoder = Encoder(json.loads(content["settings"]), projection)
         encoder.network.load_state_dict(content["network"])
-    except (RuntimeError, KeyError, EOFError, TypeError, ValueError) as error:
+    except (RuntimeError, KeyError, EOFError, TypeError, ValueError, UnpicklingError) as error:
         raise CoversimError(
-            f"{path}: not a readable model ({error}). Remedy: delete it and run again"
+            f"{path}: not a readable model. Remedy: delete it; the next run trains it anew"
         ) from error
     return encoder.to(device).eval()
 

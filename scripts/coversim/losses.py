@@ -85,8 +85,11 @@ def align_uniform(cover: Tensor, others: Tensor, chosen: Tensor, settings: dict)
     Wang & Isola (2020), "Understanding contrastive representation learning through alignment and uniformity
     on the hypersphere"; for versions of music Serrà et al. (2025).
     """
+    align = cover.square().mean()
+    if not chosen.any():
+        return align
     spread = (-2 * others.square()).masked_fill(~chosen, -torch.inf).flatten().logsumexp(dim=0)
-    return cover.square().mean() + spread - chosen.sum().log()
+    return align + spread - chosen.sum().log()
 
 
 LOSSES = {"contrastive": contrastive, "triplet": triplet, "nce": nce, "align_uniform": align_uniform}

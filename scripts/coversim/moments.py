@@ -8,6 +8,7 @@ computing sample variances"), so the components are those of all patches at once
 import logging
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from scipy.linalg import eigh
@@ -62,11 +63,9 @@ class Moments:
     @classmethod
     def load(cls, path: Path | str) -> "Moments":
         """Read what `save` wrote."""
-        with _open(path) as file:
-            moments = cls(file["mean"].size)
-            moments.count = int(file["count"])
-            moments.mean = file["mean"]
-            triangle = file["triangle"]
+        count, mean, triangle = _read(path, "count", "mean", "triangle")
+        moments = cls(mean.size)
+        moments.count, moments.mean = int(count), mean
         start = 0
         for row in range(moments.mean.size):
             stop = start + moments.mean.size - row
@@ -91,8 +90,7 @@ class Projection:
     @classmethod
     def load(cls, path: Path | str) -> "Projection":
         """Read what `save` wrote."""
-        with _open(path) as file:
-            return cls(file["mean"], file["components"], file["variance"])
+        return cls(*_read(path, "mean", "components", "variance"))
 
 
 def principal_components(moments: Moments, wanted: int) -> Projection:
@@ -128,10 +126,12 @@ def principal_components(moments: Moments, wanted: int) -> Projection:
     return Projection(moments.mean, components * np.sign(largest), variance[:spanned])
 
 
-def _open(path: Path | str) -> np.lib.npyio.NpzFile:
+def _read(path: Path | str, *names: str) -> list[np.ndarray]:
+    """The named arrays of an .npz file."""
     try:
-        return np.load(path, allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
+        with np.load(path, allow_pickle=False) as file:
+            return [file[name] for name in names]
+    except (ValueError, OSError, EOFError, KeyError, BadZipFile) as error:
         raise CoversimError(
-            f"{path}: not a readable .npz file ({error}). Remedy: delete it and run again"
+            f"{path}: not readable as .npz ({error}). Remedy: delete it; the next run makes it anew"
         ) from error

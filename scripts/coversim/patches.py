@@ -22,7 +22,7 @@ def representation(settings: dict) -> nn.Module:
             raise CoversimError(
                 "representation.kind: flat needs songs of one length. Remedy: set fft.frames, e.g. to 256"
             )
-        return Flat(channels, settings["fft"]["frames"], chosen["sharpness"])
+        return Flat(channels, settings["fft"]["frames"], chosen.get("sharpness", 0.0))
     if settings["fft"]["frames"]:
         raise CoversimError(
             f"representation.kind: {chosen['kind']} needs frames at a fixed rate. Remedy: set fft.frames: null"
@@ -30,8 +30,8 @@ def representation(settings: dict) -> nn.Module:
     window = max(2, round(chosen["seconds"] * settings["fft"]["rate"]))
     hop = max(1, round(chosen["hop"] * settings["fft"]["rate"]))
     if chosen["kind"] == "frames":
-        return Frames(channels, window, hop, chosen["sharpness"])
-    return Fourier(channels, window, hop, chosen["sharpness"], chosen["compression"])
+        return Frames(channels, window, hop, chosen.get("sharpness", 0.0))
+    return Fourier(channels, window, hop, chosen.get("sharpness", 0.0), chosen["compression"])
 
 
 class Fourier(nn.Module):
