@@ -1,0 +1,32 @@
+"""Write the report of a run: one self-contained HTML file."""
+
+import argparse
+from pathlib import Path
+
+from coversim import cli
+from coversim.report import write_report
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--name", required=True, help="name of the run")
+    parser.add_argument("--config", type=Path, required=True, help="resolved configuration, JSON")
+    parser.add_argument(
+        "--evaluations", type=Path, nargs="*", default=[], help="…/EXPERIMENT/SEED/metrics.json"
+    )
+    parser.add_argument("--ranks", type=Path, nargs="*", default=[], help="…/EXPERIMENT/SEED/ranks.parquet")
+    parser.add_argument("--histories", type=Path, nargs="*", default=[], help="…/EXPERIMENT/SEED/history.tsv")
+    parser.add_argument(
+        "--set-aside", type=Path, required=True, help="table of the songs that were set aside"
+    )
+    parser.add_argument("--summaries", type=Path, nargs="*", default=[], help="…/DATASET/summary.json")
+    parser.add_argument(
+        "--benchmarks", type=Path, required=True, help="folder of Snakemake's benchmark files"
+    )
+    parser.add_argument("--titles", type=Path, nargs="*", default=[], help="metadata JSON of the data sets")
+    parser.add_argument("--output", type=Path, required=True, help="the HTML file")
+    write_report(**vars(parser.parse_args()))
+
+
+if __name__ == "__main__":
+    cli.run(main)

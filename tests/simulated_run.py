@@ -1,0 +1,166 @@
+"""The files of a finished run, without its hours: embeddings are drawn at random, all figures are computed from
+them by the project's own evaluation.
+"""
+
+import csv
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+
+from coversim import embeddings
+from coversim.evaluation import evaluate
+from coversim.pairs import pair_table
+
+COLLECTIONS = {"valid": 40, "test": 60, "benchmark": 30}  # works
+
+
+def simulate(
+    root: Path,
+    experiments: Mapping[str, float],
+    seeds: Sequence[int] = (1, 2, 3),
+    collections: Sequence[str] = ("valid", "test"),
+    works: Mapping[str, int] = COLLECTIONS,
+    name: str = "simulated",
+    set_aside: Sequence[Mapping[str, str]] = (),
+) -> dict[str, Any]:
+    """Write a run below `root`; returns the arguments of `write_report`.
+
+    `experiments`: name → how much of an embedding is noise (0: perfect). Names in BASELINES train nothing.
+    """
+    config = {
+        "name": name,
+        "experiments": {experiment: {} for experiment in experiments},
+        "seeds": list(seeds),
+        "evaluation": {"resamples": 2000, "seed": 0},
+    }
+    files: dict[str, list[Path]] = {"evaluations": [], "ranks": [], "histories": []}
+    for experiment, noise in experiments.items():
+        for seed in seeds[:1] if experiment in BASELINES else seeds:
+            rng = np.random.default_rng([seed, *experiment.encode()])
+            folder = root / "evaluation" / experiment / str(seed)
+            folder.mkdir(parents=True, exist_ok=True)
+            figures, ranks = _evaluate(folder, collections, works, noise, rng)
+            metrics = {"experiment": experiment, "seed": seed, "collections": figures}
+            files["evaluations"].append(_write(folder / "metrics.json", json.dumps(metrics)))
+            pq.write_table(ranks, folder / "ranks.parquet")
+            files["ranks"].append(folder / "ranks.parquet")
+            history = [] if experiment in BASELINES else _history(figures["valid"]["map"], rng)
+            path = root / "models" / experiment / str(seed) / "history.tsv"
+            files["histories"].append(_write_tsv(path, HISTORY_COLUMNS, history))
+    return {
+        "output": root / "report.html",
+        "name": name,
+        "config": _write(root / "config.json", json.dumps(config, ensure_ascii=False)),
+        **files,
+        "set_aside": _write_tsv(root / "set_aside.tsv", SET_ASIDE_COLUMNS, set_aside),
+        "summaries": [
+            _write(root / "catalogue" / "train" / "summary.json", json.dumps(_summary(collections, works)))
+        ],
+        "benchmarks": _benchmarks(root / "benchmarks"),
+    }
+
+
+BASELINES = ("ftm2d", "pca", "lda")
+HISTORY_COLUMNS = ("epoch", "train_loss", "valid_map", "learning_rate", "seconds")
+SET_ASIDE_COLUMNS = ("dataset", "feature", "work", "performance", "reason", "remedy")
+
+
+def _songs(collection: str, works: int) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(works)
+    sizes = rng.choice([1, 2, 3, 5], size=works, p=[0.15, 0.45, 0.25, 0.15])
+    sizes[0] = 1  # at least one distractor
+    work = np.repeat([f"W_{collection}{n:04}" for n in range(works)], sizes)
+    return work, np.array([f"P_{collection}{n:05}" for n in range(len(work))])
+
+
+def _evaluate(
+    folder: Path, collections: Sequence[str], works: Mapping[str, int], noise: float, rng: np.random.Generator
+) -> tuple[dict[str, Any], pa.Table]:
+    songs = [(c, *song) for c in collections for song in zip(*_songs(c, works[c]), strict=True)]
+    splits, work, performance = (np.array(column) for column in zip(*songs, strict=True))
+    _, index = np.unique(work, return_inverse=True)
+    centres = np.random.default_rng(0).normal(size=(len(work), 16))
+    embedding = (1 - noise) * centres[index] + noise * rng.normal(size=(len(work), 16))
+    embedding /= np.linalg.norm(embedding, axis=1, keepdims=True)
+    embeddings.write(folder / "train.h5", work, performance, splits, embedding)
+    for collection in collections:
+        table = pair_table([song for c, *song in songs if c == collection], seed=0)
+        pq.write_table(table, folder / f"{collection}.parquet")
+    pairs = [folder / f"{collection}.parquet" for collection in collections]
+    return evaluate([folder / "train.h5"], pairs, 200, 0, torch.device("cpu"))
+
+
+def _history(reached: float, rng: np.random.Generator) -> list[dict[str, float]]:
+    epochs = np.arange(1, 31)
+    loss = 0.9 * np.exp(-epochs / 12) + 0.2 + rng.normal(0, 0.01, 30)
+    valid = (
+        reached * (1 - 0.6 * np.exp(-epochs / 6))
+        - 0.002 * np.maximum(epochs - 20, 0)
+        + rng.normal(0, 0.004, 30)
+    )
+    columns = (epochs, loss, valid, np.full(30, 0.001), np.full(30, 2.5))
+    return [dict(zip(HISTORY_COLUMNS, values, strict=True)) for values in zip(*columns, strict=True)]
+
+
+def _summary(collections: Sequence[str], works: Mapping[str, int]) -> dict[str, Any]:
+    split = {"train": {"works": 200, "songs": 520}}
+    split |= {
+        c: {"works": works[c], "songs": len(_songs(c, works[c])[0])} for c in collections if c != "benchmark"
+    }
+    return {
+        "root": "/data/da-tacos",
+        "layout": "per-feature",
+        "subset": "coveranalysis",
+        "features": ["crema", "hpcp"],
+        "works": sum(part["works"] for part in split.values()),
+        "songs": sum(part["songs"] for part in split.values()),
+        "split": split,
+        "shared_works": 0,
+        "distractors": 17,
+    }
+
+
+def _benchmarks(folder: Path) -> Path:
+    header = (
+        "s",
+        "h:m:s",
+        "max_rss",
+        "max_vms",
+        "max_uss",
+        "max_pss",
+        "io_in",
+        "io_out",
+        "mean_load",
+        "cpu_time",
+    )
+    jobs = {
+        "fft/train-crema-4hz-0": (12.5, "0:00:12", 181.2, 800, 170, 172, 3.1, 0.2, 88.0, 11.0),
+        "fft/train-crema-4hz-1": (13.5, "0:00:13", 190.0, 800, 170, 172, 3.1, 0.2, 88.0, 12.0),
+        "train/default-1": (3725.0, "1:02:05", 612.4, 2100, 600, 600, 0, 0, 196.0, 7300.0),
+        "pca/p-96": (0.3, "0:00:00", *["NA"] * 8),
+        "metrics/metrics": (0.1, "0:00:00", *["-"] * 8),
+    }
+    for job, values in jobs.items():
+        _write_tsv(folder / f"{job}.tsv", header, [dict(zip(header, values, strict=True))])
+    return folder
+
+
+def _write(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def _write_tsv(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+        writer = csv.DictWriter(file, columns, dialect="excel-tab")
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
