@@ -16,6 +16,7 @@ import torch
 from coversim import embeddings
 from coversim.evaluation import evaluate
 from coversim.pairs import pair_table
+from coversim.training import HISTORY
 
 COLLECTIONS = {"valid": 40, "test": 60, "benchmark": 30}  # works
 
@@ -52,7 +53,7 @@ def simulate(
             files["ranks"].append(folder / "ranks.parquet")
             history = [] if experiment in BASELINES else _history(figures["valid"]["map"], rng)
             path = root / "models" / experiment / str(seed) / "history.tsv"
-            files["histories"].append(_write_tsv(path, HISTORY_COLUMNS, history))
+            files["histories"].append(_write_tsv(path, HISTORY, history))
     return {
         "output": root / "report.html",
         "name": name,
@@ -67,7 +68,6 @@ def simulate(
 
 
 BASELINES = ("ftm2d", "pca", "lda")
-HISTORY_COLUMNS = ("epoch", "train_loss", "valid_map", "learning_rate", "seconds")
 SET_ASIDE_COLUMNS = ("dataset", "feature", "work", "performance", "reason", "remedy")
 
 
@@ -96,16 +96,15 @@ def _evaluate(
     return evaluate([folder / "train.h5"], pairs, 200, 0, torch.device("cpu"))
 
 
-def _history(reached: float, rng: np.random.Generator) -> list[dict[str, float]]:
-    epochs = np.arange(1, 31)
-    loss = 0.9 * np.exp(-epochs / 12) + 0.2 + rng.normal(0, 0.01, 30)
-    valid = (
-        reached * (1 - 0.6 * np.exp(-epochs / 6))
-        - 0.002 * np.maximum(epochs - 20, 0)
-        + rng.normal(0, 0.004, 30)
-    )
-    columns = (epochs, loss, valid, np.full(30, 0.001), np.full(30, 2.5))
-    return [dict(zip(HISTORY_COLUMNS, values, strict=True)) for values in zip(*columns, strict=True)]
+def _history(reached: float, rng: np.random.Generator) -> list[dict[str, Any]]:
+    """Epoch 0 is the untrained network, which has no loss."""
+    epochs = np.arange(31)
+    losses = 0.9 * np.exp(-epochs / 12) + 0.2 + rng.normal(0, 0.01, 31)
+    maps = reached * (1 - 0.6 * np.exp(-epochs / 6)) + rng.normal(0, 0.004, 31)
+    return [
+        dict(zip(HISTORY, (epoch, loss if epoch else None, valid_map, 0.001, 2.5), strict=True))
+        for epoch, loss, valid_map in zip(epochs, losses, maps, strict=True)
+    ]
 
 
 def _summary(collections: Sequence[str], works: Mapping[str, int]) -> dict[str, Any]:

@@ -181,7 +181,9 @@ def _training_charts(trainings: Mapping[str, list[History]], tables: Sequence[Ta
         [value for run in runs for value in run.valid_map] + [value for _, value in baselines[:1]], zero=True
     )
     charts = []
-    for experiment, seeds in trainings.items():
+    order = [row.experiment for row in tables[0].rows]
+    for experiment in sorted(trainings, key=lambda name: order.index(name) if name in order else len(order)):
+        seeds = trainings[experiment]
         loss = figures.spanning((value for run in seeds for value in run.train_loss), zero=True)
         charts.append(
             {

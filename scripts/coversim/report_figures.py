@@ -125,7 +125,8 @@ def training_chart(
             chart.dots.append((epochs.at(run.epoch[run.kept]), round(100 - axis.at(values[run.kept]), 2)))
         for index, (epoch, value) in enumerate(zip(run.epoch, values, strict=True)):
             kept = " (kept)" if index == run.kept else ""
-            said.setdefault(epoch, []).append(f"seed {run.seed}: {value:.4g}{kept}")
+            shown = f"{value:.4g}" if math.isfinite(value) else "–"
+            said.setdefault(epoch, []).append(f"seed {run.seed}: {shown}{kept}")
     if reference:
         chart.across.append((round(100 - axis.at(reference[1]), 2), reference[0]))
     chart.tips = [(epochs.at(epoch), "\n".join([f"epoch {epoch:g}", *said[epoch]])) for epoch in sorted(said)]

@@ -171,7 +171,10 @@ def _queries(tables: list[pa.Table]) -> Queries | None:
 
 
 def read_histories(paths: Iterable[Path]) -> dict[str, list[History]]:
-    """Experiment → its trainings, from `…/{experiment}/{seed}/history.tsv`; files without an epoch are passed over."""
+    """Experiment → its trainings, from `…/{experiment}/{seed}/history.tsv`.
+
+    Epoch 0 is the untrained network and has no loss. A baseline's file has no row at all, and is passed over.
+    """
     histories: dict[str, list[History]] = defaultdict(list)
     for path in sorted(paths):
         if rows := list(_rows(path)):
