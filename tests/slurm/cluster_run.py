@@ -1,0 +1,159 @@
+"""Run the workflow on a cluster, disturb it, and see what SLURM and the outputs tell of it."""
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from cluster import Cluster
+
+ROOT = Path(__file__).parents[2]
+
+# Small, and long enough in training to be interrupted. The GPUs of the cluster are make-believe: hence `cpu`.
+CONFIG = {
+    "name": "cluster",
+    "demo_corpus": {"works": 30, "seed": 1},
+    "shards": 4,
+    "split": {"valid": 0.25, "test": 0.25},
+    "pca": {"components": 16},
+    "model": {"channels": 16},
+    "train": {"device": "cpu", "epochs": 30, "patience": 30},
+    "evaluation": {"resamples": 200},
+    "seeds": [1, 2],
+    "experiments": {"brief": None, "ftm2d": None, "pca": None},
+}
+# The profile is patient, as a busy cluster wants it; this one is not busy, and its disk is local.
+QUICK = ["--slurm-init-seconds-before-status-checks", "5", "--latency-wait", "20"]
+GPU_SCRIPTS = ("train.py", "embed.py", "evaluate.py")
+# Outputs that tell times, and what is not an output.
+TELL_TIMES = ("logs", "benchmarks", "training_state", "report.html", "history.tsv")
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Ways to run Snakemake as a user of the cluster does."""
+
+    env: dict[str, str]
+
+    def start(self, directory: Path, *arguments: str, config: dict = CONFIG) -> subprocess.Popen:
+        """Start `snakemake ARGUMENTS` in a working directory; what it says goes to snakemake.log there."""
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / "mine.yaml").write_text(yaml.safe_dump(config))
+        command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
+        with (directory / "snakemake.log").open("a") as log:
+            return subprocess.Popen(
+                [*command, *arguments, "--configfile", "mine.yaml"],
+                cwd=directory,
+                env=self.env,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+
+    def finish(self, process: subprocess.Popen, directory: Path, timeout: float = 300) -> None:
+        """Wait for a Snakemake that is to succeed."""
+        assert process.wait(timeout) == 0, said(directory)
+
+    def run(self, directory: Path, *arguments: str, config: dict = CONFIG) -> None:
+        """Run `snakemake ARGUMENTS` to its good end."""
+        self.finish(self.start(directory, *arguments, config=config), directory)
+
+
+@dataclass(frozen=True)
+class Undisturbed:
+    """A whole run through SLURM: its folder, SLURM's records of its jobs, and the GPUs that they were given."""
+
+    directory: Path
+    jobs: list[dict[str, str]]
+    granted: list[dict[str, tuple[str, str]]]
+    """At each look: of each GPU job that ran, SLURM's word on its GPU, and its CUDA_VISIBLE_DEVICES."""
+
+
+def watch(slurm: Cluster, directory: Path, process: subprocess.Popen) -> list[dict[str, tuple[str, str]]]:
+    """Look at the GPU jobs of a run until it ends."""
+    looks = []
+    while process.poll() is None:
+        gpu = {job["JobId"]: job["GRES"] for job in slurm.jobs() if job.get("GRES")}
+        seen = [environment(pid) for script in GPU_SCRIPTS for pid in processes(directory, script)]
+        devices = {env.get("SLURM_JOB_ID"): env.get("CUDA_VISIBLE_DEVICES") for env in seen}
+        looks.append({job: (gpu[job], devices[job]) for job in gpu.keys() & devices.keys()})
+        time.sleep(0.5)
+    return looks
+
+
+def said(directory: Path) -> str:
+    """All that Snakemake and the jobs of a run said, for a failed assertion's message."""
+    logs = [directory / "snakemake.log", *sorted(directory.glob("results/*/logs/**/*.log"))]
+    logs += sorted(directory.glob(".snakemake/slurm_logs/**/*.log"))
+    return "".join(f"\n== {log}\n{log.read_text(errors='replace')[-4000:]}" for log in logs)
+
+
+def outputs(directory: Path) -> dict[str, str]:
+    """Digests of the outputs of a run, but of those that tell times."""
+    results = directory / "results"
+    return {
+        str(path.relative_to(results)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(results.rglob("*"))
+        if path.is_file() and not path.name.startswith(".") and not set(TELL_TIMES) & {*path.parts}
+    }
+
+
+def until(condition: Callable, timeout: float = 120, pause: float = 0.1):
+    """What `condition` returns, as soon as that is true."""
+    deadline = time.monotonic() + timeout
+    while not (value := condition()):
+        assert time.monotonic() < deadline, f"waited {timeout} s in vain for {condition.__doc__ or condition}"
+        time.sleep(pause)
+    return value
+
+
+def processes(directory: Path, script: str, *words: str) -> list[int]:
+    """Processes that run one of the workflow's scripts in a working directory, with `words` in its arguments."""
+    return [pid for pid, arguments in _python_processes(directory) if _fits(arguments, script, words)]
+
+
+def environment(pid: int) -> dict[str, str]:
+    """Environment variables of a process; none if it has ended."""
+    with suppress(OSError):
+        text = Path(f"/proc/{pid}/environ").read_bytes().decode(errors="replace")
+        return dict(variable.split("=", 1) for variable in text.split("\0") if "=" in variable)
+    return {}
+
+
+def hold(
+    directory: Path, script: str, words: Sequence[str], ready: Callable[[str], bool] = lambda word: True
+) -> dict[str, int]:
+    """Stop (SIGSTOP) the processes that run a script, one for each word in its arguments, once they are ready."""
+    held = {}
+
+    def all_held() -> bool:
+        for word in set(words) - held.keys():
+            for pid in processes(directory, script, word):
+                if ready(word):
+                    os.kill(pid, signal.SIGSTOP)
+                    held[word] = pid
+        return len(held) == len(words)
+
+    until(all_held, timeout=180, pause=0.02)
+    return held
+
+
+def _python_processes(directory: Path) -> Iterator[tuple[int, list[str]]]:
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            arguments = (folder / "cmdline").read_bytes().decode(errors="replace").split("\0")
+            if "python" in arguments[0] and (folder / "cwd").readlink() == directory:
+                yield int(folder.name), arguments
+
+
+def _fits(arguments: list[str], script: str, words: tuple[str, ...]) -> bool:
+    return arguments[1].endswith(f"/{script}") and all(
+        any(word in argument for argument in arguments) for word in words
+    )

@@ -1,0 +1,38 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cluster import cluster, missing
+from cluster_run import QUICK, ROOT, Runs, Undisturbed, watch
+
+
+@pytest.fixture(scope="session")
+def slurm():
+    """A cluster of two CPU nodes and a node with two GPUs."""
+    if reason := missing():
+        pytest.skip(reason)
+    with cluster() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def runs(slurm, tmp_path_factory):
+    """Snakemake, as a user of the cluster runs it who has done `make profile`."""
+    env = {**slurm.env, "XDG_CONFIG_HOME": str(tmp_path_factory.mktemp("config"))}
+    make = ["make", "--assume-old=.venv/installed", f"BIN={Path(sys.executable).parent}", "profile"]
+    subprocess.run(make, cwd=ROOT, env={**os.environ, **env}, check=True)
+    return Runs(env)
+
+
+@pytest.fixture(scope="session")
+def undisturbed(slurm, runs, tmp_path_factory):
+    """The whole run through `snakemake --profile slurm`; no test may change its folder."""
+    directory = tmp_path_factory.mktemp("undisturbed")
+    process = runs.start(directory, "--profile", "slurm", *QUICK)
+    granted = watch(slurm, directory, process)
+    runs.finish(process, directory)
+    jobs = [job for job in slurm.jobs() if job.get("StdOut", "").startswith(f"{directory}/")]
+    return Undisturbed(directory, jobs, granted)

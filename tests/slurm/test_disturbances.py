@@ -1,0 +1,161 @@
+"""What a cluster does to jobs: after each disturbance the run ends as if nothing had happened."""
+
+import os
+import re
+import shutil
+import signal
+from collections import Counter
+from functools import partial
+
+import pytest
+import yaml
+
+from cluster_run import CONFIG, QUICK, ROOT, hold, outputs, processes, until
+
+FFT = "results/cluster/fft/train/crema-4hz"
+EPOCHS = CONFIG["train"]["epochs"]
+
+
+@pytest.fixture
+def again(undisturbed, tmp_path):
+    """A copy of the undisturbed run, to remove outputs from and to run again."""
+    return shutil.copytree(undisturbed.directory, tmp_path / "again")
+
+
+def attempts(slurm, directory, comment):
+    """SLURM's records of the jobs that a run submitted for one of its jobs, oldest first."""
+    return sorted(
+        (
+            job
+            for job in slurm.jobs()
+            if job.get("Comment") == comment and job.get("StdOut", "").startswith(f"{directory}/")
+        ),
+        key=lambda job: int(job["JobId"]),
+    )
+
+
+def states(slurm, directory, comment):
+    return [job["JobState"] for job in attempts(slurm, directory, comment)]
+
+
+def test_shards_are_done_again_that_were_killed_cancelled_over_memory_or_on_a_dead_node(
+    slurm, runs, undisturbed, again
+):
+    shutil.rmtree(again / FFT)
+    profile = yaml.safe_load((ROOT / "profiles/slurm/profile.yaml").read_text())
+    too_little = "attempt * 200 if wildcards.shard == '0003' else 1000"
+    profile["set-resources"]["fft"]["mem_mb"] = too_little
+    (again / "profile.yaml").write_text(yaml.safe_dump(profile))
+    shards = [f"{FFT}/{shard:04}.h5" for shard in range(CONFIG["shards"])]
+    killed, cancelled, on_dead_node, over_memory = [
+        f"rule_fft_wildcards_train_crema-4hz_{shard:04}" for shard in range(4)
+    ]
+
+    process = runs.start(again, *shards, "--profile", "profile.yaml", *QUICK)
+    held = hold(again, "fft.py", [shard[-7:] for shard in shards[:3]])
+    os.kill(held["0000.h5"], signal.SIGKILL)
+    slurm.run("scancel", attempts(slurm, again, cancelled)[0]["JobId"])
+    until(lambda: states(slurm, again, killed) == ["FAILED", "COMPLETED"])
+    until(lambda: states(slurm, again, cancelled) == ["CANCELLED", "COMPLETED"])
+    until(
+        lambda: states(slurm, again, over_memory) in (["FAILED", "COMPLETED"], ["OUT_OF_MEMORY", "COMPLETED"])
+    )
+    assert [job["MinMemoryNode"] for job in attempts(slurm, again, over_memory)] == ["200M", "400M"]
+
+    # the node is lost to the network: its job runs on there while SLURM starts it anew elsewhere
+    node = attempts(slurm, again, on_dead_node)[0]["NodeList"]
+    slurm.kill_node(node)
+    until(lambda: states(slurm, again, on_dead_node) == ["PENDING"])
+    run_now(slurm, again, on_dead_node)
+    until(lambda: states(slurm, again, on_dead_node) == ["COMPLETED"])
+    assert attempts(slurm, again, on_dead_node)[0]["NodeList"] != node
+    os.kill(held["0002.h5"], signal.SIGCONT)
+    until(lambda: not processes(again, "fft.py", "0002.h5"))
+    slurm.start_node(node)
+    runs.finish(process, again)
+    assert outputs(again) == outputs(undisturbed.directory)
+
+
+def test_training_goes_on_after_every_kind_of_end(slurm, runs, undisturbed, again):
+    for made in ("training_state", "models", "embeddings", "evaluation", "metrics.tsv", "report.html"):
+        path = again / "results/cluster" / made
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    arguments = ("--profile", "slurm", *QUICK)
+    ran = Counter()  # epochs, over all attempts
+
+    # Ctrl-C: the jobs are cancelled
+    process = runs.start(again, *arguments)
+    ran += hold_training(again)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) != 0
+    until(lambda: not slurm.run("squeue", "--noheader"))
+    assert [states(slurm, again, train(seed)) for seed in (1, 2)] == [["COMPLETED", "CANCELLED"]] * 2
+
+    # kill -9 of Snakemake: its jobs run on, until the next Snakemake ends them
+    process = runs.start(again, *arguments)
+    ran += hold_training(again)
+    process.kill()
+    process.wait()
+    assert [states(slurm, again, train(seed))[-1] for seed in (1, 2)] == ["RUNNING"] * 2
+    runs.run(again, "--unlock")
+    process = runs.start(again, *arguments)
+    until(lambda: all(len(states(slurm, again, train(seed))) == 4 for seed in (1, 2)))
+    for seed in (1, 2):
+        orphan, new = attempts(slurm, again, train(seed))[-2:]
+        assert orphan["JobState"] == "CANCELLED"
+        assert orphan["EndTime"] <= new["SubmitTime"]  # never two jobs on one output
+
+    # preemption, and the time limit: SIGTERM, then SIGKILL
+    ran += hold_training(again)
+    preempted, limited = [attempts(slurm, again, train(seed))[-1]["JobId"] for seed in (1, 2)]
+    slurm.run("scontrol", "requeue", preempted)
+    slurm.run("scontrol", "update", f"JobId={limited}", "EndTime=now")
+    until(lambda: states(slurm, again, train(1))[-1] == "PENDING")
+    run_now(slurm, again, train(1))
+    until(lambda: states(slurm, again, train(2))[3] == "TIMEOUT")
+
+    runs.finish(process, again)
+    for seed in (1, 2):
+        log = training_log(again, seed)
+        assert "going on after epoch" in log
+        assert ran[seed] + epochs_in(log) <= EPOCHS + 1  # with epoch 0, the untrained: none ran twice
+    assert outputs(again) == outputs(undisturbed.directory)
+
+
+def test_a_job_whose_gpu_is_unusable_fails_and_says_so(slurm, runs, again):
+    shutil.rmtree(again / "results/cluster/training_state")
+    shutil.rmtree(again / "results/cluster/models")
+    config = {**CONFIG, "train": {**CONFIG["train"], "device": "auto"}}
+    target = "results/cluster/models/default/1/model.pt"
+    process = runs.start(again, target, "--profile", "slurm", *QUICK, "--retries", "0", config=config)
+    assert process.wait(120) != 0
+    assert "cannot use a GPU here (CUDA_VISIBLE_DEVICES: 0). Remedy:" in training_log(again, 1)
+    assert not (again / target).exists()
+
+
+def train(seed):
+    """Comment of a training's SLURM jobs."""
+    return f"rule_train_wildcards_default_{seed}"
+
+
+def training_log(directory, seed):
+    return (directory / f"results/cluster/logs/train/default-{seed}.log").read_text()
+
+
+def epochs_in(log):
+    return len(re.findall(r" epoch \d+/", log))
+
+
+def hold_training(directory):
+    """Wait until both seeds have trained some epochs, and stop them there; how many epochs each has run."""
+    models = {seed: f"default/{seed}/model.pt" for seed in (1, 2)}
+    logs = {model: partial(training_log, directory, seed) for seed, model in models.items()}
+    hold(directory, "train.py", list(logs), ready=lambda model: epochs_in(logs[model]()) > 2)
+    return Counter({seed: epochs_in(logs[model]()) for seed, model in models.items()})
+
+
+def run_now(slurm, directory, comment):
+    """Spare a requeued job the two minutes that SLURM lets it wait."""
+    slurm.run(
+        "scontrol", "update", f"JobId={attempts(slurm, directory, comment)[-1]['JobId']}", "StartTime=now"
+    )

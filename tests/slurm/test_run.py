@@ -1,0 +1,59 @@
+"""The whole run through `snakemake --profile slurm`."""
+
+from itertools import combinations
+
+from cluster_run import outputs, said
+
+CPU_RULES = ("fft", "pca_moments")
+GPU_RULES = ("train", "embed", "evaluate")
+
+
+def of_rule(run, *rules):
+    """SLURM's records of the jobs of some rules."""
+    return [job for job in run.jobs if job["Comment"].removeprefix("rule_").split("_wildcards")[0] in rules]
+
+
+def test_every_job_succeeded_at_once(undisturbed):
+    assert {job["JobState"] for job in undisturbed.jobs} == {"COMPLETED"}, said(undisturbed.directory)
+    assert len({job["Comment"] for job in undisturbed.jobs}) == len(undisturbed.jobs)
+
+
+def test_cpu_jobs_ran_on_cpu_nodes(undisturbed):
+    jobs = of_rule(undisturbed, *CPU_RULES)
+    assert len(jobs) == 8  # four shards
+    assert {job["NodeList"] for job in jobs} <= {"n1", "n2"}
+    assert not any("gpu" in job["TRES"] for job in jobs)
+
+
+def test_gpu_jobs_ran_on_the_gpu_node_with_one_gpu_each(undisturbed):
+    jobs = of_rule(undisturbed, *GPU_RULES)
+    assert len(jobs) == 6  # two seeds
+    assert {job["NodeList"] for job in jobs} == {"g1"}
+    assert {job["TresPerJob"] for job in jobs} == {"gres:gpu:1"}
+
+
+def test_no_two_jobs_shared_a_gpu(undisturbed):
+    looks = [look for look in undisturbed.granted if look]
+    assert {given for look in looks for given in look.values()} <= {
+        ("gpu:1(IDX:0)", "0"),
+        ("gpu:1(IDX:1)", "1"),
+    }
+    assert all(len(set(look.values())) == len(look) for look in looks)
+
+
+def test_two_seeds_trained_at_the_same_time(undisturbed):
+    one, two = of_rule(undisturbed, "train")
+    assert max(one["StartTime"], two["StartTime"]) < min(one["EndTime"], two["EndTime"])
+    assert any(len(look) == 2 for look in undisturbed.granted)
+
+
+def test_never_more_gpu_jobs_at_once_than_gpus(undisturbed):
+    for three in combinations(of_rule(undisturbed, *GPU_RULES), 3):
+        assert max(job["StartTime"] for job in three) >= min(job["EndTime"] for job in three)
+
+
+def test_the_results_are_those_of_a_local_run(undisturbed, runs, tmp_path):
+    runs.run(tmp_path, "--cores", "2")
+    expected = outputs(tmp_path)
+    assert len(expected) > 50
+    assert outputs(undisturbed.directory) == expected
