@@ -37,26 +37,19 @@ class Ranking(NamedTuple):
     nearest_non_cover: np.ndarray  # distance; infinite where every candidate is a cover
 
 
-def device_named(name: str) -> torch.device:
-    """`cpu`, `cuda`, or `auto`: the GPU where there is one."""
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(name)
-
-
 def queries_of(works: Sequence) -> np.ndarray:
     """Rows of the songs that have a cover in the collection."""
     _, work, songs = np.unique(np.asarray(works), return_inverse=True, return_counts=True)
     return np.flatnonzero(songs[work] > 1)
 
 
-def mean_average_precision(embeddings, works: Sequence, device: str = "auto") -> float:
+def mean_average_precision(embeddings, works: Sequence, device: torch.device | str | None = None) -> float:
     """MAP of a collection by the Euclidean distance of its embeddings; NaN where no song has a cover."""
     precision = rank_embeddings(embeddings, works, device).average_precision
     return float(precision.mean()) if len(precision) else float("nan")
 
 
-def rank_embeddings(embeddings, works: Sequence, device: str = "auto") -> Ranking:
+def rank_embeddings(embeddings, works: Sequence, device: torch.device | str | None = None) -> Ranking:
     """Rank a collection by the Euclidean distance of its embeddings.
 
     Computed in float64; distances that agree to within its rounding count as equal, so that neither the
@@ -72,7 +65,7 @@ def rank_embeddings(embeddings, works: Sequence, device: str = "auto") -> Rankin
     CoversimError
         If an embedding is not finite.
     """
-    songs = torch.as_tensor(embeddings).detach().to(device_named(device), torch.float64)
+    songs = torch.as_tensor(embeddings).detach().to(device, torch.float64)
     finite = songs.isfinite().all(1)
     if not finite.all():
         raise CoversimError(

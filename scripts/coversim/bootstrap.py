@@ -1,0 +1,97 @@
+"""95 % percentile intervals by bootstrap over works (Efron & Tibshirani, 1993).
+
+As many works as there are get drawn with replacement, and each brings all its songs, since songs of one work
+are not independent. A resample is held as how often each work was drawn: a mean over its queries is then a
+ratio of two matrix products.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+RESAMPLES = 10_000
+PERCENTILES = (2.5, 97.5)
+BLOCK = 2**16  # numbers held at a time: half a megabyte
+
+
+class Difference(NamedTuple):
+    """The mean of one system minus that of another."""
+
+    difference: float
+    low: float
+    high: float
+    p: float  # two-sided: twice the share of resamples on the other side of zero
+
+
+def interval(
+    values: np.ndarray, works: Sequence, resamples: int = RESAMPLES, seed: int = 0
+) -> tuple[float, float, float]:
+    """Mean of the queries' values, (queries,), and the ends of its interval; `works` is each query's."""
+    mean, low, high = intervals(np.asarray(values)[:, None], works, resamples, seed)
+    return float(mean[0]), float(low[0]), float(high[0])
+
+
+def intervals(
+    values: np.ndarray, works: Sequence, resamples: int = RESAMPLES, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Means of several figures of the queries, (queries, figures), and the low and high ends, (figures,) each."""
+    values = np.asarray(values, dtype=np.float64)
+    return values.mean(axis=0), *ends(_resampled_means(values, works, resamples, seed))
+
+
+def paired_difference(
+    values_a: np.ndarray, values_b: np.ndarray, works: Sequence, resamples: int = RESAMPLES, seed: int = 0
+) -> Difference:
+    """Mean of system a minus mean of system b, in the same resamples of the same queries.
+
+    Parameters
+    ----------
+    values_a, values_b : (queries,) a figure of each query, in the same order
+    works : (queries,) work of each query
+    """
+    difference = np.subtract(values_a, values_b, dtype=np.float64)
+    resampled = _resampled_means(difference[:, None], works, resamples, seed)
+    low, high = ends(resampled)
+    beyond = min((resampled <= 0).sum(), (resampled >= 0).sum())
+    p = min(1.0, 2 * (beyond + 1) / (resamples + 1))
+    return Difference(float(difference.mean()), float(low[0]), float(high[0]), float(p))
+
+
+def resample(
+    statistic: Callable[[np.ndarray], np.ndarray], works: int, resamples: int, seed: int, width: int = 1
+) -> np.ndarray:
+    """Figures in each resample, (resamples, figures).
+
+    Parameters
+    ----------
+    statistic : counts of works (some resamples, works) → figures (some resamples, figures)
+    width : int
+        How many numbers `statistic` holds per resample: it sets how many resamples it gets at a time.
+    """
+    block = max(1, BLOCK // max(works, width))
+    return np.concatenate([statistic(drawn) for drawn in draws(works, resamples, seed, block)])
+
+
+def draws(works: int, resamples: int, seed: int, block: int) -> Iterator[np.ndarray]:
+    """How often each work is drawn, (resamples, works), `block` resamples at a time; the same for any block."""
+    random = np.random.default_rng(seed)
+    for start in range(0, resamples, block):
+        rows = min(block, resamples - start)
+        drawn = random.integers(works, size=(rows, works)) + np.arange(rows)[:, None] * works
+        yield np.bincount(drawn.ravel(), minlength=rows * works).reshape(rows, works)
+
+
+def ends(resampled: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Low and high end of each figure, (figures,) each; resamples in which it is undefined (NaN) do not count."""
+    defined = ~np.isnan(resampled).all(axis=0)
+    low, high = np.full((2, resampled.shape[1]), np.nan)
+    low[defined], high[defined] = np.nanpercentile(resampled[:, defined], PERCENTILES, axis=0)
+    return low, high
+
+
+def _resampled_means(values: np.ndarray, works: Sequence, resamples: int, seed: int) -> np.ndarray:
+    """Means over the queries of each resample, (resamples, figures)."""
+    _, work, queries = np.unique(np.asarray(works), return_inverse=True, return_counts=True)
+    sums = np.stack([np.bincount(work, weights=column) for column in values.T], axis=1)
+    return resample(lambda drawn: drawn @ sums / (drawn @ queries)[:, None], len(queries), resamples, seed)

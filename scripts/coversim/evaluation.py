@@ -1,0 +1,208 @@
+"""The figures of one experiment and seed on each collection, from its embeddings and the pair tables."""
+
+import logging
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+
+from coversim import bootstrap, retrieval, verification
+from coversim.embeddings import Embeddings, of_split
+from coversim.errors import CoversimError
+from coversim.pairs import COVER, NON_COVER
+from coversim.retrieval import Ranking
+
+THRESHOLD_FROM = "valid"  # the collection whose pairs the threshold is fitted on
+BINS = 50
+RETRIEVAL_FIGURES = {  # figure → what it is the mean of
+    "map": "average_precision",
+    "mr1": "first_rank",
+    "mrr": "reciprocal_rank",
+    "p_at_10": "precision_at_10",
+    "hit_at_1": "hit_at_1",
+    "hit_at_10": "hit_at_10",
+}
+CURVE_FIGURES = ("roc_auc", "eer", "average_precision")  # as verification.curve_figures gives them
+
+Figures = dict[str, Any]  # None where a collection has no query or no pair to make the figure of
+
+
+class Pairs(NamedTuple):
+    """A pair table, by the rows of the songs; arrays of one length."""
+
+    first: np.ndarray
+    second: np.ndarray
+    label: np.ndarray  # 0 = cover, 1 = non-cover
+    distance: np.ndarray
+
+
+def evaluate(
+    embeddings: Sequence[Path], pairs: Sequence[Path], resamples: int, seed: int, device: torch.device
+) -> tuple[dict[str, Figures], pa.Table]:
+    """Figures of each collection, and one row per query of any.
+
+    Parameters
+    ----------
+    embeddings : files of all data sets
+    pairs : pair table of each collection to evaluate, named like it
+    resamples, seed : of the bootstrap over works
+    """
+    threshold = math.nan
+    figures, ranks = {}, []
+    for path in sorted(pairs, key=lambda path: path.stem != THRESHOLD_FROM):  # the threshold comes first
+        collection = path.stem
+        songs = of_split(embeddings, collection)
+        ranking = retrieval.rank_embeddings(songs.embeddings, songs.works, device)
+        found, missing = _pairs(path, songs)
+        thresholds = threshold
+        if collection == THRESHOLD_FROM:
+            threshold = verification.fit_threshold(found.distance, found.label)
+            thresholds = verification.cross_fitted_thresholds(
+                found.distance, found.label, songs.works[found.first], songs.works[found.second]
+            )
+        figures[collection] = (
+            {"works": len(np.unique(songs.works)), "songs": len(songs.works)}
+            | retrieval_figures(ranking, songs.works, resamples, seed)
+            | pair_figures(found, ranking, songs.works, thresholds, resamples, seed)
+            | {"threshold": _number(threshold), "missing_pairs": missing, "histogram": _histogram(found)}
+        )
+        ranks.append(_ranks(collection, songs, ranking))
+        _log(collection, figures[collection])
+    return figures, pa.concat_tables(ranks)
+
+
+def retrieval_figures(ranking: Ranking, works: np.ndarray, resamples: int, seed: int) -> Figures:
+    """Means over the queries, with their intervals; `works` is that of each song."""
+    figures: Figures = {"queries": len(ranking.query)}
+    if not len(ranking.query):
+        return figures | _undefined(RETRIEVAL_FIGURES)
+    values = np.stack([getattr(ranking, column) for column in RETRIEVAL_FIGURES.values()], axis=1)
+    return figures | _named(
+        RETRIEVAL_FIGURES, *bootstrap.intervals(values, works[ranking.query], resamples, seed)
+    )
+
+
+def pair_figures(
+    pairs: Pairs,
+    ranking: Ranking,
+    works: np.ndarray,
+    thresholds: float | np.ndarray,
+    resamples: int,
+    seed: int,
+) -> Figures:
+    """Figures of the pairs, with their intervals; `works` is that of each song.
+
+    For `roc_auc_nearest` the negatives are hard: each of the two songs of each cover pair with the non-cover
+    that is nearest to it in the whole collection.
+    """
+    figures: Figures = {"pairs": len(pairs.label)}
+    covers = pairs.label == COVER
+    if covers.all() or not covers.any():
+        return figures | _undefined([*CURVE_FIGURES, "roc_auc_nearest", "accuracy"])
+
+    work_a, work_b = works[pairs.first], works[pairs.second]
+    curve = verification.curve_figures(pairs.distance, pairs.label)
+    figures |= _named(CURVE_FIGURES, *verification.estimate(curve, work_a, work_b, resamples, seed))
+
+    nearest = np.full(len(works), np.nan)
+    nearest[ranking.query] = ranking.nearest_non_cover
+    queries = np.concatenate([pairs.first[covers], pairs.second[covers]])
+    curve = verification.curve_figures(
+        np.concatenate([pairs.distance[covers], nearest[queries]]),
+        np.repeat([COVER, NON_COVER], [covers.sum(), len(queries)]),
+    )
+    work = np.concatenate([work_a[covers], works[queries]])  # a hard negative counts with its query's work
+    estimate = verification.estimate(curve, work, work, resamples, seed)
+    figures |= _named(["roc_auc_nearest"], *(values[:1] for values in estimate))
+
+    accuracy = verification.accuracy(verification.judge(pairs.distance, pairs.label, thresholds))
+    return figures | _named(["accuracy"], *verification.estimate(accuracy, work_a, work_b, resamples, seed))
+
+
+def _pairs(path: Path, songs: Embeddings) -> tuple[Pairs, int]:
+    """The pairs of which both songs have an embedding, and how many others there are."""
+    row = {song: row for row, song in enumerate(zip(songs.works, songs.performances, strict=True))}
+    try:
+        table = pq.ParquetFile(path).read(use_threads=False)  # read_table takes 50 MB more
+    except pa.ArrowInvalid as error:
+        raise CoversimError(
+            f"{path}: damaged ({error}). Remedy: delete it; the next run makes it anew"
+        ) from error
+    columns = table.to_pydict()
+
+    def rows(side: str) -> np.ndarray:
+        names = zip(columns[f"work_{side}"], columns[f"performance_{side}"], strict=True)
+        return np.array([row.get(song, -1) for song in names], dtype=np.int64)
+
+    first, second, label = rows("a"), rows("b"), np.array(columns["label"], dtype=np.int8)
+    there = (first >= 0) & (second >= 0)
+    first, second, label = first[there], second[there], label[there]
+    distance = verification.pair_distances(songs.embeddings, first, second)
+    return Pairs(first, second, label, distance), int((~there).sum())
+
+
+def _ranks(collection: str, songs: Embeddings, ranking: Ranking) -> pa.Table:
+    """One row per query."""
+    figures = ranking._asdict()
+    query = figures.pop("query")
+    names = {
+        "collection": [collection] * len(query),
+        "work": songs.works[query],
+        "performance": songs.performances[query],
+    }
+    kinds = dict.fromkeys(names, pa.string()) | {"relevant": pa.int64()}
+    return pa.table(
+        {name: pa.array(values, kinds.get(name, pa.float64())) for name, values in (names | figures).items()}
+    )
+
+
+def _histogram(pairs: Pairs) -> dict[str, list[float]] | None:
+    """Numbers of cover and non-cover pairs by distance."""
+    if not len(pairs.label):
+        return None
+    edges = np.linspace(0, pairs.distance.max() or 1, BINS + 1)
+    counts = {
+        name: np.histogram(pairs.distance[pairs.label == label], edges)[0].tolist()
+        for name, label in (("cover", COVER), ("non_cover", NON_COVER))
+    }
+    return {"edges": edges.tolist()} | counts
+
+
+def _named(names: Iterable[str], *estimates: Sequence[float]) -> Figures:
+    """Values, low and high ends by name, name_low and name_high; None where not finite."""
+    return {
+        name + end: _number(value)
+        for name, *values in zip(names, *estimates, strict=True)
+        for end, value in zip(("", "_low", "_high"), values, strict=True)
+    }
+
+
+def _number(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def _undefined(names: Iterable[str]) -> Figures:
+    return {name + end: None for name in names for end in ("", "_low", "_high")}
+
+
+def _log(collection: str, figures: Figures) -> None:
+    logging.info(
+        "%s: %d songs of %d works, %d queries, MAP %s; %d pairs, ROC-AUC %s",
+        collection,
+        *(figures[name] for name in ("songs", "works", "queries", "map", "pairs", "roc_auc")),
+    )
+    if not figures["queries"]:
+        logging.warning("%s: no song has a cover here, so there are no retrieval figures", collection)
+    if figures["roc_auc"] is None:
+        logging.warning("%s: cover or non-cover pairs are missing, so there are no pair figures", collection)
+    elif figures["threshold"] is None:
+        logging.warning(
+            "%s: no accuracy, for lack of %s pairs to fit a threshold on", collection, THRESHOLD_FROM
+        )
+    if figures["missing_pairs"]:
+        logging.warning("%s: %d pairs have a song without an embedding", collection, figures["missing_pairs"])

@@ -1,0 +1,45 @@
+"""Evaluate one experiment and seed: retrieval and pair figures of each collection, with 95 % intervals."""
+
+import argparse
+import json
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from coversim.atomic import replacing
+from coversim.cli import run
+from coversim.device import choose_device
+from coversim.evaluation import evaluate
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--experiment", required=True)
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--embeddings", type=Path, nargs="+", required=True, help="of all data sets, HDF5")
+    parser.add_argument(
+        "--pairs", type=Path, nargs="+", required=True, help="{collection}.parquet of each collection"
+    )
+    parser.add_argument("--resamples", type=int, default=10_000, help="of the bootstrap over works")
+    parser.add_argument("--bootstrap-seed", type=int, default=0)
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument("--output", type=Path, required=True, help="figures, JSON")
+    parser.add_argument("--ranks", type=Path, required=True, help="one row per query, Parquet")
+    arguments = parser.parse_args()
+
+    figures, ranks = evaluate(
+        arguments.embeddings,
+        arguments.pairs,
+        arguments.resamples,
+        arguments.bootstrap_seed,
+        choose_device(arguments.device),
+    )
+    result = {"experiment": arguments.experiment, "seed": arguments.seed, "collections": figures}
+    with replacing(arguments.output) as temporary:
+        temporary.write_text(json.dumps(result, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    with replacing(arguments.ranks) as temporary:
+        pq.write_table(ranks, temporary)
+
+
+if __name__ == "__main__":
+    run(main)
