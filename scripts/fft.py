@@ -2,6 +2,7 @@
 
 import argparse
 import csv
+import json
 import logging
 import os
 from collections.abc import Iterator
@@ -11,16 +12,14 @@ from coversim import cli, frames
 from coversim.errors import BadSong, CoversimError
 from coversim.features import FEATURES, FRAME_RATE
 from coversim.fft import downsample
-from coversim.layout import is_inside
+from coversim.links import is_inside
 from coversim.reading import read_feature
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--manifest", type=Path, required=True, help="files of the shard's songs")
-    parser.add_argument(
-        "--root", type=Path, required=True, help="folder that the manifest's paths start from"
-    )
+    parser.add_argument("--summary", type=Path, required=True, help="summary.json, which names the root")
     parser.add_argument("--feature", choices=FEATURES, required=True)
     length = parser.add_mutually_exclusive_group(required=True)
     length.add_argument("--rate", type=float, help="frames per second to keep")
@@ -30,7 +29,7 @@ def main() -> None:
     arguments = parser.parse_args()
 
     feature = FEATURES[arguments.feature]
-    root = os.path.realpath(arguments.root)
+    root = os.path.realpath(json.loads(arguments.summary.read_text(encoding="utf-8"))["root"])
     songs = set_aside = repaired = 0
     with frames.writing(arguments.output, feature.name, feature.rows, arguments.rate or 0) as shard:
         for work, performance, path in listed(arguments.manifest, feature.name):
@@ -38,7 +37,9 @@ def main() -> None:
                 reading = read_feature(located(root, path, feature.name), feature.name, work, performance)
             except BadSong as bad:
                 if arguments.on_bad_song == "fail":
-                    raise CoversimError(f"{root}: {work} {performance}: {bad}") from bad
+                    raise CoversimError(
+                        f"{root}: {work} {performance}: {bad}, or set on_bad_song: set_aside"
+                    ) from bad
                 logging.warning("%s %s set aside: %s", work, performance, bad)
                 shard.set_aside(work, performance, bad)
                 set_aside += 1
@@ -65,10 +66,13 @@ def listed(manifest: Path, feature: str) -> Iterator[tuple[str, str, str | None]
     paths: dict[tuple[str, str], str | None] = {}
     try:
         with manifest.open(newline="", encoding="utf-8") as file:
-            for row in csv.DictReader(file, dialect="excel-tab", strict=True):
+            table = csv.DictReader(file, dialect="excel-tab", strict=True)
+            if not {"work", "performance", "feature", "path"} <= set(table.fieldnames or ()):
+                raise ValueError("its columns are others")
+            for row in table:
                 song = row["work"], row["performance"]
                 paths[song] = row["path"] if row["feature"] == feature else paths.get(song)
-    except (csv.Error, KeyError, ValueError) as error:
+    except (csv.Error, ValueError) as error:
         raise CoversimError(
             f"{manifest}: not a manifest ({error}). Remedy: delete it and run again"
         ) from error

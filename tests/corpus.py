@@ -23,10 +23,11 @@ def song_arrays(seed: int = 0, seconds: float = 20, features: Iterable[str] = ("
     frames = int(seconds * FRAME_RATE)
     coarse = rng.random((12, -(-frames // 8))) ** 4
     chroma = np.repeat(coarse, 8, axis=1)[:, :frames]
+    fine = chroma * rng.uniform(0.8, 1, chroma.shape)
     arrays = {
         "crema": chroma[:, : frames - 1].astype(np.float32),
-        "hpcp": np.roll(chroma, -FEATURES["hpcp"].roll, axis=0).T.astype(np.float32),
-        "cens": np.ascontiguousarray(chroma.T),
+        "hpcp": np.roll(fine, -FEATURES["hpcp"].roll, axis=0).T.astype(np.float32),
+        "cens": np.ascontiguousarray(fine.T),
         "mfcc": rng.normal(0, 20, (13, frames)).astype(np.float32),
     }
     return {feature: arrays[feature] for feature in features}

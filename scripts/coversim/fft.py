@@ -37,8 +37,8 @@ def downsample(
     fast_length = next_fast_len(length, real=True)
     new_fast_length = max(new_length, round(fast_length / spacing))
 
-    mirrored = np.pad(values, ((0, 0), (0, fast_length - length)), mode="symmetric")
-    spectrum = dct(mirrored, norm="ortho", overwrite_x=True)[:, :new_fast_length]
+    continued = np.concatenate([values, values[:, ::-1][:, : fast_length - length]], axis=1)
+    spectrum = dct(continued, norm="ortho", overwrite_x=True)[:, :new_fast_length]
     spectrum *= np.sqrt(new_fast_length / fast_length)
     resampled = idct(spectrum, n=new_fast_length, norm="ortho", overwrite_x=True)[:, :new_length]
     return np.maximum(resampled, 0) if non_negative else resampled

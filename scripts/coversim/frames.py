@@ -114,7 +114,7 @@ def writing(path: str | os.PathLike, feature: str, rows: int, rate: float) -> It
 
 @dataclass(frozen=True)
 class FramesShard:
-    """A shard's songs without their frames, which `frames` and `songs` read one song at a time."""
+    """What a shard holds of one feature; its frames are read only when asked for."""
 
     path: Path
     feature: str
@@ -125,13 +125,8 @@ class FramesShard:
     repaired: list[int]
     set_aside: list[SetAside]
 
-    @property
-    def songs(self) -> Iterator[np.ndarray]:
-        """Each song's frames, (rows, T) float32, in order."""
-        return self.frames(range(len(self.works)))
-
-    def frames(self, places: Iterable[int]) -> Iterator[np.ndarray]:
-        """The frames of the songs at `places`, (rows, T) float32."""
+    def frames(self, places: Sequence[int]) -> Iterator[np.ndarray]:
+        """The frames of the songs at `places`, (rows, T) float32, one song in memory at a time."""
         with hdf5.opened(self.path) as file:
             for place in places:
                 yield file["frames"][self.start[place] : self.start[place + 1]].T
@@ -170,27 +165,20 @@ def songs(paths: Iterable[str | os.PathLike], wanted: Collection[str] | None = N
         yield from _joined([read(path) for path in features], wanted)
 
 
-def load(paths: Iterable[str | os.PathLike], wanted: Collection[str] | None = None) -> dict[str, np.ndarray]:
-    """All that `songs` gives, in memory: frames (features, rows, T) float32 by performance."""
-    return {song.performance: song.frames for song in songs(paths, wanted)}
-
-
-def _joined(features: Sequence[FramesShard], wanted: Collection[str] | None) -> Iterator[Song]:
-    first = features[0]
-    places = [{performance: i for i, performance in enumerate(shard.performances)} for shard in features]
+def _joined(shards: Sequence[FramesShard], wanted: Collection[str] | None) -> Iterator[Song]:
+    places = [{name: place for place, name in enumerate(shard.performances)} for shard in shards]
     common = [
-        performance
-        for performance in first.performances
+        (work, performance)
+        for work, performance in zip(shards[0].works, shards[0].performances, strict=True)
         if all(performance in of for of in places) and (wanted is None or performance in wanted)
     ]
-    frames = [
-        shard.frames([of[performance] for performance in common])
-        for shard, of in zip(features, places, strict=True)
+    channels = [
+        shard.frames([of[performance] for _, performance in common])
+        for shard, of in zip(shards, places, strict=True)
     ]
-    for performance, *channels in zip(common, *frames, strict=True):
-        shortest = min(channel.shape[1] for channel in channels)
-        joined = np.stack([channel[:, :shortest] for channel in channels])
-        yield Song(first.works[places[0][performance]], performance, joined)
+    for (work, performance), *frames in zip(common, *channels, strict=True):
+        shortest = min(array.shape[1] for array in frames)
+        yield Song(work, performance, np.stack([array[:, :shortest] for array in frames]))
 
 
 def _text(strings: Sequence) -> np.ndarray:

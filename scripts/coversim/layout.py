@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from coversim.errors import BadSong, CoversimError
 from coversim.features import FEATURES
+from coversim.links import is_inside
 
 KINDS = ("per-feature", "single")
 
@@ -136,11 +137,6 @@ def walk(root: str | os.PathLike, layout: Layout) -> tuple[list[Song], list[Prob
             f"{root}: no song in {', '.join(layout.folders)}: {first.reason}. Remedy: {first.remedy}"
         )
     return songs, problems
-
-
-def is_inside(root: str, path: str | os.PathLike) -> bool:
-    """Whether `path`, its links followed, lies below `root`, which is absolute and without links."""
-    return os.path.commonpath([root, os.path.realpath(path)]) == root
 
 
 def _walk_folder(root: str, folder: str, suffix: str) -> Iterator[tuple[str, str, File] | Problem]:

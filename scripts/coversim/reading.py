@@ -219,14 +219,21 @@ def _repaired(values: np.ndarray, feature: str) -> Reading:
     nan = inf = 0
     low, high = values.min(), values.max()
     if not (np.isfinite(low) and np.isfinite(high)):
-        finite = np.isfinite(values)
+        with np.errstate(invalid="ignore"):
+            holes = ~np.isfinite(values.sum(axis=0))
+        near = holes.copy()  # the frames on both sides of a hole are all that interpolation needs
+        near[1:] |= holes[:-1]
+        near[:-1] |= holes[1:]
+        near = np.flatnonzero(near)
+        part = values[:, near]
+        finite = np.isfinite(part)
         if not finite.any(axis=1).all():
             raise BadSong(f"{feature} has a row without a finite value", _FETCH)
-        nan = int(np.isnan(values).sum())
-        inf = int(values.size - finite.sum()) - nan
-        frames = np.arange(values.shape[1])
-        for row, good in zip(values, finite, strict=True):
-            row[~good] = np.interp(frames[~good], frames[good], row[good])
+        nan = int(np.isnan(part).sum())
+        inf = int(part.size - finite.sum()) - nan
+        for row, good in zip(part, finite, strict=True):
+            row[~good] = np.interp(near[~good], near[good], row[good])
+        values[:, near] = part
         low, high = values.min(), values.max()
     if low == high == 0:
         raise BadSong(f"{feature} is zero throughout", _DELETE)
@@ -261,7 +268,7 @@ def _attribute(owner: h5g.GroupID, name: str) -> str | float | None:
     attribute = h5a.open(owner, name.encode())
     dtype = attribute.dtype
     is_text = h5py.check_string_dtype(dtype) is not None
-    if attribute.get_space().get_simple_extent_type() == h5s.NULL:
+    if attribute.shape is None:
         return None
     if attribute.shape != () or dtype.itemsize > _MAX_TEXT or not (is_text or dtype.kind in "fiu"):
         raise BadSong(f"{name} is {dtype} of shape {attribute.shape}", _FETCH)

@@ -250,6 +250,15 @@ def test_a_score_that_is_no_number_is_refused(tmp_path):
         read_tags(path)
 
 
+def test_a_hole_in_a_song_of_two_frames_is_filled(tmp_path):
+    array = np.ones((12, 2), np.float32)
+    array[3, 1] = np.nan
+    [path] = corpus.write_song(tmp_path, "W_1", "P_1", {"crema": array})
+    values, nan, inf = read_feature(path, "crema")
+    assert (nan, inf) == (1, 0)
+    np.testing.assert_array_equal(values, 1)
+
+
 def test_a_song_of_two_hours_is_read(tmp_path):
     array = np.ones((12, reading.LONGEST * 86), np.float32)
     [path] = corpus.write_song(tmp_path, "W_1", "P_1", {"crema": array})
