@@ -1,13 +1,14 @@
-# make demo   the whole workflow on the embedded corpus; prints the figures and the report's path
-# make test   the tests
-# make lint   ruff, snakefmt, snakemake --lint
-# make lock   resolve the dependency groups of pyproject.toml into requirements.lock
+# make demo      the whole workflow on the embedded corpus; prints the figures and the report's path
+# make test      the tests
+# make lint      ruff, snakefmt, snakemake --lint
+# make profile   links the profiles, so that `snakemake --profile slurm` works from any folder
+# make lock      resolve the dependency groups of pyproject.toml into requirements.lock
 
 PYTHON ?= python3
 CORES ?= all
 BIN := .venv/bin
 
-.PHONY: demo test lint lock
+.PHONY: demo test lint profile lock
 .DELETE_ON_ERROR:
 
 demo: .venv/installed
@@ -21,6 +22,14 @@ lint: .venv/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile rules
 	$(BIN)/snakemake --lint
+
+profile: .venv/installed
+	@folder=$$($(BIN)/python -c 'from platformdirs import user_config_dir; print(user_config_dir("snakemake"))'); \
+	mkdir -p "$$folder"; \
+	for name in slurm local; do \
+	  if [ -e "$$folder/$$name" ] || [ -L "$$folder/$$name" ]; then echo "kept $$folder/$$name, which was there"; \
+	  else ln -s "$(CURDIR)/profiles/$$name" "$$folder/$$name" && echo "linked $$folder/$$name"; fi; \
+	done
 
 .venv/installed: requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

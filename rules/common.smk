@@ -19,6 +19,7 @@ from coversim.config import validate
 from coversim.digest import code_digest
 from coversim.errors import CoversimError
 from coversim.headline import print_headline, print_set_aside
+from coversim.orphans import cancel_orphans
 from coversim.plan import make_plan
 
 RESULTS = Path("results", config["name"])
@@ -46,3 +47,9 @@ def frames_of(experiment, dataset, shard):
         frames=PLAN.frames_of[experiment],
         shard=shard,
     )
+
+
+onstart:
+    # a run that was killed leaves its SLURM jobs running; two jobs must not write one output
+    if workflow.executor_plugin.name == "slurm":
+        cancel_orphans(Path.cwd())

@@ -3,7 +3,6 @@
 
 
 rule pairs:
-    """All cover pairs of a collection, and as many seeded non-cover pairs."""
     input:
         songs=lambda wildcards: f"<results>/catalogue/{PLAN.dataset_of[wildcards.collection]}/songs.tsv",
     output:
@@ -12,6 +11,8 @@ rule pairs:
         "<logs>/pairs/{collection}.log",
     benchmark:
         "<benchmarks>/pairs/{collection}.tsv"
+    """All cover pairs of a collection, and as many seeded non-cover pairs."""
+    localrule: True
     conda:
         "../envs/evaluation.yaml"
     params:

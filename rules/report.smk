@@ -2,7 +2,6 @@
 
 
 rule report:
-    """The run as one HTML page: what ran on what, figures with intervals, what was set aside, cost."""
     input:
         config="<results>/config.json",
         evaluations=rules.metrics.input.metrics,
@@ -18,6 +17,8 @@ rule report:
         "<logs>/report.log",
     benchmark:
         "<benchmarks>/report/report.tsv"
+    """The run as one HTML page: what ran on what, figures with intervals, what was set aside, cost."""
+    localrule: True
     conda:
         "../envs/evaluation.yaml"
     params:

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
@@ -42,6 +42,7 @@ class Runs:
     """Ways to run Snakemake as a user of the cluster does."""
 
     env: dict[str, str]
+    started: list[subprocess.Popen] = field(default_factory=list)
 
     def start(self, directory: Path, *arguments: str, config: dict = CONFIG) -> subprocess.Popen:
         """Start `snakemake ARGUMENTS` in a working directory; what it says goes to snakemake.log there."""
@@ -49,13 +50,15 @@ class Runs:
         (directory / "mine.yaml").write_text(yaml.safe_dump(config))
         command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
         with (directory / "snakemake.log").open("a") as log:
-            return subprocess.Popen(
+            process = subprocess.Popen(
                 [*command, *arguments, "--configfile", "mine.yaml"],
                 cwd=directory,
                 env=self.env,
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
+        self.started.append(process)
+        return process
 
     def finish(self, process: subprocess.Popen, directory: Path, timeout: float = 300) -> None:
         """Wait for a Snakemake that is to succeed."""

@@ -24,7 +24,10 @@ def runs(slurm, tmp_path_factory):
     env = {**slurm.env, "XDG_CONFIG_HOME": str(tmp_path_factory.mktemp("config"))}
     make = ["make", "--assume-old=.venv/installed", f"BIN={Path(sys.executable).parent}", "profile"]
     subprocess.run(make, cwd=ROOT, env={**os.environ, **env}, check=True)
-    return Runs(env)
+    found = Runs(env)
+    yield found
+    for process in found.started:
+        process.kill()  # what a failed test has left waiting
 
 
 @pytest.fixture(scope="session")
