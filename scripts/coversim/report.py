@@ -178,13 +178,13 @@ def _training_charts(trainings: Mapping[str, list[History]], tables: Sequence[Ta
     )
     reference = baselines[0] if baselines else None
     axis = figures.spanning(
-        [value for run in runs for value in run.valid_map] + [value for _, value in baselines[:1]], zero=True
+        [value for run in runs for value in run.valid_map] + [value for _, value in baselines[:1]]
     )
     charts = []
     order = [row.experiment for row in tables[0].rows]
     for experiment in sorted(trainings, key=lambda name: order.index(name) if name in order else len(order)):
         seeds = trainings[experiment]
-        loss = figures.spanning((value for run in seeds for value in run.train_loss), zero=True)
+        loss = figures.spanning(value for run in seeds for value in run.train_loss)
         charts.append(
             {
                 "experiment": experiment,
@@ -202,6 +202,7 @@ def _queries(
     """The hardest and the easiest queries, one per work."""
     if queries is None:
         return {}
+    shown = min(QUERIES_SHOWN, max(1, len({work for work, _ in queries.names}) // 2))
     precision, rank = queries.values["map"], queries.values["mr1"]
     rows = range(len(queries.names))
     hardest = sorted(rows, key=lambda row: (precision[row], -rank[row], queries.names[row]))
@@ -215,7 +216,7 @@ def _queries(
                 "average_precision": precision[row],
                 "first_rank": rank[row],
             }
-            for row in itertools.islice(_one_per_work(order, queries), QUERIES_SHOWN)
+            for row in itertools.islice(_one_per_work(order, queries), shown)
         ]
         for label, order in (("hardest", hardest), ("easiest", easiest))
     }

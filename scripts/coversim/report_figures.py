@@ -49,7 +49,7 @@ class Axis:
 
 def _round_step(step: float) -> float:
     power = 10 ** math.floor(math.log10(step))
-    return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= step * 0.999)
+    return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= 0.7 * step)
 
 
 def spanning(values: Iterable[float], *, zero: bool = False) -> Axis:
