@@ -42,7 +42,6 @@ def main() -> None:
     inputs = [*arguments.frames, arguments.songs]
     inputs += [arguments.pca] if arguments.pca else []
     inputs += [arguments.pairs] if with_pairs else []
-    settings["train"].pop("device", None)  # where it computes is not what it computes
     key = training_key(settings, arguments.seed, arguments.code, inputs)
     state = arguments.state / key
     if (state / "model.pt").exists():

@@ -1,30 +1,49 @@
-"""Settings of an experiment for tests: those of config.yaml, in small."""
-
-from pathlib import Path
-
-import yaml
+"""Resolved settings of an experiment for tests: small, and every key there is."""
 
 from coversim.config import merge
 
-CONFIG = Path(__file__).resolve().parents[1] / "config.yaml"
-SMALL = {
+SETTINGS = {
     "features": ["crema"],
     "fft": {"rate": 4.0, "frames": None},
-    "representation": {"kind": "fourier", "seconds": 5.0, "hop": 1.0, "sharpness": 0.0, "compression": 10.0},
+    "representation": {
+        "kind": "fourier",
+        "seconds": [2.0, 5.0],
+        "hop": 1.0,
+        "sharpness": 0.0,
+        "compression": 10.0,
+    },
     "pca": {"components": 8, "whiten": True},
     "model": {
         "kind": "convolution",
+        "join": False,
+        "embedding": 8,
+        "motifs": 6,
+        "seconds": 2.0,
+        "hop": 0.5,
         "channels": 16,
         "layers": 2,
         "kernel": 3,
         "dropout": 0.1,
-        "embedding": 8,
+        "bound": 1.0,
+    },
+    "train": {
+        "epochs": 3,
+        "patience": 10,
+        "optimiser": "adamw",
+        "learning_rate": 0.001,
+        "schedule": "cosine",
+        "weight_decay": 0.01,
+        "averaging": 0.9,
+        "excerpt": 0.0,
+        "batch": {"works": 8, "songs": 2, "pairs": 16},
+        "loss": {"kind": "nce", "negatives": "all", "margin": 1.2, "hinge": "squared", "temperature": 0.1},
+        "augmentation": dict.fromkeys(
+            ("form", "tempo", "transpose", "overtones", "noise", "gain", "pitch_dropout"), 0.0
+        ),
     },
 }
 
 
 def experiment(**changes: dict) -> dict:
     """Resolved settings, small, with `changes` over them."""
-    config = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
-    sections = {section: config[section] for section in (*SMALL, "train")}
-    return merge(merge(sections, SMALL), changes)
+    return merge(SETTINGS, changes)

@@ -18,14 +18,6 @@ def augment(frames: Tensor, amounts: dict, generator: torch.Generator) -> Tensor
     return frames
 
 
-def crop(frames: Tensor, share: float, generator: torch.Generator) -> Tensor:
-    """Only a stretch of the song; at most `share` of it is lost."""
-    length = frames.shape[-1]
-    kept = max(1, round(length * (1 - share * _uniform(generator))))
-    start = _integer(length - kept, generator)
-    return frames[..., start : start + kept]
-
-
 def form(frames: Tensor, probability: float, generator: torch.Generator) -> Tensor:
     """With this probability one section, up to a third of the song, is dropped or repeated."""
     length = frames.shape[-1]
@@ -54,9 +46,21 @@ def transpose(frames: Tensor, probability: float, generator: torch.Generator) ->
 
 
 def overtones(frames: Tensor, amount: float, generator: torch.Generator) -> Tensor:
-    """Timbre: each pitch class leaks into its fifth (third harmonic) and its major third (fifth harmonic)."""
-    fifth, third = amount * _uniform(generator), amount * _uniform(generator)
+    """Timbre: pitch classes leak into their fifth (3rd harmonic) and, less, their major third (5th harmonic)."""
+    fifth, third = amount * _uniform(generator), 0.6 * amount * _uniform(generator)
     return frames + fifth * frames.roll(7, dims=1) + third * frames.roll(4, dims=1)
+
+
+def noise(frames: Tensor, amount: float, generator: torch.Generator) -> Tensor:
+    """Uniform noise; its highest value is up to `amount` times the song's."""
+    level = amount * _uniform(generator) * frames.max()
+    return frames + level * torch.rand(frames.shape, generator=generator)
+
+
+def gain(frames: Tensor, amount: float, generator: torch.Generator) -> Tensor:
+    """Each pitch class louder or softer throughout the song, by a normal logarithm of deviation up to `amount`."""
+    deviation = amount * _uniform(generator)
+    return frames * torch.exp(deviation * torch.randn(PITCH_CLASSES, 1, generator=generator))
 
 
 def pitch_dropout(frames: Tensor, probability: float, generator: torch.Generator) -> Tensor:
@@ -65,19 +69,20 @@ def pitch_dropout(frames: Tensor, probability: float, generator: torch.Generator
     return frames * kept[:, None]
 
 
-def noise(frames: Tensor, amount: float, generator: torch.Generator) -> Tensor:
-    """Uniform noise of up to `amount` of the song's loudest value."""
-    return frames + amount * frames.max() * torch.rand(frames.shape, generator=generator)
+def excerpt(frames: Tensor, length: int, generator: torch.Generator) -> Tensor:
+    """`length` frames from a random start on; behind the song's end it starts again."""
+    start = _integer(frames.shape[-1] - 1, generator)
+    return frames[..., (start + torch.arange(length)) % frames.shape[-1]]
 
 
 STEPS = {
-    "crop": crop,
     "form": form,
     "tempo": tempo,
     "transpose": transpose,
     "overtones": overtones,
-    "pitch_dropout": pitch_dropout,
     "noise": noise,
+    "gain": gain,
+    "pitch_dropout": pitch_dropout,
 }
 
 

@@ -1,23 +1,27 @@
 """The Siamese network's one encoder: the frames of a song become a point, near those of its covers."""
 
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from pickle import UnpicklingError
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import normalize
 
 from coversim.atomic import replacing
 from coversim.errors import CoversimError
 from coversim.moments import Projection
 from coversim.patches import PITCH_CLASSES, pad, representation
 
-AT_A_TIME = 32  # songs
-
 
 class Encoder(nn.Module):
     """Frames → patches → PCA → network → embedding.
+
+    With `model.join` the embedding has two halves of equal weight: the untrained mean patch and what the
+    network learned. However few works it learned from, half of a squared distance stays that of its input. The
+    motif network then sees windows of the frames themselves, since it needs the pitch classes.
 
     Parameters
     ----------
@@ -31,31 +35,34 @@ class Encoder(nn.Module):
         super().__init__()
         self.settings = {key: settings[key] for key in ("features", "fft", "representation", "pca", "model")}
         self.patches = representation(settings)
-        self.pca = PCA(projection, settings["pca"]["whiten"]) if projection else None
-        size = len(projection.components) if projection else self.patches.size
         if projection and projection.mean.size != self.patches.size:
             raise CoversimError(
                 f"the PCA is of patches of {projection.mean.size} values, the representation gives "
                 f"{self.patches.size}. Remedy: delete the pca folder of the results and run again"
             )
-        self.network = NETWORKS[settings["model"]["kind"]](size, settings["model"])
+        self.pca = PCA(projection, settings["pca"]["whiten"]) if projection else None
+        size = len(projection.components) if projection else self.patches.size
+        model, fourier = settings["model"], settings["representation"]["kind"] == "fourier"
+        self.join = model["join"] and fourier and model["kind"] in ("motif", "convolution")
+        self.windows = None
+        if model["kind"] == "motif" and fourier:
+            own = {"kind": "frames", "seconds": [model["seconds"]], "hop": model["hop"]}
+            self.windows = representation({**settings, "representation": settings["representation"] | own})
+            size = self.windows.size
+        self.network = NETWORKS[model["kind"]](size, model)
 
     def forward(self, frames: Tensor, lengths: Tensor) -> Tensor:
         """Embeddings (B, E) of songs whose frames (B, C, 12, T) are padded beyond `lengths` (B,)."""
-        return self.network(*self.project(frames, lengths))
+        patches, mask = self.project(frames, lengths)
+        seen = self.windows(frames, lengths) if self.windows else (patches, mask)
+        learned = self.network(*seen)
+        return torch.cat((mean_patch(patches, mask), learned), dim=1) / math.sqrt(2) if self.join else learned
 
     @torch.no_grad()
     def project(self, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """What the network sees: patches (B, P, ..., K) after the PCA, and their mask (B, P).
-
-        Made a few songs at a time: the windows overlap, and take ten times the memory of what they become.
-        """
-        parts = []
-        for some in zip(frames.split(AT_A_TIME), lengths.split(AT_A_TIME), strict=True):
-            patches, mask = self.patches(*some)
-            parts.append((self.pca(patches) if self.pca else patches, mask))
-        patches, mask = map(torch.cat, zip(*parts, strict=True))
-        return patches, mask
+        """Patches (B, P, ..., K) after the PCA, and their mask (B, P)."""
+        patches, mask = self.patches(frames, lengths)
+        return self.pca(patches) if self.pca else patches, mask
 
 
 class PCA(nn.Module):
@@ -73,6 +80,12 @@ class PCA(nn.Module):
         return (patches - self.mean) @ self.matrix
 
 
+def mean_patch(patches: Tensor, mask: Tensor) -> Tensor:
+    """The mean (B, K) of each song's patches (B, P, K), at unit length."""
+    total = (patches * mask[..., None]).sum(dim=1)
+    return normalize(total / mask.sum(dim=1, keepdim=True), dim=1)
+
+
 class Mean(nn.Module):
     """The mean patch, at unit length: Euclidean distance then orders songs as cosine distance does."""
 
@@ -81,8 +94,7 @@ class Mean(nn.Module):
 
     def forward(self, patches: Tensor, mask: Tensor) -> Tensor:
         """(B, P, K) and (B, P) → (B, K)."""
-        total = (patches * mask[..., None]).sum(dim=1)
-        return nn.functional.normalize(total / mask.sum(dim=1, keepdim=True), dim=1)
+        return mean_patch(patches, mask)
 
 
 class Median(nn.Module):
@@ -97,7 +109,7 @@ class Median(nn.Module):
         count = mask.sum(dim=1)
         song = torch.arange(len(patches), device=patches.device)
         median = (ordered[song, (count - 1) // 2] + ordered[song, count // 2]) / 2
-        return nn.functional.normalize(median, dim=1)
+        return normalize(median, dim=1)
 
 
 class AttentionPooling(nn.Module):
@@ -131,7 +143,7 @@ class Convolution(nn.Module):
 
     def forward(self, patches: Tensor, mask: Tensor) -> Tensor:
         """(B, P, K) and (B, P) → (B, E), each embedding at unit length."""
-        return nn.functional.normalize(self.unbounded(patches, mask), dim=1)
+        return normalize(self.unbounded(patches, mask), dim=1)
 
     def unbounded(self, patches: Tensor, mask: Tensor) -> Tensor:
         """(B, P, K) and (B, P) → (B, E), of any length."""
@@ -151,7 +163,6 @@ class Residual(nn.Module):
 
     def __init__(self, size: int, settings: dict):
         super().__init__()
-        self.mean = Mean(size, settings)
         self.learned = Convolution(size, settings | {"embedding": size})
         self.bound = settings["bound"]
         nn.init.zeros_(self.learned.linear.weight)
@@ -161,7 +172,7 @@ class Residual(nn.Module):
         """(B, P, K) and (B, P) → (B, K)."""
         step = self.learned.unbounded(patches, mask)
         length = (step.square().sum(dim=1, keepdim=True) + self.bound**2).sqrt()
-        return self.mean(patches, mask) + self.bound * step / length
+        return mean_patch(patches, mask) + self.bound * step / length
 
 
 class Brief(nn.Module):
@@ -186,37 +197,49 @@ class Brief(nn.Module):
         return self.layers(patches)
 
 
-class Circular(nn.Module):
-    """Convolutions over time that wrap around the twelve pitch classes, and the maximum over transpositions.
+class Motif(nn.Module):
+    """Motif detectors, sought in all transpositions; how often each is found, in the best transposition, counts.
 
-    Rotating the pitch classes rotates what every layer gives, up to the pooling over time; the maximum over
-    the twelve rotations does not see it.
+    A detector is a pattern over the twelve pitch classes and a window of time. Rotating the pitch classes of a
+    song rotates what every layer gives along the axis of rotations; the maximum over it does not see that.
     """
 
     def __init__(self, size: int, settings: dict):
         super().__init__()
-        channels, kernel = settings["channels"], settings["kernel"]
-        inputs = [size] + [channels] * (settings["layers"] - 1)
-        self.convolutions = nn.ModuleList(
-            nn.Conv2d(n, channels, (kernel, PITCH_CLASSES), padding=(kernel // 2, 0)) for n in inputs
-        )
-        self.norms = nn.ModuleList(nn.LayerNorm(channels) for _ in inputs)
+        motifs, channels, embedding = settings["motifs"], settings["channels"], settings["embedding"]
+        self.motifs = _weights(motifs, PITCH_CLASSES, size)
+        self.norm = nn.BatchNorm1d(motifs)
+        self.mix = nn.Linear(motifs, channels)
+        self.mix_norm = nn.BatchNorm1d(channels)
+        self.keys = _weights(2 * channels, PITCH_CLASSES, channels)
+        self.keys_norm = nn.BatchNorm1d(2 * channels)
+        self.best_norm = nn.BatchNorm1d(2 * channels, affine=False)
         self.dropout = nn.Dropout(settings["dropout"])
-        self.pool = AttentionPooling(channels)
-        self.linear = nn.Linear(channels, settings["embedding"])
+        self.linear = nn.Linear(2 * channels, embedding)
 
     def forward(self, patches: Tensor, mask: Tensor) -> Tensor:
         """(B, P, 12, K) and (B, P) → (B, E), each embedding at unit length."""
-        for convolution, norm in zip(self.convolutions, self.norms, strict=True):
-            patches = patches * mask[..., None, None]
-            around = torch.cat((patches, patches[:, :, :-1]), dim=2)  # (B, P, 23, K)
-            patches = norm(convolution(around.permute(0, 3, 1, 2)).permute(0, 2, 3, 1))
-            patches = self.dropout(torch.relu(patches))
-        songs, _, rotations, channels = patches.shape
-        patches = patches.transpose(1, 2).flatten(0, 1)  # (B·12, P, channels)
-        pooled = self.pool(patches, mask.repeat_interleave(rotations, dim=0))
-        best = pooled.view(songs, rotations, channels).amax(dim=1)
-        return nn.functional.normalize(self.linear(best), dim=1)
+        found = patches[mask].flatten(1) @ _rotations(self.motifs).T  # (N, 12 · motifs), N patches in all
+        found = self.norm(found.view(-1, len(self.motifs))).relu_()
+        found = self.mix_norm(self.mix(found)).relu_().view(-1, PITCH_CLASSES, self.mix.out_features)
+        mean = torch.stack([song.mean(dim=0) for song in found.split(mask.sum(dim=1).tolist())])
+        keys = mean.flatten(1) @ _rotations(self.keys).T  # (B, 12 · 2 channels)
+        keys = torch.relu(self.keys_norm(keys.view(-1, len(self.keys)))).view(
+            -1, PITCH_CLASSES, len(self.keys)
+        )
+        best = self.best_norm(keys.amax(dim=1))
+        return normalize(self.linear(self.dropout(best)), dim=1)
+
+
+def _weights(outputs: int, *inputs: int) -> nn.Parameter:
+    """Weights of a linear layer in front of a rectifier (He et al., 2015)."""
+    return nn.Parameter(nn.init.kaiming_normal_(torch.empty(outputs, *inputs)))
+
+
+def _rotations(weights: Tensor) -> Tensor:
+    """(C, 12, K) → (12 · C, 12 · K): the weights rotated by 0 to 11 pitch classes, one below the other."""
+    rotated = [weights.roll(semitones, dims=1) for semitones in range(PITCH_CLASSES)]
+    return torch.stack(rotated).flatten(0, 1).flatten(1)
 
 
 NETWORKS = {
@@ -225,7 +248,7 @@ NETWORKS = {
     "convolution": Convolution,
     "residual": Residual,
     "brief": Brief,
-    "circular": Circular,
+    "motif": Motif,
 }
 
 
@@ -261,7 +284,7 @@ def load(path: Path | str, device: torch.device | str = "cpu") -> Encoder:
 
 
 @torch.no_grad()
-def embed(encoder: Encoder, songs: Sequence[Tensor], device: torch.device, batch: int = 32) -> Tensor:
+def embed(encoder: Encoder, songs: Sequence[Tensor], device: torch.device, batch: int = 8) -> Tensor:
     """Embeddings (N, E), on the CPU, of songs (C, 12, T_i) in their order; songs of like length go together."""
     encoder.eval()
     order = sorted(range(len(songs)), key=lambda song: songs[song].shape[-1])

@@ -6,8 +6,11 @@ hpcp, …). What a song gives depends on nothing but the song: neither on the pa
 batch. A song shorter than one window has one patch, filled up with silence (zeros).
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import normalize
 
 from coversim.errors import CoversimError
 
@@ -16,22 +19,26 @@ PITCH_CLASSES = 12
 
 def representation(settings: dict) -> nn.Module:
     """The representation that an experiment's resolved settings ask for: `fourier`, `flat` or `frames`."""
-    chosen, channels = settings["representation"], len(settings["features"])
+    chosen, fft, channels = settings["representation"], settings["fft"], len(settings["features"])
     if chosen["kind"] == "flat":
-        if not settings["fft"]["frames"]:
+        if not fft["frames"]:
             raise CoversimError(
                 "representation.kind: flat needs songs of one length. Remedy: set fft.frames, e.g. to 256"
             )
-        return Flat(channels, settings["fft"]["frames"], chosen.get("sharpness", 0.0))
-    if settings["fft"]["frames"]:
+        return Flat(channels, fft["frames"], chosen["sharpness"])
+    if fft["frames"]:
         raise CoversimError(
             f"representation.kind: {chosen['kind']} needs frames at a fixed rate. Remedy: set fft.frames: null"
         )
-    window = max(2, round(chosen["seconds"] * settings["fft"]["rate"]))
-    hop = max(1, round(chosen["hop"] * settings["fft"]["rate"]))
+    hop = max(1, round(chosen["hop"] * fft["rate"]))
+    sizes = [max(2, round(seconds * fft["rate"])) for seconds in chosen["seconds"]]
     if chosen["kind"] == "frames":
-        return Frames(channels, window, hop, chosen.get("sharpness", 0.0))
-    return Fourier(channels, window, hop, chosen.get("sharpness", 0.0), chosen["compression"])
+        if len(sizes) > 1:
+            raise CoversimError(
+                "representation.kind: frames has windows of one length. Remedy: list one in representation.seconds"
+            )
+        return Frames(channels, sizes[0], hop, chosen["sharpness"])
+    return Fourier(channels, sizes, hop, chosen["sharpness"], chosen["compression"])
 
 
 class Fourier(nn.Module):
@@ -40,28 +47,28 @@ class Fourier(nn.Module):
     After Bertin-Mahieux & Ellis (2012), "Large-scale cover song recognition using the 2D Fourier transform
     magnitude". Transposing a song rotates its pitch classes, which the magnitude does not see, nor does it
     see where in the window something happens. Of the real transform only the bins that are not mirror
-    images of others are kept. Each feature's patch x has unit length (a silent one is zero), and with a
-    `compression` c above 0 becomes log(1 + c·x), again at unit length.
+    images of others are kept. A patch joins windows of several `sizes` (in frames) around one moment. In each,
+    each feature's magnitudes x are scaled to a mean square of 1, which loudness does not change, become
+    log(1 + c·x) where the `compression` c is above 0, and are scaled to unit length; silence is zero.
     """
 
-    def __init__(self, channels: int, window: int, hop: int, sharpness: float, compression: float):
+    def __init__(self, channels: int, sizes: Sequence[int], hop: int, sharpness: float, compression: float):
         super().__init__()
-        self.window, self.hop, self.sharpness, self.compression = window, hop, sharpness, compression
-        keep = torch.ones(PITCH_CLASSES, window // 2 + 1, dtype=torch.bool)
-        keep[PITCH_CLASSES // 2 + 1 :, 0] = False  # at time frequency 0, p and -p mirror each other …
-        if window % 2 == 0:
-            keep[PITCH_CLASSES // 2 + 1 :, -1] = False  # … and at the Nyquist frequency too
-        self.register_buffer("keep", keep.flatten().nonzero().flatten(), persistent=False)
-        self.size = channels * len(self.keep)
+        self.sizes, self.hop, self.sharpness, self.compression = sizes, hop, sharpness, compression
+        self.size = channels * sum(len(_distinct_bins(size)) for size in sizes)
 
     def forward(self, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Patches (B, P, D) and mask (B, P)."""
-        found, mask = windows(sharpen(frames, self.sharpness), lengths, self.window, self.hop)
-        magnitude = torch.fft.rfft2(found).abs().flatten(-2)[..., self.keep]  # (B, P, C, bins)
-        patches = nn.functional.normalize(magnitude, dim=-1)
+        found, mask = windows(sharpen(frames, self.sharpness), lengths, self.sizes, self.hop)
+        return torch.cat([self._magnitudes(window) for window in found], dim=2), mask
+
+    def _magnitudes(self, window: Tensor) -> Tensor:
+        """(B, P, C, 12, W) → (B, P, C · bins)."""
+        bins = _distinct_bins(window.shape[-1]).to(window.device)
+        magnitudes = normalize(torch.fft.rfft2(window).abs().flatten(-2)[..., bins], dim=-1)
         if self.compression:
-            patches = nn.functional.normalize((self.compression * patches).log1p(), dim=-1)
-        return patches.flatten(2), mask
+            magnitudes = normalize((self.compression * len(bins) ** 0.5 * magnitudes).log1p(), dim=-1)
+        return magnitudes.flatten(2)
 
 
 class Flat(nn.Module):
@@ -97,10 +104,17 @@ class Frames(nn.Module):
 
     def forward(self, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Patches (B, P, 12, D) and mask (B, P)."""
-        found, mask = windows(
-            sharpen(frames, self.sharpness), lengths, self.window, self.hop
-        )  # (B, P, C, 12, W)
+        (found,), mask = windows(sharpen(frames, self.sharpness), lengths, [self.window], self.hop)
         return found.transpose(2, 3).flatten(3), mask
+
+
+def _distinct_bins(window: int) -> Tensor:
+    """Bins of the real transform of 12 × `window` values, flattened, without those that mirror another."""
+    keep = torch.ones(PITCH_CLASSES, window // 2 + 1, dtype=torch.bool)
+    keep[PITCH_CLASSES // 2 + 1 :, 0] = False  # at time frequency 0, p and -p mirror each other …
+    if window % 2 == 0:
+        keep[PITCH_CLASSES // 2 + 1 :, -1] = False  # … and at the Nyquist frequency too
+    return keep.flatten().nonzero().flatten()
 
 
 def sharpen(frames: Tensor, sharpness: float) -> Tensor:
@@ -116,17 +130,23 @@ def sharpen(frames: Tensor, sharpness: float) -> Tensor:
     return (sharpness * relative).softmax(dim=2) * (loudest > 0)
 
 
-def windows(frames: Tensor, lengths: Tensor, window: int, hop: int) -> tuple[Tensor, Tensor]:
-    """Windows (B, P, C, 12, W) over time of frames (B, C, 12, T), and the mask (B, P) of those within a song.
+def windows(frames: Tensor, lengths: Tensor, sizes: Sequence[int], hop: int) -> tuple[list[Tensor], Tensor]:
+    """Windows (B, P, C, 12, W) over time, for each W of `sizes`, of frames (B, C, 12, T), and their mask (B, P).
 
-    A song of at least one window has all windows that fit; what is left over at its end is not seen.
+    Windows of different sizes have their centres in common. A song has all windows of the largest size that
+    fit; what is left over at its end is not seen.
     """
+    largest = max(sizes)
     frames = silence_padding(frames, lengths)
-    if frames.shape[-1] < window:
-        frames = nn.functional.pad(frames, (0, window - frames.shape[-1]))
-    found = frames.unfold(-1, window, hop).permute(0, 3, 1, 2, 4)
-    count = (lengths - window).clamp(min=0) // hop + 1
-    mask = torch.arange(found.shape[1], device=frames.device) < count[:, None]
+    if frames.shape[-1] < largest:
+        frames = nn.functional.pad(frames, (0, largest - frames.shape[-1]))
+    last = frames.shape[-1] - largest
+    found = [
+        frames[..., (largest - size) // 2 :][..., : last + size].unfold(-1, size, hop).permute(0, 3, 1, 2, 4)
+        for size in sizes
+    ]
+    count = (lengths - largest).clamp(min=0) // hop + 1
+    mask = torch.arange(found[0].shape[1], device=frames.device) < count[:, None]
     return found, mask
 
 

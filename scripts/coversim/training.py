@@ -7,14 +7,16 @@ number, so a resumed training ends with the same bits as an uninterrupted one.
 import logging
 import math
 import time
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 
 import torch
 from torch import Tensor
 
 from coversim.atomic import replacing
-from coversim.augmentation import augment
+from coversim.augmentation import augment, excerpt
 from coversim.encoder import Encoder, embed
 from coversim.errors import CoversimError
 from coversim.losses import batch_loss, pair_loss
@@ -24,6 +26,7 @@ from coversim.retrieval import mean_average_precision
 from coversim.sampling import epoch_generator, pair_batches, work_batches
 from coversim.shards import stable_hash
 
+Pair = tuple[int, int, int]  # song, song, label
 HISTORY = ("epoch", "train_loss", "valid_map", "learning_rate", "seconds")
 
 
@@ -40,14 +43,15 @@ def train(
     seed: int,
     training: Songs,
     validation: Songs,
-    pairs: list[tuple[int, int, int]],
+    pairs: list[Pair],
     projection: Projection | None,
     device: torch.device,
     state_file: Path,
 ) -> tuple[Encoder, list[dict]]:
     """Train until validation MAP has not risen for `train.patience` epochs, or for `train.epochs`.
 
-    Epoch 0 is the untrained network: where training only harms, that is what comes back.
+    What is validated, and returned, is a moving average of the weights (`train.averaging`), which generalises
+    better than the last ones. Epoch 0 is the untrained network: where training only harms, it comes back.
 
     Parameters
     ----------
@@ -68,16 +72,17 @@ def train(
     encoder = Encoder(settings, projection).to(device)
     if not chosen["epochs"]:
         return encoder.eval(), []
-    network = encoder.network
-    if not list(network.parameters()):
+    if not list(encoder.parameters()):
         raise CoversimError(
             f"model.kind: {settings['model']['kind']} has nothing to train. Remedy: set train.epochs: 0"
         )
-    optimiser = OPTIMISERS[chosen["optimiser"]](network.parameters(), chosen)
+    averaged = deepcopy(encoder)
+    optimiser = make_optimiser(encoder, chosen)
     history, best = [], None
 
-    if (state := _read_state(state_file)) is not None:
-        network.load_state_dict(state["network"])
+    if (state := read_state(state_file)) is not None:
+        encoder.network.load_state_dict(state["network"])
+        averaged.network.load_state_dict(state["averaged"])
         optimiser.load_state_dict(state["optimiser"])
         history, best = state["history"], state["best"]
         logging.info("going on after epoch %d of %d", history[-1]["epoch"], chosen["epochs"])
@@ -87,20 +92,21 @@ def train(
             logging.info("no better validation MAP for %d epochs", chosen["patience"])
             break
         started = time.monotonic()
-        rate = learning_rate(epoch, chosen)
         loss = None  # of the untrained network
         if epoch:
-            for group in optimiser.param_groups:
-                group["lr"] = rate
-            loss = _train_epoch(encoder, optimiser, settings, seed, epoch, training, pairs, device)
-        valid_map = mean_average_precision(embed(encoder, validation.frames, device), validation.works)
-        history.append(
-            dict(zip(HISTORY, (epoch, loss, valid_map, rate, time.monotonic() - started), strict=True))
-        )
-        if best is None or not valid_map <= best["valid_map"]:
-            best = {"epoch": epoch, "valid_map": valid_map, "network": _copy(network.state_dict())}
+            loss = train_epoch(encoder, averaged, optimiser, settings, seed, epoch, training, pairs)
+        valid_map = mean_average_precision(embed(averaged, validation.frames, device), validation.works)
+        rate, seconds = optimiser.param_groups[0]["lr"], time.monotonic() - started
+        history.append(dict(zip(HISTORY, (epoch, loss, valid_map, rate, seconds), strict=True)))
+        if best is None or not valid_map <= best["valid_map"]:  # without validation covers: the last epoch
+            best = {
+                "epoch": epoch,
+                "valid_map": valid_map,
+                "network": deepcopy(averaged.network.state_dict()),
+            }
         state = {
-            "network": network.state_dict(),
+            "network": encoder.network.state_dict(),
+            "averaged": averaged.network.state_dict(),
             "optimiser": optimiser.state_dict(),
             "history": history,
             "best": best,
@@ -109,54 +115,53 @@ def train(
             torch.save(state, file)
         logging.info(
             "epoch %d/%d  loss %s  validation MAP %.4f  best %.4f (epoch %d)  %.1f s",
-            epoch, chosen["epochs"], "-" if loss is None else f"{loss:.4f}", valid_map, best["valid_map"], best["epoch"], history[-1]["seconds"],
+            epoch, chosen["epochs"], "-" if loss is None else f"{loss:.4f}", valid_map,
+            best["valid_map"], best["epoch"], seconds,
         )  # fmt: skip
 
-    network.load_state_dict(best["network"])
-    return encoder.eval(), history
+    averaged.network.load_state_dict(best["network"])
+    return averaged.eval(), history
 
 
-def _train_epoch(
+def train_epoch(
     encoder: Encoder,
+    averaged: Encoder,
     optimiser: torch.optim.Optimizer,
     settings: dict,
     seed: int,
     epoch: int,
     training: Songs,
-    pairs: list[tuple[int, int, int]],
-    device: torch.device,
+    pairs: list[Pair],
 ) -> float:
     """One pass through the training songs; the mean loss of its batches."""
-    chosen = settings["train"]
-    loss_settings, batch = chosen["loss"], chosen["batch"]
+    chosen, batch = settings["train"], settings["train"]["batch"]
+    device = next(encoder.parameters()).device
     generator = epoch_generator(seed, epoch)
     torch.manual_seed(stable_hash("dropout", seed, epoch) >> 1)
-    encoder.train()
-    if loss_settings["negatives"] == "pairs":
-        batches = pair_batches(pairs, batch["pairs"], generator)
+    from_pairs = chosen["loss"]["negatives"] == "pairs"
+    if from_pairs:
+        batches = list(pair_batches(pairs, batch["pairs"], generator))
     else:
-        batches = work_batches(training.works, batch["works"], batch["songs"], generator)
-    work_number = {work: number for number, work in enumerate(dict.fromkeys(training.works))}
+        batches = list(work_batches(training.works, batch["works"], batch["songs"], generator))
+    number = {work: place for place, work in enumerate(dict.fromkeys(training.works))}
     losses = []
-    for drawn in batches:
-        if loss_settings["negatives"] == "pairs":
-            songs = [song for pair in drawn for song in pair[:2]]
-        else:
-            songs = drawn
-        frames, lengths = pad(
-            [augment(training.frames[song], chosen["augmentation"], generator) for song in songs]
-        )
+    encoder.train()
+    for step, drawn in enumerate(batches, start=(epoch - 1) * len(batches)):
+        set_learning_rate(optimiser, step / (chosen["epochs"] * len(batches)), chosen)
+        songs = [song for pair in drawn for song in pair[:2]] if from_pairs else drawn
+        frames, lengths = pad([varied(training.frames[song], settings, generator) for song in songs])
         embeddings = encoder(frames.to(device), lengths.to(device))
-        if loss_settings["negatives"] == "pairs":
+        if from_pairs:
             label = torch.tensor([label for _, _, label in drawn], device=device)
             distance = (embeddings[::2] - embeddings[1::2]).norm(dim=1)
-            loss = pair_loss(distance, label, loss_settings["margin"], loss_settings["hinge"]).mean()
+            loss = pair_loss(distance, label, chosen["loss"]["margin"], chosen["loss"]["hinge"]).mean()
         else:
-            work = torch.tensor([work_number[training.works[song]] for song in songs], device=device)
-            loss = batch_loss(embeddings, work, loss_settings)
+            work = torch.tensor([number[training.works[song]] for song in songs], device=device)
+            loss = batch_loss(embeddings, work, chosen["loss"])
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
+        average_weights(averaged, encoder, min(chosen["averaging"], (step + 1) / (step + 10)))
         losses.append(loss.item())
     mean = sum(losses) / len(losses)
     if not math.isfinite(mean):
@@ -164,33 +169,49 @@ def _train_epoch(
     return mean
 
 
-def learning_rate(epoch: int, chosen: dict) -> float:
-    """`constant`, or `cosine`: from the configured rate at epoch 1 along half a cosine towards 0."""
-    if chosen["schedule"] == "constant":
-        return chosen["learning_rate"]
-    return chosen["learning_rate"] * (1 + math.cos(math.pi * max(epoch - 1, 0) / chosen["epochs"])) / 2
+def varied(frames: Tensor, settings: dict, generator: torch.Generator) -> Tensor:
+    """A song as training sees it this time: augmented, and an excerpt of it if so configured."""
+    frames = augment(frames, settings["train"]["augmentation"], generator)
+    if settings["train"]["excerpt"]:
+        frames = excerpt(frames, round(settings["train"]["excerpt"] * settings["fft"]["rate"]), generator)
+    return frames
 
 
-OPTIMISERS = {
-    "adamw": lambda parameters, chosen: torch.optim.AdamW(
-        parameters, lr=chosen["learning_rate"], weight_decay=chosen["weight_decay"]
-    ),
-    "sgd": lambda parameters, chosen: torch.optim.SGD(
-        parameters, lr=chosen["learning_rate"], momentum=0.9, weight_decay=chosen["weight_decay"]
-    ),
-}
+def make_optimiser(encoder: Encoder, chosen: dict) -> torch.optim.Optimizer:
+    """AdamW, or SGD with momentum 0.9."""
+    common = {"lr": chosen["learning_rate"], "weight_decay": chosen["weight_decay"]}
+    if chosen["optimiser"] == "sgd":
+        return torch.optim.SGD(encoder.parameters(), momentum=0.9, **common)
+    return torch.optim.AdamW(encoder.parameters(), **common)
 
 
-def _copy(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name: tensor.detach().clone() for name, tensor in weights.items()}
+def set_learning_rate(optimiser: torch.optim.Optimizer, progress: float, chosen: dict) -> None:
+    """`constant`; or `cosine`: up over the first tenth of the training, then down along half a cosine."""
+    share = 1.0
+    if chosen["schedule"] == "cosine":
+        share = min(0.04 + 9.6 * progress, (1 + math.cos(math.pi * (progress - 0.1) / 0.9)) / 2)
+    for group in optimiser.param_groups:
+        group["lr"] = chosen["learning_rate"] * share
 
 
-def _read_state(path: Path) -> dict | None:
+@torch.no_grad()
+def average_weights(averaged: Encoder, encoder: Encoder, decay: float) -> None:
+    """Move the averaged weights, and running statistics, towards the encoder's."""
+    for mean, now in zip(
+        averaged.network.state_dict().values(), encoder.network.state_dict().values(), strict=True
+    ):
+        if mean.is_floating_point():
+            mean.lerp_(now, 1 - decay)
+        else:
+            mean.copy_(now)
+
+
+def read_state(path: Path) -> dict | None:
     """What an interrupted training left at `path`, if anything."""
     if not path.exists():
         return None
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, ValueError) as error:
-        logging.warning("%s: not readable (%s): training starts anew", path, error)
+    except (RuntimeError, EOFError, ValueError, UnpicklingError) as error:
+        logging.warning("%s is not readable (%s): the training starts anew", path, type(error).__name__)
         return None

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from coversim.config import as_json
-from coversim.encoder import Encoder, Median, Residual, embed, load, save
+from coversim.encoder import Encoder, Median, Residual, embed, load, mean_patch, save
 from coversim.errors import CoversimError
 from coversim.moments import Moments, Projection, principal_components
 from coversim.patches import pad, representation
@@ -19,10 +19,13 @@ NETWORKS = {
     "residual": {"model": {"kind": "residual"}},
     "mean": {"model": {"kind": "mean"}},
     "median": {"model": {"kind": "median"}},
-    "circular": {"model": {"kind": "circular"}, "representation": {"kind": "frames"}},
+    "motif": {"model": {"kind": "motif"}},
+    "motif on frames": {"model": {"kind": "motif"}, "representation": {"kind": "frames", "seconds": [2.0]}},
+    "motif, joined": {"model": {"kind": "motif", "join": True}},
+    "convolution, joined": {"model": {"kind": "convolution", "join": True}},
     "brief": {"model": {"kind": "brief"}, "representation": {"kind": "flat"}, "fft": {"frames": 60}},
 }
-INVARIANT = ["convolution", "residual", "mean", "median", "circular"]
+INVARIANT = [kind for kind in NETWORKS if kind != "brief"]
 
 
 def song(seed: int, length: int = 60) -> torch.Tensor:
@@ -70,7 +73,7 @@ def test_transposing_a_song_leaves_its_embedding_unchanged(kind: str, semitones:
 
 
 def test_pca_over_time_windows_commutes_with_transposition() -> None:
-    made = encoder("circular")
+    made = encoder("motif on frames")
     patches, _ = made.project(*pad([song(1)]))
     transposed, _ = made.project(*pad([song(1).roll(4, dims=1)]))
     torch.testing.assert_close(transposed, patches.roll(4, dims=2), rtol=0, atol=1e-6)
@@ -133,9 +136,27 @@ def test_residual_departs_from_its_input_no_further_than_its_bound(bound: float)
         torch.nn.init.normal_(parameter, std=10)
     patches, mask = torch.randn(6, 4, 8), torch.ones(6, 4, dtype=torch.bool)
     with torch.no_grad():
-        step = (network(patches, mask) - network.mean(patches, mask)).norm(dim=1)
+        step = (network(patches, mask) - mean_patch(patches, mask)).norm(dim=1)
     assert (step <= bound * 1.0001).all()
     assert (step > bound / 2).any()
+
+
+@pytest.mark.parametrize("kind", ["motif, joined", "convolution, joined"])
+def test_half_of_a_joined_squared_distance_is_that_of_the_untrained_input(kind: str) -> None:
+    joined = embedding(encoder(kind), song(1), song(2))
+    mean = embedding(encoder("mean"), song(1), song(2))
+    torch.testing.assert_close(joined[:, : mean.shape[1]] * 2**0.5, mean)
+    torch.testing.assert_close(joined.norm(dim=1), torch.ones(2))
+    torch.testing.assert_close(joined[:, mean.shape[1] :].norm(dim=1), torch.full((2,), 0.5**0.5))
+
+
+def test_a_motif_is_found_in_whatever_transposition() -> None:
+    network = encoder("motif").network
+    windows = torch.rand(1, 5, 12, 8)
+    rotated = torch.cat([windows.roll(semitones, dims=2) for semitones in range(12)])
+    with torch.no_grad():
+        found = network(rotated, torch.ones(12, 5, dtype=torch.bool))
+    torch.testing.assert_close(found, found[:1].expand_as(found), rtol=0, atol=1e-5)
 
 
 def test_median_is_numpys_of_each_songs_own_patches() -> None:
@@ -189,4 +210,4 @@ def test_a_damaged_model_file_is_named(content: bytes | None, tmp_path) -> None:
 def test_a_pca_of_other_patches_is_refused() -> None:
     settings = experiment()
     with pytest.raises(CoversimError, match=r"PCA is of patches of.*Remedy"):
-        Encoder(experiment(representation={"seconds": 7.0}), projection(settings))
+        Encoder(experiment(representation={"seconds": [7.0]}), projection(settings))
