@@ -215,31 +215,36 @@ def _array(group: h5g.GroupID, name: str, dtype: type, ndim: int) -> np.ndarray:
 
 
 def _repaired(values: np.ndarray, feature: str) -> Reading:
-    """`values` with all that is not finite interpolated in place, linearly along each row."""
+    """`values` with their holes filled in place, unless what is left is no music."""
     nan = inf = 0
     low, high = values.min(), values.max()
     if not (np.isfinite(low) and np.isfinite(high)):
-        with np.errstate(invalid="ignore"):
-            holes = ~np.isfinite(values.sum(axis=0))
-        near = holes.copy()  # the frames on both sides of a hole are all that interpolation needs
-        near[1:] |= holes[:-1]
-        near[:-1] |= holes[1:]
-        near = np.flatnonzero(near)
-        part = values[:, near]
-        finite = np.isfinite(part)
-        if not finite.any(axis=1).all():
+        if not np.isfinite(values).any(axis=1).all():
             raise BadSong(f"{feature} has a row without a finite value", _FETCH)
-        nan = int(np.isnan(part).sum())
-        inf = int(part.size - finite.sum()) - nan
-        for row, good in zip(part, finite, strict=True):
-            row[~good] = np.interp(near[~good], near[good], row[good])
-        values[:, near] = part
+        nan, inf = _fill(values)
         low, high = values.min(), values.max()
     if low == high == 0:
         raise BadSong(f"{feature} is zero throughout", _DELETE)
     if max(-low, high) > _MAX_VALUE:
         raise BadSong(f"{feature} has values up to {max(-low, high):.0e}", _FETCH)
     return Reading(values, nan, inf)
+
+
+def _fill(values: np.ndarray) -> tuple[int, int]:
+    """Interpolate all that is not finite linearly along each row, in place; the counts of NaN and infinity."""
+    finite = np.isfinite(values)
+    hole = ~finite.all(axis=0)
+    near = hole.copy()  # a hole and the frames on both sides of it are all that interpolation needs
+    near[1:] |= hole[:-1]
+    near[:-1] |= hole[1:]
+    frames = np.flatnonzero(near)
+    part, finite = values[:, frames], finite[:, frames]
+    nan = int(np.isnan(part).sum())
+    inf = int(part.size - finite.sum()) - nan
+    for row, good in zip(part, finite, strict=True):
+        row[~good] = np.interp(frames[~good], frames[good], row[good])
+    values[:, frames] = part
+    return nan, inf
 
 
 def _member(group: h5g.GroupID, name: str, kind: type) -> h5g.GroupID | h5d.DatasetID:
