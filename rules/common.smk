@@ -53,3 +53,12 @@ onstart:
     # a run that was killed leaves its SLURM jobs running; two jobs must not write one output
     if workflow.executor_plugin.name == "slurm":
         cancel_orphans(Path.cwd())
+
+
+# light enough to run beside Snakemake, where a cluster job would cost more than the work
+localrules:
+    pairs,
+    pca,
+    metrics,
+    set_aside,
+    report,

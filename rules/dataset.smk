@@ -25,6 +25,7 @@ rule demo_corpus:
 
 
 rule set_aside:
+    """List the songs that were set aside, of all data sets and features, with reason and remedy."""
     input:
         problems=collect(
             "<results>/catalogue/{dataset}/problems.tsv", dataset=PLAN.datasets
@@ -41,8 +42,6 @@ rule set_aside:
         "<logs>/set_aside.log",
     benchmark:
         "<benchmarks>/set_aside/set_aside.tsv"
-    """List the songs that were set aside, of all data sets and features, with reason and remedy."""
-    localrule: True
     conda:
         "../envs/features.yaml"
     params:

@@ -39,6 +39,7 @@ rule evaluate:
 
 
 rule metrics:
+    """One table: a row per experiment, seed and collection."""
     input:
         metrics=[f"<results>/evaluation/{run}/metrics.json" for run in PLAN.runs],
     output:
@@ -47,8 +48,6 @@ rule metrics:
         "<logs>/metrics.log",
     benchmark:
         "<benchmarks>/metrics/metrics.tsv"
-    """One table: a row per experiment, seed and collection."""
-    localrule: True
     conda:
         "../envs/evaluation.yaml"
     params:

@@ -3,6 +3,7 @@
 
 
 rule pairs:
+    """All cover pairs of a collection, and as many seeded non-cover pairs."""
     input:
         songs=lambda wildcards: f"<results>/catalogue/{PLAN.dataset_of[wildcards.collection]}/songs.tsv",
     output:
@@ -11,8 +12,6 @@ rule pairs:
         "<logs>/pairs/{collection}.log",
     benchmark:
         "<benchmarks>/pairs/{collection}.tsv"
-    """All cover pairs of a collection, and as many seeded non-cover pairs."""
-    localrule: True
     conda:
         "../envs/evaluation.yaml"
     params:

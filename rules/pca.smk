@@ -27,6 +27,7 @@ rule pca_moments:
 
 
 rule pca:
+    """Merge the shards' moments and take the leading principal components."""
     input:
         moments=collect(
             "<results>/pca/{{patches}}/moments/{shard}.npz", shard=PLAN.shards
@@ -37,8 +38,6 @@ rule pca:
         "<logs>/pca/{patches}-{components}.log",
     benchmark:
         "<benchmarks>/pca/{patches}-{components}.tsv"
-    """Merge the shards' moments and take the leading principal components."""
-    localrule: True
     conda:
         "../envs/features.yaml"
     params:

@@ -2,6 +2,7 @@
 
 
 rule report:
+    """The run as one HTML page: what ran on what, figures with intervals, what was set aside, cost."""
     input:
         config="<results>/config.json",
         evaluations=rules.metrics.input.metrics,
@@ -17,12 +18,16 @@ rule report:
         "<logs>/report.log",
     benchmark:
         "<benchmarks>/report/report.tsv"
-    """The run as one HTML page: what ran on what, figures with intervals, what was set aside, cost."""
-    localrule: True
     conda:
         "../envs/evaluation.yaml"
     params:
-        code=code("report.py", "report.html.j2", "report.css", "report.js"),
+        code=code(
+            "report.py",
+            "report.html.j2",
+            "report_macros.html.j2",
+            "report.css",
+            "report.js",
+        ),
         name=lookup(within=config, dpath="name"),
         benchmarks=RESULTS / "benchmarks",
     shell:

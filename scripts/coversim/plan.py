@@ -25,7 +25,11 @@ from coversim.errors import CoversimError
 from coversim.layout import File, Layout, Problem, Song, recognise, walk
 
 PREFERRED_FEATURES = ("crema", "hpcp", "cens")  # where the configuration names none: the first there is
-PATCH_KEYS = {"fourier": ("seconds", "hop", "compression"), "frames": ("seconds", "hop"), "flat": ()}
+PATCH_KEYS = {
+    "fourier": ("seconds", "hop", "sharpness", "compression"),
+    "frames": ("seconds", "hop", "sharpness"),
+    "flat": ("sharpness",),
+}
 SEEN_SPLITS = ("train", "valid")  # splits whose works a benchmark must not hold: something was chosen on them
 
 

@@ -114,11 +114,11 @@ def test_patches_are_named_by_what_they_depend_on():
     settings = {
         section: DEFAULTS[section] for section in ("fft", "representation", "pca", "model", "train")
     } | {"features": ["crema"]}
-    longer = merge(settings, {"representation": {"seconds": 20.0}})
+    longer = merge(settings, {"representation": {"seconds": [20.0]}})
     assert (
         patches_name(merge(settings, {"pca": {"components": 3}}))
         == patches_name(settings)
         != patches_name(longer)
     )
     flat = merge(settings, {"representation": {"kind": "flat"}})
-    assert patches_name(flat) == patches_name(merge(flat, {"representation": {"seconds": 20.0}}))
+    assert patches_name(flat) == patches_name(merge(flat, {"representation": {"seconds": [20.0]}}))

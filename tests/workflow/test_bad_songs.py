@@ -2,8 +2,9 @@
 
 import csv
 
-import corpus
 import pytest
+
+import corpus
 from workflow import SMALL, jobs, snakemake
 
 TRUE_NAMES = {"Ωδή no. 1": ["it's", 'say "x"'], "-rf $(HOME)": ["a b", "P;2"]}

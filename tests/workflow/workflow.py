@@ -17,7 +17,7 @@ SMALL = {
     "shards": 2,
     "split": {"valid": 0.25, "test": 0.25},
     "pca": {"components": 16},
-    "model": {"channels": 16},
+    "model": {"channels": 16, "motifs": 16, "embedding": 32},
     "train": {"epochs": 2},
     "evaluation": {"resamples": 200},
     "experiments": {"brief": {"fft": {"frames": 64}, "pca": {"components": 16}}},
