@@ -12,6 +12,7 @@ rule report:
         summaries=collect(
             "<results>/catalogue/{dataset}/summary.json", dataset=PLAN.datasets
         ),
+        titles=PLAN.titles,
     output:
         report="<results>/report.html",
     log:
@@ -34,4 +35,5 @@ rule report:
         "python {SCRIPTS:q}/report.py --name {params.name:q} --config {input.config:q}"
         " --evaluations {input.evaluations:q} --ranks {input.ranks:q}"
         " --histories {input.histories:q} --set-aside {input.set_aside:q} --summaries {input.summaries:q}"
+        " --titles {input.titles:q}"
         " --benchmarks {params.benchmarks:q} --output {output.report:q} 2> {log:q}"

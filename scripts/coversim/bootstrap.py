@@ -85,9 +85,10 @@ def draws(works: int, resamples: int, seed: int, block: int) -> Iterator[np.ndar
 def ends(resampled: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Low and high end of each figure, (figures,) each; resamples in which it is undefined (NaN) do not count."""
     defined = ~np.isnan(resampled).all(axis=0)
-    low, high = np.full((2, resampled.shape[1]), np.nan)
-    low[defined], high[defined] = np.nanpercentile(resampled[:, defined], PERCENTILES, axis=0)
-    return low, high
+    low_and_high = np.full((2, resampled.shape[1]), np.nan)
+    if defined.any():
+        low_and_high[:, defined] = np.nanpercentile(resampled[:, defined], PERCENTILES, axis=0)
+    return tuple(low_and_high)
 
 
 def _resampled_means(values: np.ndarray, works: Sequence, resamples: int, seed: int) -> np.ndarray:

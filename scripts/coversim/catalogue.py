@@ -45,12 +45,16 @@ def write_catalogue(
     folder: Path,
     root: str,
     layout: Layout,
+    metadata: Path | None,
     songs: list[Song],
     problems: list[Problem],
     split: Mapping[str, str],
     shards: int,
 ) -> dict[str, Any]:
-    """Write the catalogue of `songs`, whose works have the given `split`, and return its summary."""
+    """Write the catalogue of `songs`, whose works have the given `split`, and return its summary.
+
+    `metadata` is the file with the songs' titles, if there is one.
+    """
     rows = [(song.work, song.performance, shard_of(song.work, shards), split[song.work]) for song in songs]
     by_shard: dict[int, list[int]] = defaultdict(list)
     for place, row in enumerate(rows):
@@ -66,12 +70,14 @@ def write_catalogue(
         )
         write_if_changed(folder / "songs" / name, tsv(SONG_COLUMNS, map(rows.__getitem__, places)))
         write_if_changed(folder / "manifests" / name, tsv(FILE_COLUMNS, files))
-    summary = summarise(root, layout, rows)
+    summary = summarise(root, layout, metadata, rows)
     write_if_changed(folder / "summary.json", json.dumps(summary, indent=1, ensure_ascii=False) + "\n")
     return summary
 
 
-def summarise(root: str, layout: Layout, rows: list[tuple[str, str, int, str]]) -> dict[str, Any]:
+def summarise(
+    root: str, layout: Layout, metadata: Path | None, rows: list[tuple[str, str, int, str]]
+) -> dict[str, Any]:
     """Counts of works and songs in all and by split; `shared` works are those left out of a benchmark."""
     size_of_work = Counter(row[0] for row in rows)
     split_of_work = {row[0]: row[3] for row in rows}
@@ -90,6 +96,7 @@ def summarise(root: str, layout: Layout, rows: list[tuple[str, str, int, str]]) 
         "layout": layout.kind,
         "subset": layout.subset,
         "features": list(layout.features),
+        "metadata": str(metadata) if metadata else None,
         "works": len(size_of_work),
         "songs": len(rows),
         "distractors": sum(size == 1 for size in size_of_work.values()),

@@ -1,6 +1,7 @@
 """What every script does around its one call: logging to stderr, and errors in one line."""
 
 import logging
+import resource
 import sys
 from collections.abc import Callable
 
@@ -16,3 +17,5 @@ def run(main: Callable[[], None]) -> None:
         main()
     except (CoversimError, OSError) as error:
         sys.exit(f"error: {error}")
+    # exact, where Snakemake's benchmark files only sample
+    logging.info("peak memory %.0f MB", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6)

@@ -23,6 +23,7 @@ from coversim.catalogue import (
 from coversim.config import as_json, experiments
 from coversim.errors import CoversimError
 from coversim.layout import File, Layout, Problem, Song, recognise, walk
+from coversim.metadata import find
 
 PREFERRED_FEATURES = ("crema", "hpcp", "cens")  # where the configuration names none: the first there is
 PATCH_KEYS = {
@@ -60,6 +61,8 @@ class Plan:
     """experiment/seed of each model; an experiment that trains nothing has one seed."""
     device: dict[str, str]
     """Where each experiment computes."""
+    titles: list[str]
+    """The metadata file of each data set that has one: what its songs are called."""
     demo: bool
     """Whether the training data set is the demo corpus."""
     demo_metadata: str = demo_songs.METADATA
@@ -123,6 +126,7 @@ def make_plan(config: Mapping[str, Any], results: Path, write: bool) -> Plan:
             for seed in (config["seeds"] if chosen["train"]["epochs"] else config["seeds"][:1])
         ],
         device={experiment: chosen["train"]["device"] for experiment, chosen in settings.items()},
+        titles=[summary["metadata"] for summary in summaries.values() if summary["metadata"]],
         demo=config["datasets"]["train"]["root"] is None,
     )
 
@@ -185,19 +189,21 @@ def _write_catalogue(config: Mapping[str, Any], dataset: str, results: Path) -> 
     folder = results / "catalogue" / dataset
     if chosen["root"] is None and dataset == "train":
         root, (layout, songs, problems) = str(results / "demo_corpus"), _demo_songs(config["demo_corpus"])
+        metadata = Path(root, demo_songs.METADATA)
     else:
         root = chosen["root"]
         layout = recognise(
             root, chosen["subset"], chosen["layout"], chosen["features"], key=f"datasets.{dataset}"
         )
         songs, problems = walk(root, layout)
+        metadata = find(root, layout.subset)
     works = {song.work for song in songs}
     if dataset == "train":
         split = split_works(works, config["split"])
     else:
         seen = _seen_works(results)
         split = {work: "shared" if work in seen else "benchmark" for work in works}
-    summary = write_catalogue(folder, root, layout, songs, problems, split, config["shards"])
+    summary = write_catalogue(folder, root, layout, metadata, songs, problems, split, config["shards"])
     check_split(summary, ("train", "valid") if dataset == "train" else ("benchmark",))
 
 

@@ -74,7 +74,8 @@ def rank_embeddings(embeddings, works: Sequence, device: torch.device | str | No
         )
     songs = songs - songs.mean(0)  # smaller norms, smaller rounding errors; the distances stay
     norms = songs.square().sum(1)
-    rounding = 4 * songs.shape[1] * torch.finfo(songs.dtype).eps * float(norms.max()) if len(songs) else 0.0
+    largest = float(norms.max()) if len(songs) else 0.0
+    rounding = 4 * (songs.shape[1] + 8) * torch.finfo(songs.dtype).eps * largest  # of a squared distance
 
     def squared_distances() -> Iterator[tuple[np.ndarray, torch.Tensor]]:
         queries = queries_of(works)
@@ -121,12 +122,9 @@ def rank(
 
     def members(rows: np.ndarray) -> np.ndarray:
         """(queries, most songs of a work): songs of the query's work, filled up with the query itself."""
-        songs = songs_of_work[work[rows], None]
+        songs, first = (of_work[work[rows], None] for of_work in (songs_of_work, first_of_work))
         place = np.arange(songs.max())
-        last = len(by_work) - 1
-        return np.where(
-            place < songs, by_work[np.minimum(first_of_work[work[rows], None] + place, last)], rows[:, None]
-        )
+        return np.where(place < songs, by_work[np.minimum(first + place, len(by_work) - 1)], rows[:, None])
 
     figures = [
         _figures(rows, torch.as_tensor(d), members(rows), tolerance) for rows, d in blocks if len(rows)
@@ -145,19 +143,18 @@ def _figures(rows: np.ndarray, distances: torch.Tensor, members: np.ndarray, tol
     if not relevant.all():
         raise ValueError("a song without a cover is no query")
     covers = distances.gather(1, members).masked_fill(~is_cover, torch.inf).sort(1).values
-    covers = covers[:, : int(relevant.max())]  # the fillers are infinite, so they stand last
     distances.scatter_(1, members, torch.inf)
     nearest_non_cover = distances.amin(1)
     if covers.isnan().any() or nearest_non_cover.isnan().any():
         raise CoversimError("a distance is NaN. Remedy: look for NaN in the features or the embeddings")
+    covers = covers[:, : int(relevant.max())]  # the fillers are infinite, so they stand last
 
     # One comparison per cover is faster than a binary search per candidate up to some 40 covers.
     reached = covers + tolerance
     nearer = torch.empty_like(distances)  # 0 or 1 as floats: summing booleans would copy them as integers
     ahead = torch.stack([torch.le(distances, bound[:, None], out=nearer).sum(1) for bound in reached.T], 1)
-    ahead = ahead.minimum(
-        distances.shape[1] - 1 - relevant[:, None]
-    )  # a cover at infinity is behind non-covers only
+    non_covers = distances.shape[1] - 1 - relevant[:, None]
+    ahead = ahead.minimum(non_covers)  # an infinite bound has reached the query's own work too
     hits = torch.arange(1, covers.shape[1] + 1, device=distances.device)
     ranks = (ahead + hits).double()
     precision = (hits / ranks).masked_fill(hits > relevant[:, None], 0)
@@ -168,7 +165,7 @@ def _figures(rows: np.ndarray, distances: torch.Tensor, members: np.ndarray, tol
         average_precision=precision.sum(1) / relevant,
         first_rank=ranks[:, 0],
         reciprocal_rank=1 / ranks[:, 0],
-        precision_at_10=top.sum(1) / 10,
+        precision_at_10=top.sum(1).double() / 10,
         hit_at_1=(ranks[:, 0] == 1).double(),
         hit_at_10=(ranks[:, 0] <= 10).double(),
         nearest_cover=covers[:, 0],

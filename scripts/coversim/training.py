@@ -10,7 +10,6 @@ import time
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
-from pickle import UnpicklingError
 
 import torch
 from torch import Tensor
@@ -212,6 +211,6 @@ def read_state(path: Path) -> dict | None:
         return None
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, ValueError, UnpicklingError) as error:
+    except Exception as error:  # torch raises all sorts of errors on a damaged file
         logging.warning("%s is not readable (%s): the training starts anew", path, type(error).__name__)
         return None

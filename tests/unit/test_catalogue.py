@@ -21,7 +21,7 @@ def write(folder, songs, shards=4):
     split = split_works(
         {song.work for song in songs}, {"method": "hash", "valid": 0.3, "test": 0.3, "seed": 0}
     )
-    return write_catalogue(folder, "/data", LAYOUT, songs, [], split, shards)
+    return write_catalogue(folder, "/data", LAYOUT, None, songs, [], split, shards)
 
 
 def contents(folder):

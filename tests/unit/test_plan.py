@@ -85,6 +85,16 @@ def test_works_that_a_benchmark_shares_with_training_works_are_left_out(tmp_path
     assert split["benchmark"]["works"] == 5 + training["test"]["works"]
 
 
+def test_the_metadata_beside_the_songs_gives_their_titles(tmp_path):
+    root = data_set(tmp_path / "data", many(40))
+    train = {"train": {"root": root}}
+    assert plan(tmp_path, datasets=train).titles == []
+    metadata = tmp_path / "data" / "da-tacos_metadata" / "da-tacos_any_subset_metadata.json"
+    metadata.parent.mkdir()
+    metadata.write_text("{}")
+    assert plan(tmp_path, datasets=train).titles == [str(metadata)]
+
+
 def test_the_briefs_split_has_no_test_collection(tmp_path):
     root = data_set(tmp_path / "data", many(50))
     made = plan(
