@@ -58,24 +58,21 @@ def trained(tmp_path: Path, seed: int = 1, validation: Songs = VALIDATION, pairs
     )
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"model": {"kind": "motif"}, "train": {"epochs": 12, "learning_rate": 0.01}},
-        {"train": {"epochs": 12, "learning_rate": 0.01, "schedule": "constant"}},
-        {
-            "train": {
-                "epochs": 12,
-                "optimiser": "sgd",
-                "learning_rate": 0.3,
-                "loss": {"kind": "contrastive", "negatives": "hardest"},
-            }
-        },
-    ],
-)
-def test_training_brings_covers_of_other_works_nearer(changes: dict, tmp_path) -> None:
-    _, history = trained(tmp_path, **changes)
-    assert max(row["valid_map"] for row in history) > history[0]["valid_map"] + 0.05
+@pytest.mark.parametrize(("kind", "schedule"), [("motif", "cosine"), ("convolution", "constant")])
+def test_training_brings_covers_of_other_works_nearer(kind: str, schedule: str, tmp_path) -> None:
+    _, history = trained(
+        tmp_path, model={"kind": kind}, train={"epochs": 10, "learning_rate": 0.003, "schedule": schedule}
+    )
+    assert history[-1]["valid_map"] > 1.5 * history[0]["valid_map"]
+    assert history[-1]["train_loss"] < history[1]["train_loss"]
+
+
+def test_sgd_lowers_the_contrastive_loss(tmp_path) -> None:
+    loss = {"kind": "contrastive", "negatives": "all", "margin": 1.0}
+    _, history = trained(
+        tmp_path,
+        train={"epochs": 6, "optimiser": "sgd", "learning_rate": 0.01, "schedule": "constant", "loss": loss},
+    )
     assert history[-1]["train_loss"] < history[1]["train_loss"]
 
 
@@ -92,10 +89,11 @@ def test_training_stops_when_validation_has_not_risen_for_a_while(tmp_path) -> N
 
 def test_what_only_harms_gives_back_the_untrained_network(tmp_path) -> None:
     found, history = trained(
-        tmp_path, model={"kind": "residual"}, train={"epochs": 3, "learning_rate": 1.0, "averaging": 0.0}
+        tmp_path, model={"kind": "motif", "join": True}, train={"epochs": 3, "learning_rate": 0.01}
     )
     assert max(row["valid_map"] for row in history[1:]) < history[0]["valid_map"]
-    assert (found.network.learned.linear.weight == 0).all()
+    valid_map = mean_average_precision(embed(found, VALIDATION.frames, CPU), VALIDATION.works)
+    assert valid_map == history[0]["valid_map"]
 
 
 def test_without_covers_to_validate_on_the_last_epoch_counts(tmp_path) -> None:
