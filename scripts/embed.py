@@ -36,7 +36,8 @@ def main() -> None:
     while block := list(islice(songs, BLOCK)):
         works += [song.work for song in block]
         performances += [song.performance for song in block]
-        found.append(encoder.embed(model, [torch.from_numpy(song.frames) for song in block], device))
+        songs_frames = [torch.from_numpy(song.frames) for song in block]
+        found.append(encoder.embed(model, songs_frames, device, model.settings["model"].get("tempi", [1.0])))
     embeddings.write(
         arguments.output,
         works,

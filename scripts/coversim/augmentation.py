@@ -7,7 +7,7 @@ generator, and gives frames, perhaps of another length.
 import torch
 from torch import Tensor
 
-from coversim.patches import PITCH_CLASSES
+from coversim.patches import PITCH_CLASSES, at_tempo
 
 
 def augment(frames: Tensor, amounts: dict, generator: torch.Generator) -> Tensor:
@@ -34,9 +34,7 @@ def form(frames: Tensor, probability: float, generator: torch.Generator) -> Tens
 
 def tempo(frames: Tensor, amount: float, generator: torch.Generator) -> Tensor:
     """Up to 1 + `amount` times faster or slower (0.4: 0.71 to 1.4), evenly in the logarithm."""
-    factor = (1 + amount) ** (2 * _uniform(generator) - 1)
-    length = max(1, round(frames.shape[-1] / factor))
-    return torch.nn.functional.interpolate(frames, size=length, mode="linear", align_corners=False)
+    return at_tempo(frames, (1 + amount) ** (2 * _uniform(generator) - 1))
 
 
 def transpose(frames: Tensor, probability: float, generator: torch.Generator) -> Tensor:

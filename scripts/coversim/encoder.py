@@ -12,7 +12,9 @@ from torch.nn.functional import normalize
 from coversim.atomic import replacing
 from coversim.errors import CoversimError
 from coversim.moments import Projection
-from coversim.patches import PITCH_CLASSES, pad, representation
+from coversim.patches import PITCH_CLASSES, at_tempo, pad, representation
+
+TOGETHER = 8  # songs that are embedded at a time: few, so that long ones take little memory
 
 
 class Encoder(nn.Module):
@@ -282,14 +284,26 @@ def load(path: Path | str, device: torch.device | str = "cpu") -> Encoder:
     return encoder.to(device).eval()
 
 
-@torch.no_grad()
-def embed(encoder: Encoder, songs: Sequence[Tensor], device: torch.device, batch: int = 8) -> Tensor:
-    """Embeddings (N, E), on the CPU, of songs (C, 12, T_i) in their order; songs of like length go together."""
+def embed(
+    encoder: Encoder, songs: Sequence[Tensor], device: torch.device, tempi: Sequence[float] = (1.0,)
+) -> Tensor:
+    """Embeddings (N, E), on the CPU, of songs (C, 12, T_i).
+
+    With several `tempi` a song's embedding is the mean of those of the song played at each, at unit length:
+    versions whose tempi differ then overlap.
+    """
     encoder.eval()
+    played = [_embed(encoder, [at_tempo(song, tempo) for song in songs], device) for tempo in tempi]
+    return normalize(torch.stack(played).mean(dim=0), dim=1) if len(played) > 1 else played[0]
+
+
+@torch.no_grad()
+def _embed(encoder: Encoder, songs: Sequence[Tensor], device: torch.device) -> Tensor:
+    """Embeddings of songs in their order; songs of like length go through the network together."""
     order = sorted(range(len(songs)), key=lambda song: songs[song].shape[-1])
     parts = []
-    for start in range(0, len(order), batch):
-        frames, lengths = pad([songs[song] for song in order[start : start + batch]])
+    for start in range(0, len(order), TOGETHER):
+        frames, lengths = pad([songs[song] for song in order[start : start + TOGETHER]])
         parts.append(encoder(frames.to(device), lengths.to(device)).cpu())
     embeddings = torch.cat(parts) if parts else torch.zeros(0, 0)
     return embeddings[torch.tensor(order, dtype=torch.long).argsort()]

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import normalize
+from torch.nn.functional import interpolate, normalize
 
 from coversim.errors import CoversimError
 
@@ -163,3 +163,9 @@ def pad(songs: list[Tensor]) -> tuple[Tensor, Tensor]:
     for row, song in zip(batch, songs, strict=True):
         row[..., : song.shape[-1]] = song
     return batch, lengths
+
+
+def at_tempo(frames: Tensor, factor: float) -> Tensor:
+    """Frames (C, 12, T) as if the song were played `factor` times as fast, interpolated along time."""
+    length = max(1, round(frames.shape[-1] / factor))
+    return frames if factor == 1 else interpolate(frames, size=length, mode="linear", align_corners=False)

@@ -11,7 +11,7 @@ from coversim.config import as_json
 from coversim.encoder import Encoder, Median, Residual, embed, load, mean_patch, save
 from coversim.errors import CoversimError
 from coversim.moments import Moments, Projection, principal_components
-from coversim.patches import pad, representation
+from coversim.patches import at_tempo, pad, representation
 from experiments import experiment
 
 NETWORKS = {
@@ -91,10 +91,24 @@ def test_neither_padding_nor_the_other_songs_change_an_embedding(kind: str) -> N
 @pytest.mark.parametrize("kind", INVARIANT)
 def test_the_order_of_songs_does_not_change_their_embeddings(kind: str) -> None:
     made = encoder(kind)
-    songs = [song(seed, 40 + 13 * (seed * 7 % 5)) for seed in range(9)]
-    together = embed(made, songs, torch.device("cpu"), batch=4)
-    reverse = embed(made, songs[::-1], torch.device("cpu"), batch=4)
+    songs = [song(seed, 40 + 13 * (seed * 7 % 5)) for seed in range(20)]
+    together = embed(made, songs, torch.device("cpu"))
+    reverse = embed(made, songs[::-1], torch.device("cpu"))
     torch.testing.assert_close(reverse.flip(0), together, rtol=0, atol=2e-5)
+
+
+def test_an_embedding_over_several_tempi_is_their_mean_at_unit_length() -> None:
+    made, device = encoder("motif, joined"), torch.device("cpu")
+    slow, fast = (embed(made, [at_tempo(song(1), tempo)], device) for tempo in (0.8, 1.25))
+    expected = torch.nn.functional.normalize(slow + fast, dim=1)
+    torch.testing.assert_close(embed(made, [song(1)], device, tempi=[0.8, 1.25]), expected)
+
+
+def test_a_faster_song_is_shorter_and_keeps_its_course() -> None:
+    ramp = torch.linspace(0, 1, 120).expand(1, 12, 120)
+    fast = at_tempo(ramp, 1.5)
+    assert fast.shape == (1, 12, 80)
+    torch.testing.assert_close(fast[0, 0], (torch.arange(80) + 0.5) / 80, rtol=0, atol=0.01)
 
 
 @pytest.mark.parametrize("kind", NETWORKS)
