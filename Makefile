@@ -1,5 +1,6 @@
 # make demo      the whole workflow on the embedded corpus; prints the figures and the report's path
 # make test      the tests
+# make test-slurm   the tests on a real SLURM of three nodes, started for them (apt-get install slurm-wlm munge)
 # make lint      ruff, snakefmt, snakemake --lint
 # make profile   links the profiles, so that `snakemake --profile slurm` works from any folder
 # make lock      resolve the dependency groups of pyproject.toml into requirements.lock
@@ -8,7 +9,7 @@ PYTHON ?= python3
 CORES ?= all
 BIN := .venv/bin
 
-.PHONY: demo test lint profile lock
+.PHONY: demo test test-slurm lint profile lock
 .DELETE_ON_ERROR:
 
 demo: .venv/installed
@@ -16,6 +17,9 @@ demo: .venv/installed
 
 test: .venv/installed
 	$(BIN)/pytest
+
+test-slurm: .venv/installed
+	$(BIN)/pytest tests/slurm
 
 lint: .venv/installed
 	$(BIN)/ruff check .
