@@ -46,7 +46,7 @@ def test_every_rule_runs(finished):
 def test_fft_and_pca_moments_fan_out_over_the_shards(finished):
     ran = jobs(finished[1])
     assert ran["fft"] == 2 * SMALL["shards"]  # crema at 4 Hz, and in 64 frames for the brief
-    assert ran["pca_moments"] == 2 * SMALL["shards"]
+    assert ran["pca_moments"] == 3 * SMALL["shards"]  # the patches of default, brief and pca
 
 
 def test_the_metrics_table_has_a_row_per_experiment_seed_and_collection(results):
