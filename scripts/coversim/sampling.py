@@ -17,15 +17,16 @@ def work_batches(works: list[str], batch: int, songs: int, generator: torch.Gene
     """Batches of song indices: `batch` works, each with `songs` of its songs, or all if it has fewer.
 
     `works` tells the work of each song. One epoch sees every work of at least two songs once; a work that
-    would be alone in the last batch joins the one before.
+    would be alone in the last batch joins the one before, and alone in the epoch gives no batch: it has no
+    non-cover to learn from.
     """
     members = defaultdict(list)
     for song, work in enumerate(works):
         members[work].append(song)
     groups = [group for group in members.values() if len(group) > 1]
     order = torch.randperm(len(groups), generator=generator).tolist()
-    starts = list(range(0, max(len(order) - 1, 1), batch))
-    for start, stop in zip(starts, [*starts[1:], len(order)], strict=True):
+    starts = list(range(0, len(order) - 1, batch))
+    for start, stop in zip(starts, [*starts[1:], len(order)], strict=False):
         drawn = []
         for place in order[start:stop]:
             group = groups[place]

@@ -143,6 +143,11 @@ def train_epoch(
     else:
         batches = list(work_batches(training.works, batch["works"], batch["songs"], generator))
     number = {work: place for place, work in enumerate(dict.fromkeys(training.works))}
+    if not batches:
+        raise CoversimError(
+            "no two training works have two usable songs each. Remedy: give the training split more works (split), "
+            "or look into set_aside.tsv for what became of their songs"
+        )
     losses = []
     encoder.train()
     for step, drawn in enumerate(batches, start=(epoch - 1) * len(batches)):

@@ -125,6 +125,13 @@ def test_a_loss_that_is_not_finite_is_an_error(tmp_path) -> None:
         )
 
 
+@pytest.mark.parametrize("songs", [0, 1, 2])
+def test_one_work_is_not_enough_to_train_on(songs: int, tmp_path) -> None:
+    few = Songs(TRAINING.frames[:songs], TRAINING.works[:songs])
+    with pytest.raises(CoversimError, match=r"no two training works.*Remedy"):
+        train(experiment(**WITHOUT_PCA), 1, few, VALIDATION, [], None, CPU, tmp_path / "state.pt")
+
+
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_seed_gives_the_same_weights_again(seed: int, tmp_path) -> None:
     changes = {"train": {"epochs": 2, "augmentation": {"tempo": 0.3, "noise": 0.1}, "excerpt": 10.0}}
