@@ -31,7 +31,7 @@ def snakemake(directory, *arguments, config=SMALL, check=True):
     configfile.write_text(yaml.safe_dump(config, allow_unicode=True))
     command = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", directory]
     done = subprocess.run(
-        [*map(str, command), "--cores", "2", "--configfile", str(configfile), *map(str, arguments)],
+        [*map(str, command), "--configfile", str(configfile), "--cores", "2", *map(str, arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
