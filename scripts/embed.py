@@ -9,9 +9,9 @@ import torch
 from coversim import embeddings, encoder, frames
 from coversim.catalogue import read_songs
 from coversim.cli import run
-from coversim.device import choose_device, compute_reproducibly
+from coversim.device import choose_device
 
-BLOCK = 256  # songs in memory at a time
+BLOCK = 128  # songs in memory at a time
 
 
 def main() -> None:
@@ -26,7 +26,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True, help="embeddings, HDF5")
     arguments = parser.parse_args()
 
-    compute_reproducibly(arguments.threads)
+    torch.set_num_threads(arguments.threads)
     device = choose_device(arguments.device)
     model = encoder.load(arguments.model, device)
     split = {song["performance"]: song["split"] for song in read_songs(arguments.songs)}

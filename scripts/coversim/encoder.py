@@ -299,8 +299,11 @@ def embed(
 
 @torch.no_grad()
 def _embed(encoder: Encoder, songs: Sequence[Tensor], device: torch.device) -> Tensor:
-    """Embeddings of songs in their order; songs of like length go through the network together."""
-    order = sorted(range(len(songs)), key=lambda song: songs[song].shape[-1])
+    """Embeddings of songs in their order; songs of like length go together, the longest first.
+
+    What follows then fits into the memory that the longest have left.
+    """
+    order = sorted(range(len(songs)), key=lambda song: -songs[song].shape[-1])
     parts = []
     for start in range(0, len(order), TOGETHER):
         frames, lengths = pad([songs[song] for song in order[start : start + TOGETHER]])
