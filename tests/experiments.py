@@ -25,6 +25,7 @@ SETTINGS = {
         "kernel": 3,
         "dropout": 0.1,
         "bound": 1.0,
+        "tempi": [0.8, 1.0, 1.25],
     },
     "train": {
         "epochs": 3,

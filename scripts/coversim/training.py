@@ -75,6 +75,11 @@ def train(
         raise CoversimError(
             f"model.kind: {settings['model']['kind']} has nothing to train. Remedy: set train.epochs: 0"
         )
+    if chosen["loss"]["negatives"] == "pairs" and chosen["loss"]["kind"] != "contrastive":
+        raise CoversimError(
+            f"train.loss.kind: {chosen['loss']['kind']} needs non-covers from the batch, not from the pair table. "
+            "Remedy: set train.loss.negatives to all, semi_hard or hardest"
+        )
     averaged = deepcopy(encoder)
     optimiser = make_optimiser(encoder, chosen)
     history, best = [], None
@@ -94,7 +99,8 @@ def train(
         loss = None  # of the untrained network
         if epoch:
             loss = train_epoch(encoder, averaged, optimiser, settings, seed, epoch, training, pairs)
-        valid_map = mean_average_precision(embed(averaged, validation.frames, device), validation.works)
+        embeddings = embed(averaged, validation.frames, device)
+        valid_map = mean_average_precision(embeddings, validation.works, device.type)
         rate, seconds = optimiser.param_groups[0]["lr"], time.monotonic() - started
         history.append(dict(zip(HISTORY, (epoch, loss, valid_map, rate, seconds), strict=True)))
         if best is None or not valid_map <= best["valid_map"]:  # without validation covers: the last epoch

@@ -125,6 +125,11 @@ def test_a_loss_that_is_not_finite_is_an_error(tmp_path) -> None:
         )
 
 
+def test_only_the_contrastive_loss_takes_its_non_covers_from_the_pair_table(tmp_path) -> None:
+    with pytest.raises(CoversimError, match=r"needs non-covers from the batch.*Remedy"):
+        trained(tmp_path, train={"loss": {"kind": "triplet", "negatives": "pairs"}})
+
+
 @pytest.mark.parametrize("songs", [0, 1, 2])
 def test_one_work_is_not_enough_to_train_on(songs: int, tmp_path) -> None:
     few = Songs(TRAINING.frames[:songs], TRAINING.works[:songs])

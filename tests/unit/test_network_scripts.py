@@ -1,0 +1,116 @@
+"""The scripts from frames to embeddings: pca_moments, pca, train and embed, as the rules call them."""
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from coversim import embeddings, frames
+from coversim.moments import Moments, Projection
+from experiments import experiment
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+SPLITS = {"W_1": "train", "W_2": "train", "W_3": "valid", "W_4": "test", "W_5": "shared"}
+
+
+def call(script: str, **arguments: object) -> str:
+    command = [sys.executable, SCRIPTS / f"{script}.py"]
+    for name, value in arguments.items():
+        command += [f"--{name}", *(value if isinstance(value, list) else [value])]
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+class Workplace:
+    """Two shards of two features, five works of two songs each; one song lacks its second feature."""
+
+    def __init__(self, folder: Path, seed: int = 0):
+        self.folder = folder
+        self.songs = folder / "songs.tsv"
+        rows = [("work", "performance", "shard", "split")]
+        for shard in (0, 1):
+            for feature in ("crema", "hpcp"):
+                path = folder / f"{feature}-4hz" / f"{shard:04d}.h5"
+                with frames.writing(path, feature, 12, 4.0) as file:
+                    for work in list(SPLITS)[shard::2]:
+                        for song in "ab":
+                            if (feature, work, song) != ("hpcp", "W_4", "b"):
+                                file.append(work, f"P_{work}{song}", self.values(work, song, feature, seed))
+            rows += [
+                (work, f"P_{work}{song}", shard, SPLITS[work])
+                for work in list(SPLITS)[shard::2]
+                for song in "ab"
+            ]
+        with self.songs.open("w", newline="") as file:
+            csv.writer(file, dialect="excel-tab").writerows(rows)
+
+    @staticmethod
+    def values(work: str, song: str, feature: str, seed: int) -> np.ndarray:
+        """Frames; those of the training songs do not depend on the seed."""
+        seed = 0 if SPLITS[work] == "train" else seed
+        generator = np.random.default_rng([seed, ord(work[2]), ord(song), len(feature)])
+        return generator.random((12, int(generator.integers(30, 60)))).astype(np.float32)
+
+    def frames(self, *features: str, shard: str = "*") -> list[Path]:
+        return [
+            path for feature in features for path in sorted(self.folder.glob(f"{feature}-4hz/{shard}.h5"))
+        ]
+
+    def moments(self, settings: dict, *features: str) -> list[Path]:
+        outputs = []
+        for shard in ("0000", "0001"):
+            outputs.append(self.folder / "moments" / f"{shard}.npz")
+            call(
+                "pca_moments",
+                frames=self.frames(*features, shard=shard),
+                songs=self.songs,
+                settings=json.dumps(settings),
+                output=outputs[-1],
+            )
+        return outputs
+
+
+def test_principal_components_see_training_songs_only(tmp_path) -> None:
+    outputs = [Workplace(tmp_path / str(seed), seed).moments(experiment(), "crema") for seed in (1, 2)]
+    for first, second in zip(*outputs, strict=True):
+        assert first.read_bytes() == second.read_bytes()
+    assert sum(Moments.load(path).count for path in outputs[0]) > 0
+
+
+@pytest.mark.parametrize("features", [["crema"], ["crema", "hpcp"]])
+def test_from_frames_to_embeddings(features: list[str], tmp_path) -> None:
+    place = Workplace(tmp_path)
+    settings = experiment(features=features, model={"kind": "motif", "join": True}, train={"epochs": 1})
+    pca, model = tmp_path / "pca.npz", tmp_path / "model.pt"
+    call("pca", moments=place.moments(settings, *features), components=5, output=pca)
+    assert Projection.load(pca).components.shape[0] == 5
+    call(
+        "train",
+        settings=json.dumps(settings),
+        seed=1,
+        frames=place.frames(*features),
+        songs=place.songs,
+        pca=pca,
+        code="c0de",
+        state=tmp_path / "state",
+        model=model,
+        history=tmp_path / "history.tsv",
+    )
+    call(
+        "embed", model=model, frames=place.frames(*features), songs=place.songs, output=tmp_path / "songs.h5"
+    )
+
+    found = embeddings.read(tmp_path / "songs.h5")
+    expected = {f"P_{work}{song}" for work in SPLITS for song in "ab" if SPLITS[work] != "shared"}
+    if "hpcp" in features:
+        expected.remove("P_W_4b")  # it lacks a feature
+    assert set(found.performances) == expected
+    assert len(found.performances) == len(expected)
+    assert [SPLITS[work] for work in found.works] == list(found.splits)
+    assert found.embeddings.shape[1] == 5 + settings["model"]["embedding"]
+    np.testing.assert_allclose(np.linalg.norm(found.embeddings, axis=1), 1, rtol=1e-5)
