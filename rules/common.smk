@@ -8,9 +8,11 @@ from pathlib import Path
 
 SCRIPTS = Path(workflow.basedir, "scripts")
 sys.path.insert(0, str(SCRIPTS))
-# `python` in a shell command is the one that runs Snakemake, or that of the job's conda environment
-os.environ["PATH"] = os.pathsep.join(
-    [str(Path(sys.executable).parent), os.environ["PATH"]]
+# shell commands find the scripts by COVERSIM_SCRIPTS, wherever the clone lies; their `python` is the one that
+# runs Snakemake, or that of the job's conda environment
+os.environ.update(
+    COVERSIM_SCRIPTS=str(SCRIPTS),
+    PATH=os.pathsep.join([str(Path(sys.executable).parent), *os.get_exec_path()]),
 )
 
 from snakemake.exceptions import WorkflowError

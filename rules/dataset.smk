@@ -19,7 +19,7 @@ rule demo_corpus:
         works=lookup(within=config, dpath="demo_corpus/works"),
         seed=lookup(within=config, dpath="demo_corpus/seed"),
     shell:
-        "python {SCRIPTS:q}/demo_corpus.py"
+        'python "$COVERSIM_SCRIPTS"/demo_corpus.py'
         " --works {params.works} --seed {params.seed} --jobs {threads}"
         " --root {params.root:q} --metadata {output.metadata:q} 2> {log:q}"
 
@@ -47,6 +47,6 @@ rule set_aside:
     params:
         code=code("set_aside.py"),
     shell:
-        "python {SCRIPTS:q}/set_aside.py"
+        'python "$COVERSIM_SCRIPTS"/set_aside.py'
         " --problems {input.problems:q} --frames {input.frames:q}"
         " --output {output.table:q} 2> {log:q}"

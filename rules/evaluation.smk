@@ -31,7 +31,7 @@ rule evaluate:
         seed=lookup(within=config, dpath="evaluation/seed"),
         device=lookup(within=PLAN.device, dpath="{experiment}"),
     shell:
-        "python {SCRIPTS:q}/evaluate.py"
+        'python "$COVERSIM_SCRIPTS"/evaluate.py'
         " --experiment {wildcards.experiment} --seed {wildcards.seed}"
         " --embeddings {params.embeddings:q} --pairs {input.pairs:q}"
         " --resamples {params.resamples} --bootstrap-seed {params.seed} --device {params.device}"
@@ -53,5 +53,5 @@ rule metrics:
     params:
         code=code("metrics.py"),
     shell:
-        "python {SCRIPTS:q}/metrics.py"
+        'python "$COVERSIM_SCRIPTS"/metrics.py'
         " --metrics {input.metrics:q} --output {output.table:q} 2> {log:q}"

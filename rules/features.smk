@@ -26,7 +26,7 @@ rule fft:
         sampling=lookup(within=PLAN.frames, dpath="{frames}/sampling"),
         on_bad_song=lookup(within=config, dpath="on_bad_song"),
     shell:
-        "python {SCRIPTS:q}/fft.py"
+        'python "$COVERSIM_SCRIPTS"/fft.py'
         " --manifest {input.manifest:q} --summary {params.summary:q}"
         " --feature {params.feature} {params.sampling} --on-bad-song {params.on_bad_song}"
         " --output {output.frames:q} 2> {log:q}"

@@ -18,6 +18,6 @@ rule pairs:
         code=code("pairs.py"),
         seed=lookup(within=config, dpath="pairs/seed"),
     shell:
-        "python {SCRIPTS:q}/pairs.py"
+        'python "$COVERSIM_SCRIPTS"/pairs.py'
         " --songs {input.songs:q} --split {wildcards.collection} --seed {params.seed}"
         " --output {output.pairs:q} 2> {log:q}"

@@ -21,7 +21,7 @@ rule pca_moments:
         code=code("pca_moments.py"),
         settings=lookup(within=PLAN.patch_settings, dpath="{patches}"),
     shell:
-        "python {SCRIPTS:q}/pca_moments.py"
+        'python "$COVERSIM_SCRIPTS"/pca_moments.py'
         " --frames {input.frames:q} --songs {input.songs:q} --settings {params.settings:q}"
         " --output {output.moments:q} 2> {log:q}"
 
@@ -43,6 +43,6 @@ rule pca:
     params:
         code=code("pca.py"),
     shell:
-        "python {SCRIPTS:q}/pca.py"
+        'python "$COVERSIM_SCRIPTS"/pca.py'
         " --moments {input.moments:q} --components {wildcards.components}"
         " --output {output.pca:q} 2> {log:q}"

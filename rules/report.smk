@@ -32,7 +32,7 @@ rule report:
         name=lookup(within=config, dpath="name"),
         benchmarks=RESULTS / "benchmarks",
     shell:
-        "python {SCRIPTS:q}/report.py --name {params.name:q} --config {input.config:q}"
+        'python "$COVERSIM_SCRIPTS"/report.py --name {params.name:q} --config {input.config:q}'
         " --evaluations {input.evaluations:q} --ranks {input.ranks:q}"
         " --histories {input.histories:q} --set-aside {input.set_aside:q} --summaries {input.summaries:q}"
         " --titles {input.titles:q}"

@@ -30,7 +30,7 @@ rule train:
         pca=lambda wildcards, input: ["--pca", input.pca] if input.pca else [],
         device=lookup(within=PLAN.device, dpath="{experiment}"),
     shell:
-        "python {SCRIPTS:q}/train.py"
+        'python "$COVERSIM_SCRIPTS"/train.py'
         " --settings {params.settings:q} --seed {wildcards.seed} --frames {input.frames:q}"
         " --songs {input.songs:q} --pairs {input.pairs:q} {params.pca:q}"
         " --code {params.code} --state {params.state:q} --threads {threads} --device {params.device}"
@@ -58,7 +58,7 @@ rule embed:
         code=code("embed.py"),
         device=lookup(within=PLAN.device, dpath="{experiment}"),
     shell:
-        "python {SCRIPTS:q}/embed.py"
+        'python "$COVERSIM_SCRIPTS"/embed.py'
         " --model {input.model:q} --frames {input.frames:q} --songs {input.songs:q}"
         " --threads {threads} --device {params.device}"
         " --output {output.embeddings:q} 2> {log:q}"

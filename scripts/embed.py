@@ -37,7 +37,7 @@ def main() -> None:
         works += [song.work for song in block]
         performances += [song.performance for song in block]
         songs_frames = [torch.from_numpy(song.frames) for song in block]
-        found.append(encoder.embed(model, songs_frames, device, model.settings["model"].get("tempi", [1.0])))
+        found.append(encoder.embed(model, songs_frames, device, model.settings["model"]["tempi"]))
     embeddings.write(
         arguments.output,
         works,
