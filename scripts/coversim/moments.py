@@ -17,6 +17,8 @@ from scipy.linalg.blas import dsyr, dsyrk
 from coversim.atomic import replacing
 from coversim.errors import CoversimError
 
+ROUNDING = 1e-10  # share of the largest variance; below it lies but the rounding of float32 patches
+
 
 class Moments:
     """Count, mean (D,) and scatter (D, D) of patches; only the scatter's lower triangle is kept up to date."""
@@ -111,7 +113,7 @@ def principal_components(moments: Moments, wanted: int) -> Projection:
     )
     variance = variance[::-1] / (moments.count - 1)
     components = vectors.T[::-1]
-    spanned = int(np.sum(variance > variance[0] * size * np.finfo(np.float64).eps))
+    spanned = int(np.sum(variance > variance[0] * ROUNDING))
     if spanned == 0:
         raise CoversimError(
             "all training patches are equal. Remedy: check the features' files: are they silent?"

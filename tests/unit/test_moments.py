@@ -97,6 +97,14 @@ def test_fewer_patches_than_components_give_what_they_span_and_say_so(caplog) ->
     assert largest_difference_of_projectors(found.components, reference.components_) < 1e-8
 
 
+def test_directions_in_which_only_rounding_varies_are_no_components() -> None:
+    patches = correlated(200, 10, seed=6).astype(np.float32)
+    found = principal_components(
+        moments_of(np.concatenate([patches, patches @ np.eye(10, 4, dtype=np.float32)], axis=1)), 14
+    )
+    assert found.components.shape == (10, 14)
+
+
 @pytest.mark.parametrize("count", [0, 1])
 def test_a_pca_needs_two_patches(count: int) -> None:
     with pytest.raises(CoversimError, match=r"at least 2.*Remedy"):
