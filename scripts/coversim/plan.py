@@ -21,7 +21,6 @@ from coversim.catalogue import (
 )
 from coversim.config import as_json, experiments
 from coversim.errors import CoversimError
-from coversim.features import FEATURES
 from coversim.layout import File, Layout, Problem, Song, recognise, walk
 from coversim.metadata import find
 
@@ -31,7 +30,6 @@ PATCH_KEYS = {
     "frames": ("seconds", "hop", "sharpness"),
     "flat": ("sharpness",),
 }
-PITCH_CLASSES = 12
 SEEN_SPLITS = ("train", "valid")  # splits whose works a benchmark must not hold: something was chosen on them
 
 
@@ -166,12 +164,6 @@ def _default_features(available: list[str]) -> list[str]:
 
 
 def _check_features(experiment: str, features: list[str], summaries: Mapping[str, Mapping[str, Any]]) -> None:
-    for feature in features:
-        if FEATURES[feature].rows != PITCH_CLASSES:
-            raise CoversimError(
-                f"experiment '{experiment}' uses {feature}, which is no chroma: an encoder sees 12 pitch classes. "
-                "Remedy: choose `features` from crema, hpcp and cens"
-            )
     for dataset, summary in summaries.items():
         for feature in features:
             if feature not in summary["features"]:
