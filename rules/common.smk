@@ -17,20 +17,35 @@ os.environ.update(
 
 from snakemake.exceptions import WorkflowError
 
+from coversim.atomic import remove_leftovers
 from coversim.config import validate
 from coversim.digest import code_digest
 from coversim.errors import CoversimError
 from coversim.headline import print_headline, print_set_aside
 from coversim.orphans import cancel_orphans
 from coversim.plan import make_plan
+from coversim.running import MARK, claim, end_orphans
 
 RESULTS = Path("results", config["name"])
+os.environ[MARK] = str(RESULTS.resolve())
 
 try:
     validate(config, Path(workflow.basedir, "schemas", "config.schema.yaml"))
+    if workflow.is_main_process:
+        claim(RESULTS)
     PLAN = make_plan(config, RESULTS, write=workflow.is_main_process)
 except CoversimError as error:
     raise WorkflowError(str(error)) from None
+
+if workflow.is_main_process and workflow.dag_settings:
+    # an input that is newer than an output counts as changed only if its content is another, whatever its size
+    workflow.dag_settings.max_checksum_file_size = sys.maxsize
+    # outputs are written whole, and a training goes on: what an interrupted run left half-done is done again
+    workflow.dag_settings.force_incomplete = True
+    # without Snakemake's records nobody knows what the outputs were made from
+    workflow.dag_settings.forceall |= (RESULTS / "logs").exists() and not any(
+        Path(".snakemake/metadata").glob("*")
+    )
 
 
 @cache
@@ -52,9 +67,11 @@ def frames_of(experiment, dataset, shard):
 
 
 onstart:
-    # a run that was killed leaves its SLURM jobs running; two jobs must not write one output
+    # a run that was killed leaves its jobs running; two jobs must not write one output
     if workflow.executor_plugin.name == "slurm":
         cancel_orphans(Path.cwd())
+    end_orphans(RESULTS)
+    remove_leftovers(RESULTS)
 
 
 # light enough to run beside Snakemake, where a cluster job would cost more than the work
@@ -64,3 +81,4 @@ localrules:
     metrics,
     set_aside,
     report,
+    verify,

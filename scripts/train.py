@@ -15,6 +15,7 @@ from coversim.catalogue import read_songs
 from coversim.cli import run
 from coversim.device import choose_device, compute_reproducibly
 from coversim.moments import Projection
+from coversim.records import check, is_intact
 from coversim.training import HISTORY, Songs, train
 from coversim.training_state import copy, forget_old, training_key
 
@@ -44,7 +45,7 @@ def main() -> None:
     inputs += [arguments.pairs] if with_pairs else []
     key = training_key(settings, arguments.seed, arguments.code, inputs)
     state = arguments.state / key
-    if (state / "model.pt").exists():
+    if all((state / name).exists() and is_intact(state / name) for name in ("model.pt", "history.tsv")):
         logging.info("trained before, with the same settings, code and inputs: %s", key)
     else:
         compute_reproducibly(arguments.threads)
@@ -78,6 +79,7 @@ def load_songs(
         of.works.append(song.work)
     pairs = []
     if with_pairs:
+        check(arguments.pairs)
         table = pq.read_table(
             arguments.pairs, columns=["performance_a", "performance_b", "label"]
         ).to_pydict()

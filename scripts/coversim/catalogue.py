@@ -142,5 +142,5 @@ def write_if_changed(path: Path, text: str) -> None:
     if path.is_file() and path.stat().st_size == len(content) and path.read_bytes() == content:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as temporary:
+    with replacing(path, recorded=False) as temporary:  # each run compares it with what it should be
         Path(temporary).write_bytes(content)

@@ -13,6 +13,7 @@ from coversim.atomic import replacing
 from coversim.errors import CoversimError
 from coversim.moments import Projection
 from coversim.patches import PITCH_CLASSES, at_tempo, pad, representation
+from coversim.records import check
 
 TOGETHER = 8  # songs that are embedded at a time: few, so that long ones take little memory
 
@@ -270,6 +271,7 @@ def save(path: Path | str, encoder: Encoder, digest: str) -> None:
 
 def load(path: Path | str, device: torch.device | str = "cpu") -> Encoder:
     """The encoder that `save` wrote, ready to embed songs."""
+    check(path)
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
         projection = content["projection"] and Projection(

@@ -15,6 +15,7 @@ from coversim import bootstrap, retrieval, verification
 from coversim.embeddings import Embeddings, of_split
 from coversim.errors import CoversimError
 from coversim.pairs import COVER, NON_COVER
+from coversim.records import check
 from coversim.retrieval import Ranking
 
 THRESHOLD_FROM = "valid"  # the collection whose pairs the threshold is fitted on
@@ -126,6 +127,7 @@ def pair_figures(
 
 def _pairs(path: Path, songs: Embeddings) -> tuple[Pairs, int]:
     """The pairs of which both songs have an embedding, and how many others there are."""
+    check(path)
     row = {song: row for row, song in enumerate(zip(songs.works, songs.performances, strict=True))}
     try:
         table = pq.ParquetFile(path).read(use_threads=False)  # read_table takes 50 MB more

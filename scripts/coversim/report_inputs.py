@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from coversim.errors import CoversimError
+from coversim.records import check
 
 # Retrieval figure → the column of ranks.parquet whose mean over the queries it is.
 PER_QUERY = {
@@ -231,11 +232,13 @@ def read_config(path: Path) -> dict[str, Any]:
 
 
 def _rows(path: Path) -> Iterator[dict[str, str]]:
+    check(path)
     with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
         yield from csv.DictReader(file, dialect="excel-tab")
 
 
 def _read_json(path: Path) -> dict[str, Any]:
+    check(path)
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
@@ -245,6 +248,7 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 def _read_parquet(path: Path) -> pa.Table:
+    check(path)
     try:
         return pq.read_table(path)
     except ValueError as error:  # pyarrow's ArrowInvalid is one

@@ -116,7 +116,7 @@ def train(
             "history": history,
             "best": best,
         }
-        with replacing(state_file) as temporary, Path(temporary).open("wb") as file:
+        with replacing(state_file, recorded=False) as temporary, Path(temporary).open("wb") as file:
             torch.save(state, file)
         logging.info(
             "epoch %d/%d  loss %s  validation MAP %.4f  best %.4f (epoch %d)  %.1f s",
