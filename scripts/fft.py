@@ -76,7 +76,7 @@ def listed(manifest: Path, feature: str) -> Iterator[tuple[str, str, str | None]
     """Each song of a manifest: work, performance, and the path of its `feature` file, None without one."""
     paths: dict[tuple[str, str], str | None] = {}
     try:
-        with manifest.open(newline="", encoding="utf-8") as file:
+        with manifest.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
             table = csv.DictReader(file, dialect="excel-tab", strict=True)
             if not {"work", "performance", "feature", "path"} <= set(table.fieldnames or ()):
                 raise ValueError("its columns are others")

@@ -45,7 +45,7 @@ class Encoder(nn.Module):
         self.pca = PCA(projection, settings["pca"]["whiten"]) if projection else None
         size = len(projection.components) if projection else self.patches.size
         model, fourier = settings["model"], settings["representation"]["kind"] == "fourier"
-        self.join = model["join"] and fourier and model["kind"] in ("motif", "convolution")
+        self.join = fourier and model["kind"] in ("motif", "convolution") and model["join"]
         self.windows = None
         if model["kind"] == "motif" and fourier:
             own = {"kind": "frames", "seconds": [model["seconds"]], "hop": model["hop"]}

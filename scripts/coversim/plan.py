@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from coversim import demo_songs
+from coversim import demo_songs, tsv
 from coversim.catalogue import (
     check_split,
-    read_songs,
     shard_name,
     split_works,
     write_catalogue,
@@ -22,6 +21,7 @@ from coversim.catalogue import (
 )
 from coversim.config import as_json, experiments
 from coversim.errors import CoversimError
+from coversim.features import FEATURES
 from coversim.layout import File, Layout, Problem, Song, recognise, walk
 from coversim.metadata import find
 
@@ -31,6 +31,8 @@ PATCH_KEYS = {
     "frames": ("seconds", "hop", "sharpness"),
     "flat": ("sharpness",),
 }
+PITCH_CLASSES = 12
+BASELINES = ("mean", "median")  # kinds of model without weights
 SEEN_SPLITS = ("train", "valid")  # splits whose works a benchmark must not hold: something was chosen on them
 
 
@@ -57,6 +59,8 @@ class Plan:
     """JSON of the settings on which each kind of patches depends."""
     pca_of: dict[str, list[str]]
     """The PCA file of each experiment, if it has one."""
+    pairs_of: dict[str, list[str]]
+    """The pair table that each experiment trains on, if it does."""
     runs: list[str]
     """experiment/seed of each model; an experiment that trains nothing has one seed."""
     device: dict[str, str]
@@ -102,7 +106,7 @@ def make_plan(config: Mapping[str, Any], results: Path, write: bool) -> Plan:
         collections=["valid", *(["test"] if "test" in splits else []), *datasets[1:]],
         dataset_of={"train": "train", "valid": "train", "test": "train", "benchmark": "benchmark"},
         shards=[shard_name(shard) for shard in range(config["shards"])],
-        settings={experiment: as_json(_without_device(chosen)) for experiment, chosen in settings.items()},
+        settings={experiment: as_json(model_settings(chosen)) for experiment, chosen in settings.items()},
         frames={
             name: {"feature": feature, "sampling": _sampling(fft)} for name, (feature, fft) in frames.items()
         },
@@ -117,6 +121,12 @@ def make_plan(config: Mapping[str, Any], results: Path, write: bool) -> Plan:
         pca_of={
             experiment: [f"<results>/pca/{patches_name(chosen)}/pca-{chosen['pca']['components']}.npz"]
             if experiment in with_pca
+            else []
+            for experiment, chosen in settings.items()
+        },
+        pairs_of={
+            experiment: ["<results>/pairs/train.parquet"]
+            if chosen["train"]["epochs"] and chosen["train"]["loss"]["negatives"] == "pairs"
             else []
             for experiment, chosen in settings.items()
         },
@@ -151,9 +161,15 @@ def patches_name(settings: Mapping[str, Any]) -> str:
     return f"{depends['representation']['kind']}-{frames}-{digest}"
 
 
-def _without_device(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings on which the model depends: not on where it is computed."""
-    return {**settings, "train": {key: value for key, value in settings["train"].items() if key != "device"}}
+def model_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings on which the model depends: not on where it is computed; a baseline has no network."""
+    train = {key: value for key, value in settings["train"].items() if key != "device"}
+    model = settings["model"]
+    return {
+        **settings,
+        "train": train if train["epochs"] else {"epochs": 0},
+        "model": {key: model[key] for key in ("kind", "tempi")} if model["kind"] in BASELINES else model,
+    }
 
 
 def _sampling(fft: Mapping[str, Any]) -> str:
@@ -165,6 +181,12 @@ def _default_features(available: list[str]) -> list[str]:
 
 
 def _check_features(experiment: str, features: list[str], summaries: Mapping[str, Mapping[str, Any]]) -> None:
+    for feature in features:
+        if FEATURES[feature].rows != PITCH_CLASSES:
+            raise CoversimError(
+                f"experiment '{experiment}' uses {feature}, which is no chroma: an encoder sees 12 pitch classes. "
+                "Remedy: choose `features` from crema, hpcp and cens"
+            )
     for dataset, summary in summaries.items():
         for feature in features:
             if feature not in summary["features"]:
@@ -209,7 +231,7 @@ def _write_catalogue(config: Mapping[str, Any], dataset: str, results: Path) -> 
 
 def _seen_works(results: Path) -> set[str]:
     """Works of the training data set on which something was fitted or chosen."""
-    songs = read_songs(results / "catalogue" / "train" / "songs.tsv")
+    songs = tsv.read(results / "catalogue" / "train" / "songs.tsv")
     return {song["work"] for song in songs if song["split"] in SEEN_SPLITS}
 
 
