@@ -18,6 +18,7 @@ from coversim.catalogue import (
     split_works,
     write_catalogue,
     write_if_changed,
+    write_manifests,
 )
 from coversim.config import as_json, experiments
 from coversim.errors import CoversimError
@@ -83,9 +84,8 @@ class Plan:
 def make_plan(config: Mapping[str, Any], results: Path, write: bool) -> Plan:
     """The plan of a run below `results`; with `write`, its catalogue is brought up to date first."""
     datasets = [name for name in ("train", "benchmark") if config["datasets"].get(name)]
+    songs = {name: _write_catalogue(config, name, results) for name in datasets if write}
     if write:
-        for name in datasets:
-            _write_catalogue(config, name, results)
         write_if_changed(results / "config.json", json.dumps(config, indent=1, ensure_ascii=False) + "\n")
     summaries = {name: _read_summary(results, name) for name in datasets}
     splits = summaries["train"]["split"]
@@ -100,6 +100,9 @@ def make_plan(config: Mapping[str, Any], results: Path, write: bool) -> Plan:
         for chosen in settings.values()
         for feature in chosen["features"]
     }
+    for name, of_dataset in songs.items():
+        used = sorted({feature for feature, _ in frames.values()})
+        write_manifests(results / "catalogue" / name, of_dataset, used, config["shards"])
     with_pca = {experiment: chosen for experiment, chosen in settings.items() if chosen["pca"]["components"]}
     return Plan(
         datasets=datasets,
@@ -206,7 +209,8 @@ def _read_summary(results: Path, dataset: str) -> dict[str, Any]:
         ) from None
 
 
-def _write_catalogue(config: Mapping[str, Any], dataset: str, results: Path) -> None:
+def _write_catalogue(config: Mapping[str, Any], dataset: str, results: Path) -> list[Song]:
+    """Write a data set's catalogue, but for the manifests; its songs."""
     chosen = config["datasets"][dataset]
     folder = results / "catalogue" / dataset
     if chosen["root"] is None and dataset == "train":
@@ -227,6 +231,7 @@ def _write_catalogue(config: Mapping[str, Any], dataset: str, results: Path) -> 
         split = {work: "shared" if work in seen else "benchmark" for work in works}
     summary = write_catalogue(folder, root, layout, metadata, songs, problems, split, config["shards"])
     check_split(summary, ("train", "valid") if dataset == "train" else ("benchmark",))
+    return songs
 
 
 def _seen_works(results: Path) -> set[str]:
