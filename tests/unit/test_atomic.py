@@ -16,7 +16,7 @@ def test_the_output_appears_once_it_is_whole(tmp_path):
         assert not output.exists()
         temporary.write_text("whole")
     assert output.read_text() == "whole"
-    assert names(output.parent) == ["output"]
+    assert sorted(names(output.parent)) == [".output.sha256", "output"]
 
 
 def test_after_an_error_the_old_output_stands_and_nothing_else_is_left(tmp_path):
@@ -35,7 +35,7 @@ def test_of_two_writers_at_once_the_later_wins_whole(tmp_path):
         with replacing(output) as second:
             second.write_text("second")
     assert output.read_text() == "first"
-    assert names(tmp_path) == ["output"]
+    assert sorted(names(tmp_path)) == [".output.sha256", "output"]
 
 
 def test_the_output_is_as_readable_as_any_other_file(tmp_path):

@@ -1,15 +1,13 @@
 """What each kind of change reruns: staleness.tsv against the real Snakemake."""
 
 import re
-import shutil
-from pathlib import Path
 
 import pytest
 import yaml
 
 from coversim.config import merge
-from staleness import CHANGES, CONFIG, RESULTS, Row, make_change, make_place, table
-from workflow import ROOT, jobs, plan, run
+from staleness import CHANGES, CONFIG, RESULTS, Row, make_change, table
+from workflow import ROOT, jobs, plan, run, where
 
 ROWS = table()
 TRULY_RUN = (
@@ -20,28 +18,6 @@ TRULY_RUN = (
 )
 
 
-def arguments(place: Path) -> list[object]:
-    return [
-        *("--snakefile", place / "clone" / "Snakefile", "--directory", place / "run"),
-        *("--configfile", place / "run.yaml", "--cores", 2),
-    ]
-
-
-@pytest.fixture(scope="session")
-def finished(tmp_path_factory) -> Path:
-    """A finished run, which no test may change."""
-    place = tmp_path_factory.mktemp("staleness") / "finished"
-    make_place(place)
-    run(arguments(place), place / "run")
-    return place
-
-
-@pytest.fixture
-def place(finished, tmp_path) -> Path:
-    """A copy of the finished run."""
-    return shutil.copytree(finished, tmp_path / "place", symlinks=True)
-
-
 def rows(*changes: str) -> list[Row]:
     return [row for row in ROWS if row.change in changes]
 
@@ -49,17 +25,17 @@ def rows(*changes: str) -> list[Row]:
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.change)
 def test_a_change_reruns_what_the_table_says(row, place):
     change = make_change(place, row)
-    assert jobs(plan([*arguments(place), *change])) == row.jobs
+    assert jobs(plan([*where(place), *change])) == row.jobs
 
 
 @pytest.mark.parametrize("row", rows(*TRULY_RUN), ids=lambda row: row.change)
 def test_a_network_is_trained_where_the_table_says_so(row, place):
     change = make_change(place, row)
-    assert jobs(run([*arguments(place), *change], place / "run")) == row.jobs
+    assert jobs(run([*where(place), *change], place / "run")) == row.jobs
     log = (place / RESULTS / "logs" / "train" / "network-1.log").read_text()
     assert ("epoch 2/2" in log) == (row.epochs == "yes")
     assert ("trained before" in log) == (row.epochs == "no")
-    assert not jobs(plan(arguments(place)))
+    assert not jobs(plan(where(place)))
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.change)

@@ -32,17 +32,16 @@ def snakemake(directory, *arguments, config=SMALL, check=True):
     directory.mkdir(parents=True, exist_ok=True)
     configfile = directory.parent / f"{directory.name}.yaml"
     configfile.write_text(yaml.safe_dump(config, allow_unicode=True))
-    where = [
-        "--snakefile",
-        ROOT / "Snakefile",
-        "--directory",
-        directory,
-        "--configfile",
-        configfile,
-        "--cores",
-        2,
+    options = ["--snakefile", ROOT / "Snakefile", "--directory", directory, "--configfile", configfile]
+    return run([*options, "--cores", 2, *arguments], directory, check)
+
+
+def where(place):
+    """Arguments for Snakemake that name the parts of a place (see staleness.py)."""
+    return [
+        *("--snakefile", place / "clone" / "Snakefile", "--directory", place / "run"),
+        *("--configfile", place / "run.yaml", "--cores", 2),
     ]
-    return run([*where, *arguments], directory, check)
 
 
 def run(arguments, directory, check=True):
