@@ -24,7 +24,7 @@ from coversim.errors import CoversimError
 from coversim.headline import print_headline, print_set_aside
 from coversim.orphans import cancel_orphans
 from coversim.plan import make_plan
-from coversim.running import MARK, claim, end_orphans
+from coversim.running import MARK, claim, end_orphans, forget_what_is_not_recorded
 
 RESULTS = Path("results", config["name"])
 os.environ[MARK] = str(RESULTS.resolve())
@@ -33,19 +33,10 @@ try:
     validate(config, Path(workflow.basedir, "schemas", "config.schema.yaml"))
     if workflow.is_main_process:
         claim(RESULTS)
+        forget_what_is_not_recorded(RESULTS)
     PLAN = make_plan(config, RESULTS, write=workflow.is_main_process)
 except CoversimError as error:
     raise WorkflowError(str(error)) from None
-
-if workflow.is_main_process and workflow.dag_settings:
-    # an input that is newer than an output counts as changed only if its content is another, whatever its size
-    workflow.dag_settings.max_checksum_file_size = sys.maxsize
-    # outputs are written whole, and a training goes on: what an interrupted run left half-done is done again
-    workflow.dag_settings.force_incomplete = True
-    # without Snakemake's records nobody knows what the outputs were made from
-    workflow.dag_settings.forceall |= (RESULTS / "logs").exists() and not any(
-        Path(".snakemake/metadata").glob("*")
-    )
 
 
 @cache

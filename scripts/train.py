@@ -7,15 +7,13 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import torch
 
-from coversim import encoder, frames, tsv
+from coversim import encoder, frames, parquet, tsv
 from coversim.atomic import replacing
 from coversim.cli import run
 from coversim.device import choose_device, compute_reproducibly
 from coversim.moments import Projection
-from coversim.records import check
 from coversim.training import HISTORY, Songs, train
 from coversim.training_state import copy, forget_old, is_finished, training_key
 
@@ -74,10 +72,7 @@ def load_songs(arguments: argparse.Namespace) -> tuple[Songs, Songs, list[tuple[
         of.works.append(song.work)
     pairs = []
     if arguments.pairs:
-        check(arguments.pairs)
-        table = pq.read_table(
-            arguments.pairs, columns=["performance_a", "performance_b", "label"]
-        ).to_pydict()
+        table = parquet.read(arguments.pairs, ["performance_a", "performance_b", "label"]).to_pydict()
         pairs = [
             (place[a], place[b], label)
             for a, b, label in zip(*table.values(), strict=True)

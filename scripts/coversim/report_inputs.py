@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from coversim import parquet
 from coversim.errors import CoversimError
 from coversim.records import check
 
@@ -125,7 +125,7 @@ def read_results(evaluations: Iterable[Path], ranks: Iterable[Path]) -> dict[Key
         files[path.parts[-3]].append(path)
     names: dict[str, list[tuple[str, str]]] = {}
     for experiment, paths in files.items():
-        tables = [_read_parquet(path) for path in paths]
+        tables = [parquet.read(path) for path in paths]
         for (collection, name), result in results.items():
             if name == experiment:
                 result.queries = _queries(
@@ -245,11 +245,3 @@ def _read_json(path: Path) -> dict[str, Any]:
         raise CoversimError(
             f"{path}: not JSON ({error}). Remedy: delete it, so that it is written again"
         ) from error
-
-
-def _read_parquet(path: Path) -> pa.Table:
-    check(path)
-    try:
-        return pq.read_table(path)
-    except ValueError as error:  # pyarrow's ArrowInvalid is one
-        raise CoversimError(f"{path}: {error}. Remedy: delete it, so that it is written again") from error

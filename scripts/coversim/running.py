@@ -44,10 +44,23 @@ def claim(results: Path) -> None:
         ) from None
     except OSError:
         pass  # a file system without locks: Snakemake's own has to do
+    else:
+        _remove_stale_locks(results)
     lock.truncate(0)
     lock.write(f"process {os.getpid()} on {socket.gethostname()}\n")
     lock.flush()
     _held.append(lock)
+
+
+def forget_what_is_not_recorded(results: Path) -> None:
+    """Have every job run again where Snakemake's records are lost: nobody knows what the outputs were made from.
+
+    Without them it takes outputs that are newer than their inputs for what the present code and configuration
+    would make. The catalogue, from which everything is made, becomes newer.
+    """
+    if not any(Path(".snakemake", "metadata").glob("*")):
+        for path in (results / "catalogue").rglob("*.tsv"):
+            path.touch()
 
 
 def end_orphans(results: Path) -> None:
@@ -62,6 +75,13 @@ def end_orphans(results: Path) -> None:
             except ProcessLookupError:
                 continue
         time.sleep(0.05)
+
+
+def _remove_stale_locks(results: Path) -> None:
+    """Remove the locks on outputs in `results` that a killed Snakemake left in this working directory."""
+    for lock in Path(".snakemake", "locks").glob("*.lock"):
+        if f"{results}/" in lock.read_text(encoding="utf-8", errors="replace"):
+            lock.unlink()
 
 
 def _jobs_on(results: Path) -> list[int]:

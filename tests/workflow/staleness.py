@@ -31,7 +31,7 @@ CONFIG = {
     "split": SPLIT,
     "representation": {"seconds": [2.0]},
     "pca": {"components": 4},
-    "model": {"motifs": 4, "embedding": 4, "tempi": [1.0]},
+    "model": {"motifs": 2000, "embedding": 4, "tempi": [1.0]},  # of more than 1 MB, see _touch_outputs
     "train": {"epochs": 2},
     "evaluation": {"resamples": 100},
     "experiments": {
@@ -138,6 +138,13 @@ def _touch(paths: Iterable[Path]) -> None:
     for path in paths:
         if path.is_file():
             path.touch()
+
+
+def _touch_outputs(place: Path) -> None:
+    model = place / RESULTS / "models" / "network" / "1" / "model.pt"
+    assert model.stat().st_size > 1_000_000, "what Snakemake by itself no longer compares by content"
+    model.touch()
+    _touch((place / RESULTS).rglob("*"))
 
 
 def _store_uncompressed(path: Path) -> None:
@@ -262,7 +269,7 @@ CHANGES: dict[str, Callable[[Path], list[str] | None]] = {
     "a comment in a rule": lambda place: _replace(
         place / "clone" / "rules" / "pairs.smk", "rule pairs:", "# a remark\nrule pairs:"
     ),
-    "every output touched": lambda place: _touch((place / RESULTS).rglob("*")),
+    "every output touched": _touch_outputs,
     "a shard of frames deleted": lambda place: _shard(place).unlink(),
     "a shard of frames damaged, its time kept": lambda place: _damage(_shard(place), keep_time=True),
     "a shard of frames damaged": lambda place: _damage(_shard(place)),

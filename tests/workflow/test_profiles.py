@@ -89,8 +89,9 @@ def test_the_slurm_profile_avoids_what_loses_data_or_hangs():
     profile = read(ROOT / "profiles/slurm/profile.yaml")
     assert profile["slurm-status-command"] == "squeue"
     assert not any("array" in key for key in profile)
-    # a profiles/default would be merged over it, and win
-    assert not (ROOT / "profiles/default").exists()
+    # profiles/default is merged over it, and wins
+    default = yaml.safe_load((ROOT / "profiles/default/profile.yaml").read_text())
+    assert default == {key: profile[key] for key in ("rerun-incomplete", "max-checksum-file-size")}
 
 
 def test_snakemake_profile_slurm_works_from_any_folder(tmp_path):

@@ -58,17 +58,24 @@ def run(arguments, directory, check=True):
 
 
 def plan(arguments):
-    """A dry run in a copy of a process that has imported Snakemake already, which saves most of its time."""
-    with tempfile.NamedTemporaryFile("r", encoding="utf-8") as output:
-        process = _SERVER.Process(target=_dry_run, args=([*map(str, arguments), "-n"], output.name))
-        process.start()
-        process.join()
-        done = subprocess.CompletedProcess(arguments, process.exitcode, output.read())
+    """A dry run, by `start`: the completed process."""
+    process, output = start([*arguments, "-n"])
+    process.join()
+    done = subprocess.CompletedProcess(arguments, process.exitcode, output.read_text())
     assert done.returncode == 0, done.stdout
     return done
 
 
-def _dry_run(arguments, output):
+def start(arguments):
+    """Start Snakemake, in a copy of a process that has imported it already; the process, and the file of its text."""
+    handle, output = tempfile.mkstemp(suffix=".txt")
+    os.close(handle)
+    process = _SERVER.Process(target=_snakemake, args=([*map(str, arguments)], output))
+    process.start()
+    return process, Path(output)
+
+
+def _snakemake(arguments, output):
     import snakemake.cli
 
     for module in [name for name in sys.modules if name.partition(".")[0] == "coversim"]:
