@@ -91,10 +91,10 @@ def song(place: Path, split: str) -> Path:
 
 def make_change(place: Path, row: Row) -> list[str]:
     """Make the change of a row to a place; arguments for Snakemake that belong to it."""
+    if row.change in CHANGES:
+        return CHANGES[row.change](place) or []
     if row.kind == "config":
         _set(place, *row.change.split(" = ", maxsplit=1))
-    elif row.change in CHANGES:
-        return CHANGES[row.change](place) or []
     else:
         _edit(place / "clone" / row.change)
     return []
