@@ -1,5 +1,6 @@
 """Outputs that are either whole or absent."""
 
+import errno
 import os
 import secrets
 from collections.abc import Iterator
@@ -7,7 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from coversim import records
+from coversim.errors import CoversimError
 
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _SUFFIX = ".partial"
 
 
@@ -29,6 +32,12 @@ def replacing(path: str | os.PathLike, recorded: bool = True) -> Iterator[Path]:
         record = records.entry(temporary, path.name) if recorded else None
         records.record_of(path).unlink(missing_ok=True)  # no record rather than that of another content
         temporary.replace(path)
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        raise CoversimError(
+            f"{path}: {os.strerror(error.errno)}. Remedy: make room on its disk and run again"
+        ) from error
     finally:
         temporary.unlink(missing_ok=True)
     if record is None:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from coversim.atomic import replacing
+from coversim import torch_files
 from coversim.errors import CoversimError
 from coversim.moments import Projection
 from coversim.patches import PITCH_CLASSES, at_tempo, pad, representation
@@ -276,8 +276,7 @@ def save(path: Path | str, encoder: Encoder, digest: str) -> None:
         "network": encoder.network.state_dict(),
         "digest": digest,
     }
-    with replacing(path) as temporary, Path(temporary).open("wb") as file:
-        torch.save(content, file)
+    torch_files.save(path, content)
 
 
 def load(path: Path | str, device: torch.device | str = "cpu") -> Encoder:

@@ -1,8 +1,12 @@
 """Outputs are either whole or absent."""
 
+import errno
+import os
+
 import pytest
 
 from coversim.atomic import replacing
+from coversim.errors import CoversimError
 
 
 def names(folder):
@@ -43,3 +47,11 @@ def test_the_output_is_as_readable_as_any_other_file(tmp_path):
         temporary.write_text("")
     (tmp_path / "other").write_text("")
     assert (tmp_path / "output").stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
+def test_a_full_disk_is_named_with_the_remedy(tmp_path):
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    refused = pytest.raises(CoversimError, match=r"output: No space left on device\. Remedy: make room")
+    with refused, replacing(tmp_path / "output"):
+        raise full
+    assert names(tmp_path) == []
