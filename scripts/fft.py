@@ -80,7 +80,10 @@ def listed(manifest: Path) -> Iterator[tuple[str, str, str]]:
             if not {"work", "performance", "path"} <= set(table.fieldnames or ()):
                 raise ValueError("its columns are others")
             for row in table:
-                yield row["work"], row["performance"], row["path"]
+                song = row["work"], row["performance"], row["path"]
+                if None in song:
+                    raise ValueError("a row is too short")
+                yield song
     except (csv.Error, ValueError) as error:
         raise CoversimError(
             f"{manifest}: not a manifest ({error}). Remedy: delete it and run again"

@@ -4,16 +4,22 @@ import json
 import resource
 import subprocess
 import sys
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import corpus
 from coversim import frames
 from coversim.catalogue import write_manifests
+from coversim.errors import CoversimError
 from coversim.features import FEATURES
 from coversim.layout import recognise, walk
+from fft import listed
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "fft.py"
 
@@ -149,6 +155,17 @@ def test_a_damaged_manifest_is_named(tmp_path, root, content):
     assert job.returncode == 1
     assert "0000.tsv: not a manifest" in job.stderr.splitlines()[-1]
     assert not output.exists()
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_a_manifest_or_are_refused(content):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "0000.tsv")
+        path.write_bytes(b"work\tperformance\tpath\n" + content)
+        songs = []
+        with suppress(CoversimError):
+            songs = list(listed(path))
+    assert all(isinstance(text, str) for song in songs for text in song)
 
 
 def test_an_empty_shard_is_written(tmp_path, root):
