@@ -190,7 +190,9 @@ def test_an_entry_with_a_wrong_name_is_a_problem_of_its_own(per_feature, name, r
 
 def test_a_subset_whose_name_is_not_utf_8_is_refused(per_feature):
     (per_feature / os.fsdecode(b"da-tacos_\xff_subset_crema")).mkdir()
-    with pytest.raises(CoversimError, match=r"da-tacos_\\udcff_subset_crema is not UTF-8\. Remedy: rename it"):
+    with pytest.raises(
+        CoversimError, match=r"da-tacos_\\udcff_subset_crema is not UTF-8\. Remedy: rename it"
+    ):
         recognise(per_feature)
 
 

@@ -85,8 +85,12 @@ def make_place(place: Path) -> None:
 
 def song(place: Path, split: str) -> Path:
     """The crema file of a song whose work is in the given split."""
-    work = next(work for work in WORKS if split_by_hash(work, **SPLIT) == split)
+    work = _of_split(split, WORKS)
     return corpus.song_path(place / "data", work, WORKS[work][0], "crema", "per-feature")
+
+
+def _of_split(split: str, works: Iterable[str]) -> str:
+    return next(work for work in works if split_by_hash(work, **SPLIT) == split)
 
 
 def make_change(place: Path, row: Row) -> list[str]:
@@ -177,6 +181,10 @@ def _add(place: Path, work: str, *performances: str) -> None:
         corpus.write_song(place / "data", work, performance, arrays)
 
 
+def _add_work(place: Path, split: str) -> None:
+    _add(place, _of_split(split, (f"W_new{number}" for number in range(100))), "P_n.1", "P_n.2")
+
+
 def _files(place: Path, work: str, performance: str) -> list[Path]:
     return [
         corpus.song_path(place / "data", work, performance, feature, "per-feature")
@@ -255,7 +263,8 @@ CHANGES: dict[str, Callable[[Path], list[str] | None]] = {
     "a song added to a work": lambda place: _add(place, "W_1", "P_1.3"),
     "a song removed": lambda place: _remove(place, "W_1", "P_1.1"),
     "a song renamed": _rename_song,
-    "a work added": lambda place: _add(place, "W_new", "P_n.1", "P_n.2"),
+    "a work added to train with": lambda place: _add_work(place, "train"),
+    "a work added to test with": lambda place: _add_work(place, "test"),
     "a work removed": lambda place: _remove(place, "W_1", *WORKS["W_1"]),
     "another feature fetched": _add_feature,
     "a file of a feature that is not used": lambda place: _change_content(_files(place, "W_1", "P_1.1")[1]),

@@ -5,6 +5,7 @@ import re
 import pytest
 import yaml
 
+import what_reruns
 from coversim.config import merge
 from staleness import CHANGES, CONFIG, RESULTS, Row, make_change, table
 from workflow import ROOT, jobs, plan, run, where
@@ -38,10 +39,24 @@ def test_a_network_is_trained_where_the_table_says_so(row, place):
     assert not jobs(plan(where(place)))
 
 
+def test_touch_declares_songs_unchanged_whose_times_changed(place):
+    [row] = rows("every song file touched")
+    make_change(place, row)
+    run([*where(place), "--touch"], place / "run")
+    assert not jobs(plan(where(place)))
+    make_change(place, rows("a song's content")[0])
+    assert jobs(plan(where(place)))["fft"] == 1
+
+
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.change)
 def test_the_table_says_for_every_train_job_whether_it_trains(row):
     assert row.epochs in (("yes", "no") if row.jobs["train"] else ("–",))
     assert row.why
+
+
+def test_the_readme_shows_the_table():
+    _, shown, _ = what_reruns.parts(what_reruns.README.read_text())
+    assert shown == what_reruns.markdown(), "python tests/workflow/what_reruns.py writes it"
 
 
 def test_every_kind_of_change_has_a_row():
