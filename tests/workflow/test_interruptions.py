@@ -90,12 +90,12 @@ def start_over(place: Path) -> None:
     (place / "run").mkdir()
 
 
-def test_killed_at_any_moment_a_run_ends_as_an_undisturbed_one(unfinished_place, finished_place):
+def test_killed_at_any_moment_a_run_ends_as_an_undisturbed_one(unfinished_place, finished_place, tmp_path):
     place, rng = unfinished_place, random.Random(SEED)
     expected, untouched = contents(finished_place), data_set(place)
-    killed = Counter()
+    killed, output = Counter(), tmp_path / "output.txt"
     while killed.total() < KILLS:
-        process, output = start(where(place))
+        process = start(where(place), output)
         moment, of_main = time.monotonic() + rng.uniform(0, LATEST), rng.random() < 0.5
         while process.is_alive() and (time.monotonic() < moment or not (of_main or running_jobs(place))):
             time.sleep(0.02)
@@ -128,9 +128,10 @@ def test_killed_at_any_moment_a_run_ends_as_an_undisturbed_one(unfinished_place,
     assert len(killed) > 3, "the main process, and several kinds of job"
 
 
-def test_a_second_run_is_refused_and_the_first_one_ends_well(unfinished_place, finished_place):
+def test_a_second_run_is_refused_and_the_first_one_ends_well(unfinished_place, finished_place, tmp_path):
     place = unfinished_place
-    process, output = start(where(place))
+    output = tmp_path / "output.txt"
+    process = start(where(place), output)
     while not running_jobs(place):
         assert process.is_alive(), output.read_text()
         time.sleep(0.05)

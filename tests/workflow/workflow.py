@@ -59,20 +59,20 @@ def run(arguments, directory, check=True):
 
 def plan(arguments):
     """A dry run, by `start`: the completed process."""
-    process, output = start([*arguments, "-n"])
-    process.join()
-    done = subprocess.CompletedProcess(arguments, process.exitcode, output.read_text())
+    with tempfile.TemporaryDirectory() as folder:
+        output = Path(folder, "output.txt")
+        process = start([*arguments, "-n"], output)
+        process.join()
+        done = subprocess.CompletedProcess(arguments, process.exitcode, output.read_text())
     assert done.returncode == 0, done.stdout
     return done
 
 
-def start(arguments):
-    """Start Snakemake, in a copy of a process that has imported it already; the process, and the file of its text."""
-    handle, output = tempfile.mkstemp(suffix=".txt")
-    os.close(handle)
-    process = _SERVER.Process(target=_snakemake, args=([*map(str, arguments)], output))
+def start(arguments, output):
+    """Start Snakemake, in a copy of a process that has imported it already; its text goes to the file `output`."""
+    process = _SERVER.Process(target=_snakemake, args=([*map(str, arguments)], str(output)))
     process.start()
-    return process, Path(output)
+    return process
 
 
 def _snakemake(arguments, output):
