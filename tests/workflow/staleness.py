@@ -255,6 +255,7 @@ CHANGES: dict[str, Callable[[Path], list[str] | None]] = {
     "a song file touched": lambda place: song(place, "train").touch(),
     "data set moved, times kept": _move_data,
     "clone moved": _move_clone,
+    "clone checked out again": lambda place: _touch((place / "clone").rglob("*")),
     "a song's content": lambda place: _change_content(song(place, "train")),
     "a song's content, its size kept, its time older": lambda place: _change_content(
         song(place, "train"), True
