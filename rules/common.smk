@@ -27,7 +27,9 @@ from coversim.plan import make_plan
 from coversim.running import MARK, claim, end_orphans, forget_what_is_not_recorded
 
 RESULTS = Path("results", config["name"])
-os.environ[MARK] = str(RESULTS.resolve())  # by which the next run knows jobs of this one
+os.environ[MARK] = str(
+    RESULTS.resolve()
+)  # by which the next run knows jobs of this one
 
 try:
     validate(config, Path(workflow.basedir, "schemas", "config.schema.yaml"))

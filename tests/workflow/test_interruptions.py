@@ -5,12 +5,15 @@ COVERSIM_KILLS sets how many moments are tried (30 by default), COVERSIM_KILLS_S
 
 import csv
 import hashlib
+import itertools
 import os
 import random
 import shutil
 import signal
 import time
 from collections import Counter
+from contextlib import suppress
+from multiprocessing import Process
 from pathlib import Path
 
 import pytest
@@ -90,33 +93,39 @@ def start_over(place: Path) -> None:
     (place / "run").mkdir()
 
 
+def at_a_random_moment(process: Process, place: Path, kind: str, rng: random.Random) -> int | None:
+    """Wait; the main process, or a job of some kind that was waited for, or None if the run has ended."""
+    if kind == "main process":
+        process.join(rng.uniform(0, LATEST))
+        return process.pid if process.is_alive() else None
+    while process.is_alive():
+        time.sleep(0.02)
+        for job, script in running_jobs(place).items():
+            if script == kind:
+                time.sleep(rng.uniform(0, DELAY))
+                if running_jobs(place).get(job) == kind:
+                    return job
+    return None
+
+
 def test_killed_at_any_moment_a_run_ends_as_an_undisturbed_one(unfinished_place, finished_place, tmp_path):
     place, rng = unfinished_place, random.Random(SEED)
     expected, untouched = contents(finished_place), data_set(place)
-    killed, output = Counter(), tmp_path / "output.txt"
+    killed, kinds, output = Counter(), itertools.cycle(KINDS), tmp_path / "output.txt"
     while killed.total() < KILLS:
         process = start(where(place), output)
-        moment, of_main = time.monotonic() + rng.uniform(0, LATEST), rng.random() < 0.5
-        while process.is_alive() and (time.monotonic() < moment or not (of_main or running_jobs(place))):
-            time.sleep(0.02)
-        if not process.is_alive():
+        kind = "main process" if rng.random() < 0.5 else next(kinds)
+        victim = at_a_random_moment(process, place, kind, rng)
+        if victim:
+            with suppress(ProcessLookupError):
+                os.kill(victim, signal.SIGKILL)
+                killed[kind] += 1
+        process.join()
+        if not victim:  # the run has ended, without a job of this kind
             assert process.exitcode == 0, output.read_text()
             assert contents(place) == expected
             assert not left_over(place)
             start_over(place)
-            continue
-        if of_main:
-            process.kill()
-            killed["main process"] += 1
-        elif victims := sorted(running_jobs(place).items()):
-            victim, script = rng.choice(victims)
-            try:
-                os.kill(victim, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
-            else:
-                killed[script] += 1
-        process.join()
     print(f"{killed.total()} kills: {dict(killed.most_common())}")
     run(where(place), place / "run")
     assert contents(place) == expected
@@ -125,7 +134,7 @@ def test_killed_at_any_moment_a_run_ends_as_an_undisturbed_one(unfinished_place,
     assert data_set(place) == untouched
     assert not jobs(plan(where(place)))
     assert "0 of them not as" in run([*where(place), "verify"], place / "run").stdout
-    assert len(killed) > 3, "the main process, and several kinds of job"
+    assert len(killed) > len(KINDS) / 2, "the main process, and most kinds of job"
 
 
 def test_a_second_run_is_refused_and_the_first_one_ends_well(unfinished_place, finished_place, tmp_path):
