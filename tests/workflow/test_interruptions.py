@@ -24,9 +24,7 @@ from workflow import jobs, plan, run, start, where
 
 KILLS = int(os.environ.get("COVERSIM_KILLS", 30))
 SEED = int(os.environ.get("COVERSIM_KILLS_SEED", 0))
-LATEST = (
-    6.0  # seconds after the start of a run; less than one takes, so that one full run absorbs several kills
-)
+LATEST = 6.0  # seconds after the start of a run: less than one takes, so that it absorbs several kills
 DELAY = 0.5  # seconds at most after the start of a job
 KINDS = ("fft", "pairs", "pca_moments", "set_aside", "pca", "train", "embed", "evaluate", "metrics", "report")
 OUTPUTS = ("fft", "pca", "pairs", "models", "embeddings", "evaluation", "metrics.tsv", "set_aside.tsv")
