@@ -27,9 +27,8 @@ from coversim.plan import make_plan
 from coversim.running import MARK, claim, end_orphans, forget_what_is_not_recorded
 
 RESULTS = Path("results", config["name"])
-os.environ[MARK] = str(
-    RESULTS.resolve()
-)  # by which the next run knows jobs of this one
+# by this the next run knows the jobs of this one
+os.environ[MARK] = str(RESULTS.resolve())
 
 try:
     validate(config, Path(workflow.basedir, "schemas", "config.schema.yaml"))

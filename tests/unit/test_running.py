@@ -10,7 +10,7 @@ import pytest
 
 from coversim.atomic import remove_leftovers, replacing
 from coversim.errors import CoversimError
-from coversim.running import MARK, claim, end_orphans
+from coversim.running import MARK, claim, end_orphans, forget_what_is_not_recorded
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
@@ -48,6 +48,33 @@ def test_a_killed_process_holds_nothing(holder, tmp_path):
     holder.kill()
     holder.wait()
     claim(tmp_path / "results")
+
+
+def test_a_lock_that_a_killed_snakemake_left_is_removed_and_no_other(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    locks = Path(".snakemake", "locks")
+    locks.mkdir(parents=True)
+    for number, name in enumerate(("mine", "other")):
+        (locks / f"{number}.output.lock").write_text(f"results/{name}/metrics.tsv\n")
+    claim(Path("results", "mine"))
+    assert [path.name for path in locks.iterdir()] == ["1.output.lock"]
+
+
+def test_lost_records_make_the_catalogue_newer_and_nothing_else(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    manifest, output = Path("results/x/catalogue/train/songs.tsv"), Path("results/x/metrics.tsv")
+    for path in (manifest, output):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+        os.utime(path, ns=(1, 1))
+    Path(".snakemake", "metadata").mkdir(parents=True)
+    Path(".snakemake", "metadata", "record").touch()
+    forget_what_is_not_recorded(Path("results/x"))
+    assert manifest.stat().st_mtime_ns == 1
+    Path(".snakemake", "metadata", "record").unlink()
+    forget_what_is_not_recorded(Path("results/x"))
+    assert manifest.stat().st_mtime_ns > 1
+    assert output.stat().st_mtime_ns == 1
 
 
 @pytest.mark.parametrize("name", ["file", "file/results"])
