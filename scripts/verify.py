@@ -1,7 +1,6 @@
 """Compare every output of a run with what was recorded when it was written."""
 
 import argparse
-import shlex
 from pathlib import Path
 
 from coversim.cli import run
@@ -16,7 +15,7 @@ def main() -> None:
 
     checked, damaged = damages(arguments.results)
     for path, wrong in damaged:
-        print(f"{path}: {wrong}. Remedy: delete it, then snakemake --cores all {shlex.quote(str(path))}")
+        print(f"{path}: {wrong}. Remedy: delete it, and run the workflow with this file as its target")
     print(f"{checked} outputs checked, {len(damaged)} of them not as they were written")
     if damaged:
         raise CoversimError(f"{len(damaged)} outputs are not as they were written; they are listed above")

@@ -70,7 +70,7 @@ def test_verify_lists_every_kind_of_damaged_output_and_no_other(place):
     missing.unlink()
     done = verify(place)
     assert done.returncode != 0
-    listed = [line for line in done.stdout.splitlines() if ". Remedy: delete it, then snakemake" in line]
+    listed = [line for line in done.stdout.splitlines() if ". Remedy: delete it, and run" in line]
     expected = [(path, "damaged") for path in damaged] + [(missing, "missing")]
     assert sorted(line.split(". Remedy")[0] for line in listed) == sorted(
         f"{path.relative_to(place / 'run')}: {wrong}" for path, wrong in expected
