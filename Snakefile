@@ -38,6 +38,7 @@ include: "rules/pairs.smk"
 include: "rules/siamese.smk"
 include: "rules/evaluation.smk"
 include: "rules/report.smk"
+include: "rules/verify.smk"
 
 
 rule all:
@@ -50,6 +51,7 @@ rule all:
 
 
 onsuccess:
+    remove_leftovers(RESULTS)
     print_headline(RESULTS)
 
 

@@ -17,17 +17,24 @@ os.environ.update(
 
 from snakemake.exceptions import WorkflowError
 
+from coversim.atomic import remove_leftovers
 from coversim.config import validate
 from coversim.digest import code_digest
 from coversim.errors import CoversimError
 from coversim.headline import print_headline, print_set_aside
 from coversim.orphans import cancel_orphans
 from coversim.plan import make_plan
+from coversim.running import MARK, claim, end_orphans, forget_what_is_not_recorded
 
 RESULTS = Path("results", config["name"])
+# by this the next run knows the jobs of this one
+os.environ[MARK] = str(RESULTS.resolve())
 
 try:
     validate(config, Path(workflow.basedir, "schemas", "config.schema.yaml"))
+    if workflow.is_main_process:
+        claim(RESULTS)
+        forget_what_is_not_recorded(RESULTS)
     PLAN = make_plan(config, RESULTS, write=workflow.is_main_process)
 except CoversimError as error:
     raise WorkflowError(str(error)) from None
@@ -52,9 +59,11 @@ def frames_of(experiment, dataset, shard):
 
 
 onstart:
-    # a run that was killed leaves its SLURM jobs running; two jobs must not write one output
+    # a run that was killed leaves its jobs running; two jobs must not write one output
     if workflow.executor_plugin.name == "slurm":
         cancel_orphans(Path.cwd())
+    end_orphans(RESULTS)
+    remove_leftovers(RESULTS)
 
 
 # light enough to run beside Snakemake, where a cluster job would cost more than the work
@@ -64,3 +73,4 @@ localrules:
     metrics,
     set_aside,
     report,
+    verify,

@@ -16,11 +16,10 @@ rule demo_corpus:
     params:
         code=code("demo_corpus.py"),
         root=subpath(output.metadata, ancestor=2),
-        works=lookup(within=config, dpath="demo_corpus/works"),
-        seed=lookup(within=config, dpath="demo_corpus/seed"),
+        corpus=lookup(within=config, dpath="demo_corpus"),
     shell:
         'python "$COVERSIM_SCRIPTS"/demo_corpus.py'
-        " --works {params.works} --seed {params.seed} --jobs {threads}"
+        " --works {params.corpus[works]} --seed {params.corpus[seed]} --jobs {threads}"
         " --root {params.root:q} --metadata {output.metadata:q} 2> {log:q}"
 
 

@@ -27,14 +27,13 @@ rule evaluate:
         embeddings=lambda wildcards, input: [
             input[dataset] for dataset in PLAN.datasets
         ],
-        resamples=lookup(within=config, dpath="evaluation/resamples"),
-        seed=lookup(within=config, dpath="evaluation/seed"),
+        bootstrap=lookup(within=config, dpath="evaluation"),
         device=lookup(within=PLAN.device, dpath="{experiment}"),
     shell:
         'python "$COVERSIM_SCRIPTS"/evaluate.py'
         " --experiment {wildcards.experiment} --seed {wildcards.seed}"
         " --embeddings {params.embeddings:q} --pairs {input.pairs:q}"
-        " --resamples {params.resamples} --bootstrap-seed {params.seed} --device {params.device}"
+        " --resamples {params.bootstrap[resamples]} --bootstrap-seed {params.bootstrap[seed]} --device {params.device}"
         " --output {output.metrics:q} --ranks {output.ranks:q} 2> {log:q}"
 
 

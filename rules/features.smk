@@ -5,7 +5,10 @@
 rule fft:
     """Downsample one feature of a shard's songs along time, one song in memory at a time."""
     input:
-        manifest="<results>/catalogue/{dataset}/manifests/{shard}.tsv",
+        manifest=lambda wildcards: (
+            "<results>/catalogue/{dataset}/manifests/"
+            f"{PLAN.frames[wildcards.frames]['feature']}/{{shard}}.tsv"
+        ),
         corpus=PLAN.corpus_of,
     output:
         frames="<results>/fft/{dataset}/{frames}/{shard}.h5",

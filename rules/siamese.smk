@@ -7,7 +7,7 @@ rule train:
     input:
         frames=lambda wildcards: frames_of(wildcards.experiment, "train", PLAN.shards),
         songs="<results>/catalogue/train/songs.tsv",
-        pairs="<results>/pairs/train.parquet",
+        pairs=lambda wildcards: PLAN.pairs_of[wildcards.experiment],
         pca=lambda wildcards: PLAN.pca_of[wildcards.experiment],
     output:
         model="<results>/models/{experiment}/{seed}/model.pt",
@@ -27,12 +27,13 @@ rule train:
         / "training_state"
         / wildcards.experiment
         / wildcards.seed,
+        pairs=lambda wildcards, input: ["--pairs", input.pairs] if input.pairs else [],
         pca=lambda wildcards, input: ["--pca", input.pca] if input.pca else [],
         device=lookup(within=PLAN.device, dpath="{experiment}"),
     shell:
         'python "$COVERSIM_SCRIPTS"/train.py'
         " --settings {params.settings:q} --seed {wildcards.seed} --frames {input.frames:q}"
-        " --songs {input.songs:q} --pairs {input.pairs:q} {params.pca:q}"
+        " --songs {input.songs:q} {params.pairs:q} {params.pca:q}"
         " --code {params.code} --state {params.state:q} --threads {threads} --device {params.device}"
         " --model {output.model:q} --history {output.history:q} 2> {log:q}"
 

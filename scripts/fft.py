@@ -35,7 +35,7 @@ def main() -> None:
     keep_freed_memory()
     songs = set_aside = repaired = 0
     with frames.writing(arguments.output, feature.name, feature.rows, arguments.rate or 0) as shard:
-        for work, performance, path in listed(arguments.manifest, feature.name):
+        for work, performance, path in listed(arguments.manifest):
             try:
                 reading = read_feature(located(root, path, feature.name), feature.name, work, performance)
             except BadSong as bad:
@@ -72,28 +72,27 @@ def keep_freed_memory() -> None:
     np.empty(2**24, np.uint8)
 
 
-def listed(manifest: Path, feature: str) -> Iterator[tuple[str, str, str | None]]:
-    """Each song of a manifest: work, performance, and the path of its `feature` file, None without one."""
-    paths: dict[tuple[str, str], str | None] = {}
+def listed(manifest: Path) -> Iterator[tuple[str, str, str]]:
+    """Each song of a manifest: work, performance, and the path of its file, empty without one."""
     try:
-        with manifest.open(newline="", encoding="utf-8") as file:
+        with manifest.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
             table = csv.DictReader(file, dialect="excel-tab", strict=True)
-            if not {"work", "performance", "feature", "path"} <= set(table.fieldnames or ()):
+            if not {"work", "performance", "path"} <= set(table.fieldnames or ()):
                 raise ValueError("its columns are others")
             for row in table:
-                song = row["work"], row["performance"]
-                paths[song] = row["path"] if row["feature"] == feature else paths.get(song)
+                song = row["work"], row["performance"], row["path"]
+                if None in song:
+                    raise ValueError("a row is too short")
+                yield song
     except (csv.Error, ValueError) as error:
         raise CoversimError(
             f"{manifest}: not a manifest ({error}). Remedy: delete it and run again"
         ) from error
-    for (work, performance), path in paths.items():
-        yield work, performance, path
 
 
-def located(root: str, path: str | None, feature: str) -> Path:
+def located(root: str, path: str, feature: str) -> Path:
     """The song's file, which must lie inside the data set."""
-    if path is None:
+    if not path:
         raise BadSong(f"no {feature} file", f"fetch it, or leave {feature} out of the config")
     located = Path(root, path)
     if not is_inside(root, located):

@@ -9,6 +9,7 @@ from pathlib import Path
 from coversim.atomic import replacing
 from coversim.cli import run
 from coversim.errors import CoversimError
+from coversim.records import check
 
 FIRST = (
     *("experiment", "seed", "collection", "works", "songs", "queries"),
@@ -46,6 +47,7 @@ def main() -> None:
 
 def read(path: Path) -> Sequence[dict]:
     """The rows of one file; what is no single number, such as a histogram, stays behind."""
+    check(path)
     try:
         metrics = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:

@@ -4,18 +4,18 @@ import argparse
 import csv
 import json
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import torch
 
-from coversim import encoder, frames, tsv
+from coversim import encoder, frames, parquet, tsv
 from coversim.atomic import replacing
 from coversim.cli import run
 from coversim.device import choose_device, compute_reproducibly
 from coversim.moments import Projection
 from coversim.training import HISTORY, Songs, train
-from coversim.training_state import copy, forget_old, training_key
+from coversim.training_state import copy, forget_old, is_finished, training_key
 
 
 def main() -> None:
@@ -26,7 +26,7 @@ def main() -> None:
         "--frames", nargs="+", required=True, help="all shards of all features, in their order"
     )
     parser.add_argument("--songs", type=Path, required=True, help="catalogue with the split of each song")
-    parser.add_argument("--pairs", type=Path, help="training pairs; read if train.loss.negatives is pairs")
+    parser.add_argument("--pairs", type=Path, help="training pairs, if train.loss.negatives is pairs")
     parser.add_argument("--pca", type=Path, help="projection, .npz; none: patches as they are")
     parser.add_argument("--code", required=True, help="digest of the code that trains")
     parser.add_argument("--state", type=Path, required=True, help="folder that remembers trainings")
@@ -37,18 +37,15 @@ def main() -> None:
     arguments = parser.parse_args()
 
     settings = arguments.settings
-    with_pairs = settings["train"]["epochs"] > 0 and settings["train"]["loss"]["negatives"] == "pairs"
-    inputs = [*arguments.frames, arguments.songs]
-    inputs += [arguments.pca] if arguments.pca else []
-    inputs += [arguments.pairs] if with_pairs else []
+    training, validation, pairs = load_songs(arguments)
+    inputs = contents(training, validation, pairs, arguments.pca)
     key = training_key(settings, arguments.seed, arguments.code, inputs)
     state = arguments.state / key
-    if (state / "model.pt").exists():
+    if is_finished(state):
         logging.info("trained before, with the same settings, code and inputs: %s", key)
     else:
         compute_reproducibly(arguments.threads)
         device = choose_device(arguments.device)
-        training, validation, pairs = load_songs(arguments, with_pairs)
         projection = Projection.load(arguments.pca) if arguments.pca else None
         trained, history = train(
             settings, arguments.seed, training, validation, pairs, projection, device, state / "state.pt"
@@ -62,9 +59,7 @@ def main() -> None:
     forget_old(arguments.state)
 
 
-def load_songs(
-    arguments: argparse.Namespace, with_pairs: bool
-) -> tuple[Songs, Songs, list[tuple[int, int, int]]]:
+def load_songs(arguments: argparse.Namespace) -> tuple[Songs, Songs, list[tuple[int, int, int]]]:
     """Training songs, validation songs, and pairs as indices into the training songs."""
     split = {song["performance"]: song["split"] for song in tsv.read(arguments.songs)}
     wanted = {performance for performance, name in split.items() if name in ("train", "valid")}
@@ -76,16 +71,28 @@ def load_songs(
         of.frames.append(torch.from_numpy(song.frames))
         of.works.append(song.work)
     pairs = []
-    if with_pairs:
-        table = pq.read_table(
-            arguments.pairs, columns=["performance_a", "performance_b", "label"]
-        ).to_pydict()
+    if arguments.pairs:
+        table = parquet.read(arguments.pairs, ["performance_a", "performance_b", "label"]).to_pydict()
         pairs = [
             (place[a], place[b], label)
             for a, b, label in zip(*table.values(), strict=True)
             if a in place and b in place
         ]
     return songs["train"], songs["valid"], pairs
+
+
+def contents(
+    training: Songs, validation: Songs, pairs: list[tuple[int, int, int]], pca: Path | None
+) -> Iterator[bytes]:
+    """What a training sees; what other songs are in the shards, and what files are called, does not count."""
+    for songs in (training, validation):
+        yield repr(
+            [(work, frames.shape) for work, frames in zip(songs.works, songs.frames, strict=True)]
+        ).encode()
+        yield from (frames.numpy().tobytes() for frames in songs.frames)
+    yield repr(pairs).encode()
+    if pca:
+        yield pca.read_bytes()
 
 
 def write_history(path: Path, history: list[dict]) -> None:

@@ -1,15 +1,16 @@
-"""The catalogue of a data set: its songs, their shard and split, and one manifest per shard.
+"""The catalogue of a data set: its songs, their shard and split, and one manifest per shard and feature.
 
 Made in the main Snakemake process only, and written only where its content changed: a job on a cluster reads
 it and never walks the data set. A shard's manifest is the declared input that stands for its song files: it
 lists their sizes and times in nanoseconds, so that a replaced file makes its shard stale even with an older
-time, and the workflow's graph stays as small as the number of shards.
+time, and the workflow's graph stays as small as the number of shards. Each feature that is used has its own, so
+that fetching another one makes nothing stale.
 
-    songs.tsv               work, performance, shard, split
-    songs/<shard>.tsv       the same rows, of one shard
-    manifests/<shard>.tsv   work, performance, feature, path (below the root), size, mtime_ns
-    problems.tsv            work, performance, reason, remedy: what the walk could not use
-    summary.json            layout, features and counts
+    songs.tsv                         work, performance, shard, split
+    songs/<shard>.tsv                 the same rows, of one shard
+    manifests/<feature>/<shard>.tsv   work, performance, path (below the root; empty without a file), size, mtime_ns
+    problems.tsv                      work, performance, reason, remedy: what the walk could not use
+    summary.json                      layout, features and counts
 """
 
 import json
@@ -21,11 +22,12 @@ from typing import Any
 from coversim import tsv
 from coversim.atomic import replacing
 from coversim.errors import CoversimError
-from coversim.layout import Layout, Problem, Song
+from coversim.layout import File, Layout, Problem, Song
 from coversim.shards import shard_of, split_by_hash, split_first
 
 SONG_COLUMNS = ("work", "performance", "shard", "split")
-FILE_COLUMNS = ("work", "performance", "feature", "path", "size", "mtime_ns")
+FILE_COLUMNS = ("work", "performance", "path", "size", "mtime_ns")
+NO_FILE = File("", 0, 0)
 PROBLEM_COLUMNS = ("work", "performance", "reason", "remedy")
 
 
@@ -50,28 +52,39 @@ def write_catalogue(
     split: Mapping[str, str],
     shards: int,
 ) -> dict[str, Any]:
-    """Write the catalogue of `songs`, whose works have the given `split`, and return its summary.
+    """Write the catalogue of `songs`, but for the manifests, and return its summary.
 
-    `metadata` is the file with the songs' titles, if there is one.
+    `split` is that of each work, `metadata` the file with the songs' titles, if there is one.
     """
-    rows = [(song.work, song.performance, shard_of(song.work, shards), split[song.work]) for song in songs]
-    by_shard: dict[int, list[int]] = defaultdict(list)
-    for place, row in enumerate(rows):
-        by_shard[row[2]].append(place)
+    shard_of_work = {work: shard_of(work, shards) for work in split}
+    rows = [(song.work, song.performance, shard_of_work[song.work], split[song.work]) for song in songs]
+    of_shard: dict[int, list[tuple]] = defaultdict(list)
+    for row in rows:
+        of_shard[row[2]].append(row)
     write_if_changed(folder / "songs.tsv", tsv.text(SONG_COLUMNS, rows))
     write_if_changed(folder / "problems.tsv", tsv.text(PROBLEM_COLUMNS, problems))
     for shard in range(shards):
-        places, name = by_shard[shard], f"{shard_name(shard)}.tsv"
-        files = (
-            (song.work, song.performance, feature, *file)
-            for song in map(songs.__getitem__, places)
-            for feature, file in sorted(song.files.items())
+        write_if_changed(
+            folder / "songs" / f"{shard_name(shard)}.tsv", tsv.text(SONG_COLUMNS, of_shard[shard])
         )
-        write_if_changed(folder / "songs" / name, tsv.text(SONG_COLUMNS, map(rows.__getitem__, places)))
-        write_if_changed(folder / "manifests" / name, tsv.text(FILE_COLUMNS, files))
     summary = summarise(root, layout, metadata, rows)
     write_if_changed(folder / "summary.json", json.dumps(summary, indent=1, ensure_ascii=False) + "\n")
     return summary
+
+
+def write_manifests(folder: Path, songs: list[Song], features: Iterable[str], shards: int) -> None:
+    """Write the manifests of these features."""
+    shard_of_work = {work: shard_of(work, shards) for work in {song.work for song in songs}}
+    of_shard: dict[int, list[Song]] = defaultdict(list)
+    for song in songs:
+        of_shard[shard_of_work[song.work]].append(song)
+    for feature in features:
+        for shard in range(shards):
+            files = (
+                (song.work, song.performance, *song.files.get(feature, NO_FILE)) for song in of_shard[shard]
+            )
+            path = folder / "manifests" / feature / f"{shard_name(shard)}.tsv"
+            write_if_changed(path, tsv.text(FILE_COLUMNS, files))
 
 
 def summarise(
@@ -126,5 +139,5 @@ def write_if_changed(path: Path, text: str) -> None:
     if path.is_file() and path.stat().st_size == len(content) and path.read_bytes() == content:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as temporary:
+    with replacing(path, recorded=False) as temporary:  # each run compares it with what it should be
         Path(temporary).write_bytes(content)

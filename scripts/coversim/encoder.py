@@ -9,10 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from coversim.atomic import replacing
+from coversim import torch_files
 from coversim.errors import CoversimError
 from coversim.moments import Projection
 from coversim.patches import PITCH_CLASSES, at_tempo, pad, representation
+from coversim.records import check
 
 SMALLEST = 1e-4  # activation, so that the gradient of a generalised mean is bounded
 TOGETHER = 8  # songs that are embedded at a time: few, so that long ones take little memory
@@ -45,7 +46,7 @@ class Encoder(nn.Module):
         self.pca = PCA(projection, settings["pca"]["whiten"]) if projection else None
         size = len(projection.components) if projection else self.patches.size
         model, fourier = settings["model"], settings["representation"]["kind"] == "fourier"
-        self.join = model["join"] and fourier and model["kind"] in ("motif", "convolution")
+        self.join = fourier and model["kind"] in ("motif", "convolution") and model["join"]
         self.windows = None
         if model["kind"] == "motif" and fourier:
             own = {"kind": "frames", "seconds": [model["seconds"]], "hop": model["hop"]}
@@ -275,12 +276,12 @@ def save(path: Path | str, encoder: Encoder, digest: str) -> None:
         "network": encoder.network.state_dict(),
         "digest": digest,
     }
-    with replacing(path) as temporary, Path(temporary).open("wb") as file:
-        torch.save(content, file)
+    torch_files.save(path, content)
 
 
 def load(path: Path | str, device: torch.device | str = "cpu") -> Encoder:
     """The encoder that `save` wrote, ready to embed songs."""
+    check(path)
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
         projection = content["projection"] and Projection(

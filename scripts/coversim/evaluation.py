@@ -8,12 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 
-from coversim import bootstrap, retrieval, verification
+from coversim import bootstrap, parquet, retrieval, verification
 from coversim.embeddings import Embeddings, of_split
-from coversim.errors import CoversimError
 from coversim.labels import COVER, NON_COVER
 from coversim.retrieval import Ranking
 
@@ -127,13 +125,7 @@ def pair_figures(
 def _pairs(path: Path, songs: Embeddings) -> tuple[Pairs, int]:
     """The pairs of which both songs have an embedding, and how many others there are."""
     row = {song: row for row, song in enumerate(zip(songs.works, songs.performances, strict=True))}
-    try:
-        table = pq.ParquetFile(path).read(use_threads=False)  # read_table takes 50 MB more
-    except pa.ArrowInvalid as error:
-        raise CoversimError(
-            f"{path}: damaged ({error}). Remedy: delete it; the next run makes it anew"
-        ) from error
-    columns = table.to_pydict()
+    columns = parquet.read(path).to_pydict()
 
     def rows(side: str) -> np.ndarray:
         names = zip(columns[f"work_{side}"], columns[f"performance_{side}"], strict=True)

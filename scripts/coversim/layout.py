@@ -84,6 +84,8 @@ def recognise(
     for entry in _entries(root, f"set {key}.root to the folder of a data set"):
         match = _FOLDER.fullmatch(entry.name)
         if match and (match["content"] in FEATURES or match["content"] == _SINGLE) and entry.is_dir():
+            if _printable(entry.name) != entry.name:
+                raise CoversimError(f"{root}: {_printable(entry.name)} is not UTF-8. Remedy: rename it")
             contents[match["subset"]].add(match["content"])
     if not contents:
         raise CoversimError(

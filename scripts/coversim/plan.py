@@ -18,6 +18,7 @@ from coversim.catalogue import (
     split_works,
     write_catalogue,
     write_if_changed,
+    write_manifests,
 )
 from coversim.config import as_json, experiments
 from coversim.errors import CoversimError
@@ -30,6 +31,7 @@ PATCH_KEYS = {
     "frames": ("seconds", "hop", "sharpness"),
     "flat": ("sharpness",),
 }
+BASELINES = ("mean", "median")  # kinds of model without weights
 SEEN_SPLITS = ("train", "valid")  # splits whose works a benchmark must not hold: something was chosen on them
 
 
@@ -56,6 +58,8 @@ class Plan:
     """JSON of the settings on which each kind of patches depends."""
     pca_of: dict[str, list[str]]
     """The PCA file of each experiment, if it has one."""
+    pairs_of: dict[str, list[str]]
+    """The pair table that each experiment trains on, if it does."""
     runs: list[str]
     """experiment/seed of each model; an experiment that trains nothing has one seed."""
     device: dict[str, str]
@@ -78,9 +82,8 @@ class Plan:
 def make_plan(config: Mapping[str, Any], results: Path, write: bool) -> Plan:
     """The plan of a run below `results`; with `write`, its catalogue is brought up to date first."""
     datasets = [name for name in ("train", "benchmark") if config["datasets"].get(name)]
+    songs = {name: _write_catalogue(config, name, results) for name in datasets if write}
     if write:
-        for name in datasets:
-            _write_catalogue(config, name, results)
         write_if_changed(results / "config.json", json.dumps(config, indent=1, ensure_ascii=False) + "\n")
     summaries = {name: _read_summary(results, name) for name in datasets}
     splits = summaries["train"]["split"]
@@ -95,13 +98,16 @@ def make_plan(config: Mapping[str, Any], results: Path, write: bool) -> Plan:
         for chosen in settings.values()
         for feature in chosen["features"]
     }
+    for name, of_dataset in songs.items():
+        used = sorted({feature for feature, _ in frames.values()})
+        write_manifests(results / "catalogue" / name, of_dataset, used, config["shards"])
     with_pca = {experiment: chosen for experiment, chosen in settings.items() if chosen["pca"]["components"]}
     return Plan(
         datasets=datasets,
         collections=["valid", *(["test"] if "test" in splits else []), *datasets[1:]],
         dataset_of={"train": "train", "valid": "train", "test": "train", "benchmark": "benchmark"},
         shards=[shard_name(shard) for shard in range(config["shards"])],
-        settings={experiment: as_json(_without_device(chosen)) for experiment, chosen in settings.items()},
+        settings={experiment: as_json(model_settings(chosen)) for experiment, chosen in settings.items()},
         frames={
             name: {"feature": feature, "sampling": _sampling(fft)} for name, (feature, fft) in frames.items()
         },
@@ -116,6 +122,12 @@ def make_plan(config: Mapping[str, Any], results: Path, write: bool) -> Plan:
         pca_of={
             experiment: [f"<results>/pca/{patches_name(chosen)}/pca-{chosen['pca']['components']}.npz"]
             if experiment in with_pca
+            else []
+            for experiment, chosen in settings.items()
+        },
+        pairs_of={
+            experiment: ["<results>/pairs/train.parquet"]
+            if chosen["train"]["epochs"] and chosen["train"]["loss"]["negatives"] == "pairs"
             else []
             for experiment, chosen in settings.items()
         },
@@ -150,9 +162,15 @@ def patches_name(settings: Mapping[str, Any]) -> str:
     return f"{depends['representation']['kind']}-{frames}-{digest}"
 
 
-def _without_device(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings on which the model depends: not on where it is computed."""
-    return {**settings, "train": {key: value for key, value in settings["train"].items() if key != "device"}}
+def model_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings on which the model depends: not on where it is computed; a baseline has no network."""
+    train = {key: value for key, value in settings["train"].items() if key != "device"}
+    model = settings["model"]
+    return {
+        **settings,
+        "train": train if train["epochs"] else {"epochs": 0},
+        "model": {key: model[key] for key in ("kind", "tempi")} if model["kind"] in BASELINES else model,
+    }
 
 
 def _sampling(fft: Mapping[str, Any]) -> str:
@@ -183,7 +201,8 @@ def _read_summary(results: Path, dataset: str) -> dict[str, Any]:
         ) from None
 
 
-def _write_catalogue(config: Mapping[str, Any], dataset: str, results: Path) -> None:
+def _write_catalogue(config: Mapping[str, Any], dataset: str, results: Path) -> list[Song]:
+    """Write a data set's catalogue, but for the manifests; its songs."""
     chosen = config["datasets"][dataset]
     folder = results / "catalogue" / dataset
     if chosen["root"] is None and dataset == "train":
@@ -204,6 +223,7 @@ def _write_catalogue(config: Mapping[str, Any], dataset: str, results: Path) -> 
         split = {work: "shared" if work in seen else "benchmark" for work in works}
     summary = write_catalogue(folder, root, layout, metadata, songs, problems, split, config["shards"])
     check_split(summary, ("train", "valid") if dataset == "train" else ("benchmark",))
+    return songs
 
 
 def _seen_works(results: Path) -> set[str]:

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from coversim import parquet
 from coversim.errors import CoversimError
+from coversim.records import check
 
 # Retrieval figure → the column of ranks.parquet whose mean over the queries it is.
 PER_QUERY = {
@@ -124,7 +125,7 @@ def read_results(evaluations: Iterable[Path], ranks: Iterable[Path]) -> dict[Key
         files[path.parts[-3]].append(path)
     names: dict[str, list[tuple[str, str]]] = {}
     for experiment, paths in files.items():
-        tables = [_read_parquet(path) for path in paths]
+        tables = [parquet.read(path) for path in paths]
         for (collection, name), result in results.items():
             if name == experiment:
                 result.queries = _queries(
@@ -231,21 +232,16 @@ def read_config(path: Path) -> dict[str, Any]:
 
 
 def _rows(path: Path) -> Iterator[dict[str, str]]:
+    check(path)
     with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
         yield from csv.DictReader(file, dialect="excel-tab")
 
 
 def _read_json(path: Path) -> dict[str, Any]:
+    check(path)
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise CoversimError(
             f"{path}: not JSON ({error}). Remedy: delete it, so that it is written again"
         ) from error
-
-
-def _read_parquet(path: Path) -> pa.Table:
-    try:
-        return pq.read_table(path)
-    except ValueError as error:  # pyarrow's ArrowInvalid is one
-        raise CoversimError(f"{path}: {error}. Remedy: delete it, so that it is written again") from error

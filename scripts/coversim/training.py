@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from coversim.atomic import replacing
+from coversim import torch_files
 from coversim.augmentation import augment, excerpt
 from coversim.encoder import Encoder, embed
 from coversim.errors import CoversimError
@@ -116,8 +116,7 @@ def train(
             "history": history,
             "best": best,
         }
-        with replacing(state_file) as temporary, Path(temporary).open("wb") as file:
-            torch.save(state, file)
+        torch_files.save(state_file, state, recorded=False)
         logging.info(
             "epoch %d/%d  loss %s  validation MAP %.4f  best %.4f (epoch %d)  %.1f s",
             epoch, chosen["epochs"], "-" if loss is None else f"{loss:.4f}", valid_map,

@@ -11,17 +11,22 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from coversim.atomic import replacing
+from coversim.records import is_intact
 
 KEPT = 5  # trainings remembered per experiment and seed: going back to an earlier configuration costs seconds
 
 
-def training_key(settings: dict, seed: int, code: str, inputs: Iterable[Path | str]) -> str:
-    """Digest of settings, seed, code and the content of the input files; their paths and times do not count."""
+def training_key(settings: dict, seed: int, code: str, inputs: Iterable[bytes]) -> str:
+    """Digest of settings, seed, code and the content of the inputs, part by part."""
     digest = hashlib.sha256(json.dumps([settings, seed, code], sort_keys=True).encode())
-    for path in inputs:
-        with Path(path).open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
+    for part in inputs:
+        digest.update(hashlib.sha256(part).digest())
     return digest.hexdigest()[:32]
+
+
+def is_finished(state: Path) -> bool:
+    """Whether the training of a key is finished, and what it left is as it was written."""
+    return all((state / name).exists() and is_intact(state / name) for name in ("model.pt", "history.tsv"))
 
 
 def copy(source: Path, target: Path) -> None:

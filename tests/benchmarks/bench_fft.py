@@ -53,8 +53,8 @@ def job(folder: Path, songs: list, root: Path, feature: str) -> list[str]:
     """Options of the script for these songs."""
     with (folder / "manifest.tsv").open("w", newline="") as file:
         table = csv.writer(file, dialect="excel-tab")
-        table.writerow(["work", "performance", "feature", "path"])
-        table.writerows((song.work, song.performance, feature, song.files[feature].path) for song in songs)
+        table.writerow(["work", "performance", "path"])
+        table.writerows((song.work, song.performance, song.files[feature].path) for song in songs)
     (folder / "summary.json").write_text(json.dumps({"root": str(root)}))
     options = {
         "--manifest": folder / "manifest.tsv",

@@ -3,7 +3,7 @@ import os
 import pytest
 
 from coversim import tsv
-from coversim.catalogue import check_split, split_works, write_catalogue
+from coversim.catalogue import check_split, split_works, write_catalogue, write_manifests
 from coversim.errors import CoversimError
 from coversim.layout import File, Layout, Song
 
@@ -22,6 +22,7 @@ def write(folder, songs, shards=4):
     split = split_works(
         {song.work for song in songs}, {"method": "hash", "valid": 0.3, "test": 0.3, "seed": 0}
     )
+    write_manifests(folder, songs, LAYOUT.features, shards)
     return write_catalogue(folder, "/data", LAYOUT, None, songs, [], split, shards)
 
 
@@ -34,7 +35,7 @@ WORKS = [f"W_{number}" for number in range(20)]
 
 def test_every_shard_has_a_manifest_even_an_empty_one(tmp_path):
     write(tmp_path, collection(WORKS[:2]), shards=16)
-    manifests = sorted((tmp_path / "manifests").iterdir())
+    manifests = sorted((tmp_path / "manifests" / "crema").iterdir())
     assert [path.name for path in manifests] == [f"{shard:04d}.tsv" for shard in range(16)]
     assert sum(len(tsv.read(path)) for path in manifests) == 4
 
@@ -80,7 +81,7 @@ def test_what_did_not_change_is_not_written_again(tmp_path):
 def test_odd_names_survive(tmp_path, odd):
     write(tmp_path, collection([odd]), shards=1)
     assert {song["work"] for song in tsv.read(tmp_path / "songs.tsv")} == {odd}
-    assert {file["path"] for file in tsv.read(tmp_path / "manifests" / "0000.tsv")} == {
+    assert {file["path"] for file in tsv.read(tmp_path / "manifests" / "crema" / "0000.tsv")} == {
         f"{odd}/0.h5",
         f"{odd}/1.h5",
     }

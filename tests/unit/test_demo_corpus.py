@@ -24,7 +24,7 @@ def write(root: Path, works: int, jobs: int = 1, seed: int = SEED) -> Path:
 
 
 def contents(root: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+    return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("[!.]*") if path.is_file()}
 
 
 @pytest.fixture(scope="module")

@@ -1,33 +1,38 @@
 """The rule `fft`: from the files of a shard's songs to their frames, whatever the files are like."""
 
-import csv
 import json
 import resource
 import subprocess
 import sys
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import corpus
 from coversim import frames
+from coversim.catalogue import write_manifests
+from coversim.errors import CoversimError
 from coversim.features import FEATURES
 from coversim.layout import recognise, walk
+from fft import listed
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "fft.py"
 
 
 def catalogue(folder, root):
-    """Write the manifest of all songs below `root`, and the summary, as the catalogue does."""
+    """Write the manifests of all songs below `root`, and the summary, as the catalogue does."""
     songs, _ = walk(root, recognise(root))
-    with (folder / "manifest.tsv").open("w", newline="") as file:
-        table = csv.writer(file, dialect="excel-tab", lineterminator="\n")
-        table.writerow(["work", "performance", "feature", "path", "size", "mtime_ns"])
-        for song in songs:
-            for feature, listed in song.files.items():
-                table.writerow([song.work, song.performance, feature, *listed])
+    write_manifests(folder, songs, FEATURES, shards=1)
     (folder / "summary.json").write_text(json.dumps({"root": str(root)}))
+
+
+def manifest(folder, feature="crema"):
+    return folder / "manifests" / feature / "0000.tsv"
 
 
 def fft(folder, *options, feature="crema", limit=None):
@@ -36,7 +41,7 @@ def fft(folder, *options, feature="crema", limit=None):
         sys.executable,
         SCRIPT,
         "--manifest",
-        folder / "manifest.tsv",
+        manifest(folder, feature),
         "--summary",
         folder / "summary.json",
     ]
@@ -134,28 +139,38 @@ def test_a_bad_song_can_be_made_to_fail_the_job(tmp_path, root):
 
 def test_a_manifest_cannot_lead_out_of_the_data_set(tmp_path, root):
     corpus.write_song(tmp_path / "elsewhere", "W_1", "P_1", subset="secret")
-    manifest = tmp_path / "manifest.tsv"
     inside = str(corpus.song_path(root, "W_1", "P_1", "crema", "per-feature").relative_to(root))
     outside = corpus.song_path(tmp_path / "elsewhere", "W_1", "P_1", "crema", "per-feature", "secret")
-    original = manifest.read_text()
+    original = manifest(tmp_path).read_text()
     for path in (str(outside), f"../elsewhere/{outside.relative_to(tmp_path / 'elsewhere')}"):
-        manifest.write_text(original.replace(inside, path))
+        manifest(tmp_path).write_text(original.replace(inside, path))
         [bad] = shard(tmp_path)[0].set_aside
         assert bad.reason == f"{path} leads out of the data set"
 
 
 @pytest.mark.parametrize("content", ["", "nonsense\n", 'work\tperformance\n"W_1', "work\0\n"])
 def test_a_damaged_manifest_is_named(tmp_path, root, content):
-    (tmp_path / "manifest.tsv").write_text(content)
+    manifest(tmp_path).write_text(content)
     output, job = fft(tmp_path)
     assert job.returncode == 1
-    assert "manifest.tsv: not a manifest" in job.stderr.splitlines()[-1]
+    assert "0000.tsv: not a manifest" in job.stderr.splitlines()[-1]
     assert not output.exists()
 
 
+@given(st.binary(max_size=200))
+def test_any_bytes_are_a_manifest_or_are_refused(content):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "0000.tsv")
+        path.write_bytes(b"work\tperformance\tpath\n" + content)
+        songs = []
+        with suppress(CoversimError):
+            songs = list(listed(path))
+    assert all(isinstance(text, str) for song in songs for text in song)
+
+
 def test_an_empty_shard_is_written(tmp_path, root):
-    header = (tmp_path / "manifest.tsv").read_text().splitlines()[0]
-    (tmp_path / "manifest.tsv").write_text(header + "\n")
+    header = manifest(tmp_path).read_text().splitlines()[0]
+    manifest(tmp_path).write_text(header + "\n")
     assert shard(tmp_path)[0].works == []
 
 

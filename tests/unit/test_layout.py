@@ -188,6 +188,22 @@ def test_an_entry_with_a_wrong_name_is_a_problem_of_its_own(per_feature, name, r
     "".join(problem).encode("utf-8")
 
 
+def test_a_subset_whose_name_is_not_utf_8_is_refused(per_feature):
+    (per_feature / os.fsdecode(b"da-tacos_\xff_subset_crema")).mkdir()
+    with pytest.raises(
+        CoversimError, match=r"da-tacos_\\udcff_subset_crema is not UTF-8\. Remedy: rename it"
+    ):
+        recognise(per_feature)
+
+
+def test_each_folder_is_listed_once_so_that_the_walk_grows_with_the_songs(per_feature, monkeypatch):
+    folders = [per_feature, *(path for path in per_feature.rglob("*") if path.is_dir())]
+    listed, scandir = [], os.scandir
+    monkeypatch.setattr(os, "scandir", lambda folder: listed.append(str(folder)) or scandir(folder))
+    walk(per_feature, recognise(per_feature))
+    assert sorted(listed) == sorted(map(str, folders))
+
+
 def test_links_are_followed_inside_the_data_set_only(per_feature, tmp_path):
     folder = per_feature / "da-tacos_toy_subset_crema" / "W_2_crema"
     (folder / "P_4_crema.h5").symlink_to(folder / "P_3_crema.h5")

@@ -1,8 +1,12 @@
 """Titles come from a JSON file that may be of any origin."""
 
 import json
+import tempfile
+from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from coversim import metadata
 from coversim.errors import CoversimError
@@ -69,6 +73,29 @@ def test_the_file_is_found_where_the_archives_put_it(tmp_path, folder):
 )
 def test_what_is_not_metadata_is_refused_by_name(tmp_path, content, reason):
     with pytest.raises(CoversimError, match=f"metadata.json: {reason}.*Remedy: "):
+        metadata.read(written(tmp_path, content))
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.floats() | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    )
+)
+def test_any_json_gives_titles_or_a_reason(content):
+    with tempfile.TemporaryDirectory() as folder:
+        path = written(Path(folder), content)
+        try:
+            titles = metadata.read(path)
+        except CoversimError:
+            titles = {}
+    for song in titles.values():
+        "".join(song).encode("utf-8")
+
+
+def test_ten_thousand_levels_are_refused(tmp_path):
+    content = b'{"W_1": ' + b'{"P": ' * 10_000 + b"1" + b"}" * 10_001
+    with pytest.raises(CoversimError, match="nested too deep"):
         metadata.read(written(tmp_path, content))
 
 

@@ -205,7 +205,6 @@ class Script:
             "seed": 1,
             "frames": self.folder / "crema-4hz" / "0000.h5",
             "songs": self.folder / "songs.tsv",
-            "pairs": self.folder / "pairs.parquet",
             "code": "c0de",
             "state": self.folder / run / "state",
             "threads": 1,
@@ -213,6 +212,8 @@ class Script:
             "model": self.folder / run / "model.pt",
             "history": self.folder / run / "history.tsv",
         } | changes
+        if self.settings["train"]["loss"]["negatives"] == "pairs":
+            arguments["pairs"] = self.folder / "pairs.parquet"
         command = [sys.executable, SCRIPTS / "train.py"]
         for name, value in arguments.items():
             command += [f"--{name}", value]
@@ -282,6 +283,35 @@ def test_what_was_trained_before_comes_back_without_training(tmp_path) -> None:
     assert script.outputs("run") == first
 
 
+def test_a_remembered_training_that_is_damaged_is_done_again(tmp_path) -> None:
+    script = Script(tmp_path, **WITHOUT_PCA)
+    script.run("run")
+    first = script.outputs("run")
+    [remembered] = (tmp_path / "run" / "state").glob("*/model.pt")
+    content = bytearray(remembered.read_bytes())
+    content[len(content) // 2] ^= 1
+    remembered.write_bytes(content)
+    assert "epoch 1/3" in script.run("run")
+    assert script.outputs("run") == first
+
+
+def test_songs_that_a_training_does_not_see_do_not_count(tmp_path) -> None:
+    script = Script(tmp_path, **WITHOUT_PCA)
+    script.run("run")
+    shard = tmp_path / "crema-4hz" / "0000.h5"
+    before = frames.read(shard)
+    with frames.writing(shard, "crema", 12, 4.0) as file:
+        everything = zip(
+            before.works, before.performances, before.frames(range(len(before.works))), strict=True
+        )
+        for song in everything:
+            file.append(*song)
+        file.append("W_test", "P_test", np.ones((12, 40), np.float32))
+    with (tmp_path / "songs.tsv").open("a") as file:
+        file.write("W_test\tP_test\t0\ttest\n")
+    assert "trained before" in script.run("run")
+
+
 def test_the_history_has_a_row_per_epoch_and_no_loss_of_the_untrained_network(tmp_path) -> None:
     script = Script(tmp_path, **WITHOUT_PCA)
     script.run("run")
@@ -301,18 +331,15 @@ def test_an_untrained_experiment_has_a_model_and_an_empty_history(tmp_path) -> N
     assert embed(found, VALIDATION.frames, CPU).isfinite().all()
 
 
-def test_the_key_of_a_training_is_what_its_result_depends_on(tmp_path) -> None:
-    (tmp_path / "a").write_bytes(b"content")
-    (tmp_path / "b").write_bytes(b"other")
-    (tmp_path / "elsewhere").write_bytes(b"content")
-    key = training_key({"x": 1}, 1, "code", [tmp_path / "a"])
-    assert key == training_key({"x": 1}, 1, "code", [tmp_path / "elsewhere"])
+def test_the_key_of_a_training_is_what_its_result_depends_on() -> None:
+    key = training_key({"x": 1, "y": 2}, 1, "code", [b"content"])
+    assert key == training_key({"y": 2, "x": 1}, 1, "code", iter([b"content"]))
     others = [
-        training_key({"x": 2}, 1, "code", [tmp_path / "a"]),
-        training_key({"x": 1}, 2, "code", [tmp_path / "a"]),
-        training_key({"x": 1}, 1, "edited", [tmp_path / "a"]),
-        training_key({"x": 1}, 1, "code", [tmp_path / "b"]),
-        training_key({"x": 1}, 1, "code", [tmp_path / "a", tmp_path / "b"]),
+        training_key({"x": 2, "y": 2}, 1, "code", [b"content"]),
+        training_key({"x": 1, "y": 2}, 2, "code", [b"content"]),
+        training_key({"x": 1, "y": 2}, 1, "edited", [b"content"]),
+        training_key({"x": 1, "y": 2}, 1, "code", [b"other"]),
+        training_key({"x": 1, "y": 2}, 1, "code", [b"con", b"tent"]),
     ]
     assert len({key, *others}) == 6
 

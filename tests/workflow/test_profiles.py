@@ -11,7 +11,7 @@ import yaml
 
 from workflow import ROOT, SMALL
 
-PROFILES = sorted(ROOT.glob("profiles/*/profile.yaml"))
+PROFILES = [ROOT / "profiles" / name / "profile.yaml" for name in ("local", "slurm")]
 GPU_RULES = {"train", "embed", "evaluate"}
 RULES = dict(
     re.findall(
@@ -85,12 +85,16 @@ def test_memory_and_time_grow_with_every_attempt():
         assert all("attempt" in str(asked[name]) for name in ("mem_mb", "runtime") if name in asked)
 
 
+@pytest.mark.parametrize("profile", PROFILES, ids=lambda path: path.parent.name)
+def test_profiles_default_which_wins_over_a_named_profile_says_nothing_else(profile):
+    default = read(ROOT / "profiles/default/profile.yaml")
+    assert default == {key: read(profile)[key] for key in ("rerun-incomplete", "max-checksum-file-size")}
+
+
 def test_the_slurm_profile_avoids_what_loses_data_or_hangs():
     profile = read(ROOT / "profiles/slurm/profile.yaml")
     assert profile["slurm-status-command"] == "squeue"
     assert not any("array" in key for key in profile)
-    # a profiles/default would be merged over it, and win
-    assert not (ROOT / "profiles/default").exists()
 
 
 def test_snakemake_profile_slurm_works_from_any_folder(tmp_path):

@@ -1,8 +1,11 @@
 """Run the real Snakemake on small corpora, and see which jobs ran."""
 
+import multiprocessing
+import os
 import re
 import subprocess
 import sys
+import tempfile
 from collections import Counter
 from pathlib import Path
 
@@ -29,9 +32,22 @@ def snakemake(directory, *arguments, config=SMALL, check=True):
     directory.mkdir(parents=True, exist_ok=True)
     configfile = directory.parent / f"{directory.name}.yaml"
     configfile.write_text(yaml.safe_dump(config, allow_unicode=True))
-    command = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", directory]
+    options = ["--snakefile", ROOT / "Snakefile", "--directory", directory, "--configfile", configfile]
+    return run([*options, "--cores", 2, *arguments], directory, check)
+
+
+def where(place):
+    """Arguments for Snakemake that name the parts of a place (see staleness.py)."""
+    return [
+        *("--snakefile", place / "clone" / "Snakefile", "--directory", place / "run"),
+        *("--configfile", place / "run.yaml", "--cores", 2),
+    ]
+
+
+def run(arguments, directory, check=True):
+    """Run Snakemake with these arguments; the logs in `directory` explain a failure."""
     done = subprocess.run(
-        [*map(str, command), "--configfile", str(configfile), "--cores", "2", *map(str, arguments)],
+        [sys.executable, "-m", "snakemake", *map(str, arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -39,6 +55,39 @@ def snakemake(directory, *arguments, config=SMALL, check=True):
     )
     assert not check or done.returncode == 0, done.stdout + logs(directory)
     return done
+
+
+def plan(arguments):
+    """A dry run, by `start`: the completed process."""
+    with tempfile.TemporaryDirectory() as folder:
+        output = Path(folder, "output.txt")
+        process = start([*arguments, "-n"], output)
+        process.join()
+        done = subprocess.CompletedProcess(arguments, process.exitcode, output.read_text())
+    assert done.returncode == 0, done.stdout
+    return done
+
+
+def start(arguments, output):
+    """Start Snakemake, in a copy of a process that has imported it already; its text goes to the file `output`."""
+    process = _SERVER.Process(target=_snakemake, args=([*map(str, arguments)], str(output)))
+    process.start()
+    return process
+
+
+def _snakemake(arguments, output):
+    import snakemake.cli
+
+    for module in [name for name in sys.modules if name.partition(".")[0] == "coversim"]:
+        del sys.modules[module]  # the Snakefile imports that of its own clone
+    with Path(output).open("w") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    sys.exit(snakemake.cli.main(arguments))
+
+
+_SERVER = multiprocessing.get_context("forkserver")
+_SERVER.set_forkserver_preload(["snakemake.cli", "pandas"])
 
 
 def jobs(done):

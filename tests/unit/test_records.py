@@ -1,0 +1,58 @@
+"""Every output is recorded when it is written, so that damage is found."""
+
+import subprocess
+
+import pytest
+
+from coversim import records
+from coversim.atomic import replacing
+from coversim.errors import CoversimError
+
+
+@pytest.fixture
+def output(tmp_path):
+    path = tmp_path / "fft" / "0000.h5"
+    with replacing(path) as temporary:
+        temporary.write_bytes(bytes(range(256)))
+    return path
+
+
+def test_what_was_written_is_intact(output):
+    records.check(output)
+    assert records.damages(output.parents[1]) == (1, [])
+
+
+def test_one_flipped_bit_is_damage(output):
+    content = bytearray(output.read_bytes())
+    content[100] ^= 1
+    output.write_bytes(content)
+    with pytest.raises(CoversimError, match=r"0000\.h5: damaged.*Remedy: delete it"):
+        records.check(output)
+    assert records.damages(output.parents[1]) == (1, [(output, "damaged")])
+
+
+def test_an_output_that_is_gone_is_missing(output):
+    output.unlink()
+    assert records.damages(output.parents[1]) == (1, [(output, "missing")])
+
+
+def test_what_was_never_recorded_is_taken_as_it_is(tmp_path):
+    path = tmp_path / "model.pt"
+    path.write_bytes(b"from elsewhere")
+    records.check(path)
+    assert records.damages(tmp_path) == (0, [])
+
+
+def test_an_output_written_again_has_a_new_record(output):
+    with replacing(output) as temporary:
+        temporary.write_bytes(b"other")
+    records.check(output)
+    with replacing(output, recorded=False) as temporary:
+        temporary.write_bytes(b"unrecorded")
+    records.check(output)
+    assert records.damages(output.parents[1]) == (0, [])
+
+
+def test_sha256sum_understands_a_record(output):
+    record = records.record_of(output)
+    subprocess.run(["sha256sum", "--check", record.name], cwd=record.parent, check=True, capture_output=True)

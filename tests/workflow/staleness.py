@@ -1,0 +1,292 @@
+"""The kinds of change in staleness.tsv, and how to make each to a finished run of a small real corpus.
+
+A place is a folder that holds all of it: `clone` (of the workflow), `data` (a data set in the layout of
+Da-TACOS), `run` (the working directory, with results and Snakemake's metadata) and `run.yaml`. The run has two
+experiments on the same patches: a network, and a baseline without one.
+"""
+
+import csv
+import json
+import os
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+import h5py
+import yaml
+
+import corpus
+from coversim.shards import split_by_hash
+from workflow import ROOT
+
+TABLE = Path(__file__).with_suffix(".tsv")
+WORKS = {f"W_{number}": [f"P_{number}.1", f"P_{number}.2"] for number in range(12)}
+SPLIT = {"valid": 0.25, "test": 0.25, "seed": 0}
+CONFIG = {
+    "name": "small",
+    "datasets": {"train": {"root": "../data"}},
+    "shards": 3,
+    "split": SPLIT,
+    "representation": {"seconds": [2.0]},
+    "pca": {"components": 4},
+    "model": {"motifs": 2000, "embedding": 4, "tempi": [1.0]},  # of more than 1 MB, see _touch_outputs
+    "train": {"epochs": 2},
+    "evaluation": {"resamples": 100},
+    "experiments": {
+        **dict.fromkeys(("default", "brief", "ftm2d", "pca")),
+        "network": {},
+        "baseline": {"model": {"kind": "mean"}, "train": {"epochs": 0}},
+    },
+}
+RESULTS = Path("run", "results", CONFIG["name"])
+CLONED = ("Snakefile", "config.yaml", "requirements.lock", "envs", "profiles", "rules", "schemas", "scripts")
+
+
+class Row(NamedTuple):
+    """What a change must rerun."""
+
+    kind: str  # data, config, code, outputs or surroundings
+    change: str
+    jobs: Counter  # jobs of each rule
+    epochs: str  # whether a network is trained: yes; no, it is known already; –, there is no `train` job
+    why: str
+
+
+def table() -> list[Row]:
+    """The rows of staleness.tsv."""
+    with TABLE.open(newline="", encoding="utf-8") as file:
+        return [
+            Row(row["kind"], row["change"], _counts(row["jobs"]), row["epochs"], row["why"])
+            for row in csv.DictReader(file, dialect="excel-tab")
+        ]
+
+
+def _counts(jobs: str) -> Counter:
+    return Counter(
+        {rule: int(count) for rule, count in (job.split() for job in jobs.split(", ") if job != "–")}
+    )
+
+
+def make_place(place: Path) -> None:
+    """A clone, a data set, and an empty working directory."""
+    (place / "clone").mkdir(parents=True)
+    for name in CLONED:
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy2
+        copy(ROOT / name, place / "clone" / name)
+    corpus.write_corpus(place / "data", WORKS, features=["crema", "hpcp"], seconds=10)
+    for path in (song(place, "train"), song(place, "test"), _files(place, "W_1", "P_1.1")[1]):
+        _store_uncompressed(path)  # for changes of content that leave the size as it is
+    _write_titles(place, "A Title")
+    (place / "run").mkdir()
+    _write_config(place, CONFIG)
+
+
+def song(place: Path, split: str) -> Path:
+    """The crema file of a song whose work is in the given split."""
+    work = _of_split(split, WORKS)
+    return corpus.song_path(place / "data", work, WORKS[work][0], "crema", "per-feature")
+
+
+def _of_split(split: str, works: Iterable[str]) -> str:
+    return next(work for work in works if split_by_hash(work, **SPLIT) == split)
+
+
+def make_change(place: Path, row: Row) -> list[str]:
+    """Make the change of a row to a place; arguments for Snakemake that belong to it."""
+    if row.change in CHANGES:
+        return CHANGES[row.change](place) or []
+    if row.kind == "config":
+        _set(place, *row.change.split(" = ", maxsplit=1))
+    else:
+        _edit(place / "clone" / row.change)
+    return []
+
+
+def _set(place: Path, key: str, value: str) -> None:
+    *sections, last = key.split(".")
+    config = yaml.safe_load((place / "run.yaml").read_text(encoding="utf-8"))
+    section = config
+    for name in sections:
+        section = section.setdefault(name, {})
+    section[last] = yaml.safe_load(value)
+    _write_config(place, config)
+
+
+def _write_config(place: Path, config: dict) -> None:
+    (place / "run.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+
+
+def _edit(path: Path) -> None:
+    """A change that Python's grammar sees, and no result."""
+    assert path.is_file(), path
+    with path.open("a", encoding="utf-8") as file:
+        file.write("\n_EDITED = True\n" if path.suffix == ".py" else "\n")
+
+
+def _edit_comments(place: Path) -> None:
+    for path in (place / "clone" / "scripts").rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        assert text.startswith('"""') or not text
+        path.write_text(text.replace('"""', '"""Now: ', 1) + "\n\n# a remark\n", encoding="utf-8")
+
+
+def _replace(path: Path, old: str, new: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert old in text, f"{path} has no {old!r}"
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def _touch(paths: Iterable[Path]) -> None:
+    for path in paths:
+        if path.is_file():
+            path.touch()
+
+
+def _touch_outputs(place: Path) -> None:
+    model = place / RESULTS / "models" / "network" / "1" / "model.pt"
+    assert model.stat().st_size > 1_000_000, "what Snakemake by itself no longer compares by content"
+    model.touch()
+    _touch((place / RESULTS).rglob("*"))
+
+
+def _store_uncompressed(path: Path) -> None:
+    with h5py.File(path, "r+") as file:
+        [(name, array)] = file.items()
+        values = array[:]
+        del file[name]
+        file[name] = values
+
+
+def _change_content(path: Path, older: bool = False) -> None:
+    """Other values; the size stays, and the time moves on, or back."""
+    before = path.stat()
+    with h5py.File(path, "r+") as file:
+        next(iter(file.values()))[0, 0] = 0.5
+    assert path.stat().st_size == before.st_size
+    if older:
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns - 10**9))
+
+
+def _write_titles(place: Path, title: str) -> None:
+    path = place / "data" / "da-tacos_metadata" / "da-tacos_toy_subset_metadata.json"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps({"W_1": {"P_1.1": {"work_title": title}}}), encoding="utf-8")
+
+
+def _add(place: Path, work: str, *performances: str) -> None:
+    for seed, performance in enumerate(performances):
+        arrays = corpus.song_arrays(100 + seed, 10, ["crema", "hpcp"])
+        corpus.write_song(place / "data", work, performance, arrays)
+
+
+def _add_work(place: Path, split: str) -> None:
+    _add(place, _of_split(split, (f"W_new{number}" for number in range(100))), "P_n.1", "P_n.2")
+
+
+def _files(place: Path, work: str, performance: str) -> list[Path]:
+    return [
+        corpus.song_path(place / "data", work, performance, feature, "per-feature")
+        for feature in ("crema", "hpcp")
+    ]
+
+
+def _remove(place: Path, work: str, *performances: str) -> None:
+    for performance in performances:
+        for path in _files(place, work, performance):
+            path.unlink()
+
+
+def _rename_song(place: Path) -> None:
+    for path in _files(place, "W_1", "P_1.1"):
+        path.rename(path.with_name(path.name.replace("P_1.1", "P_1.7")))
+
+
+def _split_first(place: Path) -> None:
+    _set(place, "split", "{method: first, train: 6, valid: 3}")
+
+
+def _rename_experiment(place: Path) -> None:
+    _set(place, "experiments.network", "null")
+    _set(place, "experiments.renamed", "{}")
+
+
+def _add_feature(place: Path) -> None:
+    for work, performances in WORKS.items():
+        for seed, performance in enumerate(performances):
+            arrays = corpus.song_arrays(seed, 10, ["cens"])
+            corpus.write_song(place / "data", work, performance, arrays)
+
+
+def _move_data(place: Path) -> None:
+    (place / "data").rename(place / "elsewhere")
+    _set(place, "datasets.train.root", str(place / "elsewhere"))
+
+
+def _move_clone(place: Path) -> list[str]:
+    (place / "clone").rename(place / "elsewhere")
+    (place / "clone").symlink_to(place / "elsewhere")
+    return ["--snakefile", str(place / "elsewhere" / "Snakefile")]
+
+
+def _shard(place: Path) -> Path:
+    return place / RESULTS / "fft" / "train" / "crema-4hz" / "0000.h5"
+
+
+def _damage(path: Path, keep_time: bool = False) -> None:
+    before = path.stat()
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    if keep_time:
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def _more_memory(place: Path) -> list[str]:
+    profile = place / "clone" / "profiles" / "local"
+    _replace(profile / "profile.yaml", "mem_mb: 4000", "mem_mb: 5000")
+    return ["--profile", str(profile)]
+
+
+CHANGES: dict[str, Callable[[Path], list[str] | None]] = {
+    "nothing": lambda place: None,
+    "every song file touched": lambda place: _touch((place / "data").rglob("*.h5")),
+    "a song file touched": lambda place: song(place, "train").touch(),
+    "data set moved, times kept": _move_data,
+    "clone moved": _move_clone,
+    "clone checked out again": lambda place: _touch((place / "clone").rglob("*")),
+    "a song's content": lambda place: _change_content(song(place, "train")),
+    "a song's content, its size kept, its time older": lambda place: _change_content(
+        song(place, "train"), True
+    ),
+    "content of a song that only tests": lambda place: _change_content(song(place, "test")),
+    "a song added to a work": lambda place: _add(place, "W_1", "P_1.3"),
+    "a song removed": lambda place: _remove(place, "W_1", "P_1.1"),
+    "a song renamed": _rename_song,
+    "a work added to train with": lambda place: _add_work(place, "train"),
+    "a work added to test with": lambda place: _add_work(place, "test"),
+    "a work removed": lambda place: _remove(place, "W_1", *WORKS["W_1"]),
+    "another feature fetched": _add_feature,
+    "a file of a feature that is not used": lambda place: _change_content(_files(place, "W_1", "P_1.1")[1]),
+    "titles in the metadata": lambda place: _write_titles(place, "Another Title"),
+    "split.method = first (6 works to train, 3 to validate)": _split_first,
+    "experiments.network renamed": _rename_experiment,
+    "comments, docstrings and white space of all Python code": _edit_comments,
+    "a rule's shell text": lambda place: _replace(
+        place / "clone" / "rules" / "pairs.smk", "2> {log:q}", " 2> {log:q}"
+    ),
+    "a comment in a rule": lambda place: _replace(
+        place / "clone" / "rules" / "pairs.smk", "rule pairs:", "# a remark\nrule pairs:"
+    ),
+    "every output touched": _touch_outputs,
+    "a shard of frames deleted": lambda place: _shard(place).unlink(),
+    "a shard of frames damaged, its time kept": lambda place: _damage(_shard(place), keep_time=True),
+    "a shard of frames damaged": lambda place: _damage(_shard(place)),
+    "a model deleted": lambda place: (place / RESULTS / "models" / "network" / "1" / "model.pt").unlink(),
+    "table of figures deleted": lambda place: (place / RESULTS / "metrics.tsv").unlink(),
+    "remembered trainings deleted": lambda place: shutil.rmtree(place / RESULTS / "training_state"),
+    "Snakemake's metadata deleted": lambda place: shutil.rmtree(place / "run" / ".snakemake"),
+    "resources in a profile": _more_memory,
+    "threads": lambda place: ["--set-threads", "train=2"],
+}

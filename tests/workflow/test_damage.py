@@ -1,0 +1,142 @@
+"""Damage to any output is found by `snakemake verify`, and by whoever reads it: never trained on, never shown."""
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+from coversim import embeddings, encoder, frames, parquet, report_inputs
+from coversim.errors import CoversimError
+from coversim.moments import Moments, Projection
+from staleness import RESULTS, song
+from workflow import jobs, run, where
+
+READERS: dict[str, Callable[[Path], object]] = {
+    "fft/train/crema-4hz/0000.h5": lambda path: [
+        (song.work, song.performance, song.frames.tobytes()) for song in frames.songs([path])
+    ],
+    "pca/*/moments/0000.npz": lambda path: _bytes(vars(Moments.load(path))),
+    "pca/*/pca-4.npz": lambda path: _bytes(vars(Projection.load(path))),
+    "pairs/valid.parquet": parquet.read,
+    "models/network/1/model.pt": lambda path: _bytes(encoder.load(path).state_dict()),
+    "embeddings/network/1/train.h5": lambda path: _bytes(embeddings.read(path)._asdict()),
+    "evaluation/network/1/ranks.parquet": parquet.read,
+    "evaluation/network/1/metrics.json": report_inputs.read_config,
+    "models/network/1/history.tsv": lambda path: report_inputs.read_histories([path]),
+    "set_aside.tsv": lambda path: report_inputs.read_set_aside(path, limit=10),
+}
+UNREAD = ("metrics.tsv", "report.html")  # but by people
+
+
+def _bytes(arrays: dict) -> dict[str, bytes]:
+    return {
+        name: (array.numpy() if isinstance(array, torch.Tensor) else array).tobytes()
+        if hasattr(array, "tobytes") or isinstance(array, torch.Tensor)
+        else array
+        for name, array in arrays.items()
+    }
+
+
+def found(place: Path, pattern: str) -> Path:
+    [path] = (place / RESULTS).glob(pattern)
+    return path
+
+
+def flip_a_bit(path: Path, seed: int = 0) -> None:
+    content = bytearray(path.read_bytes())
+    content[random.Random(seed).randrange(len(content))] ^= 1 << seed % 8
+    path.write_bytes(content)
+
+
+def verify(place: Path):
+    return run([*where(place), "verify"], place / "run", check=False)
+
+
+def test_a_finished_run_is_as_it_was_written(place):
+    done = verify(place)
+    assert done.returncode == 0
+    assert "0 of them not as they were written" in done.stdout
+    assert not jobs(run([*where(place), "-n"], place / "run")), "to look at outputs makes none of them stale"
+
+
+def test_verify_lists_every_kind_of_damaged_output_and_no_other(place):
+    damaged = [found(place, pattern) for pattern in (*READERS, *UNREAD)]
+    for path in damaged:
+        flip_a_bit(path)
+    missing = place / RESULTS / "pairs" / "test.parquet"
+    missing.unlink()
+    done = verify(place)
+    assert done.returncode != 0
+    listed = [line for line in done.stdout.splitlines() if ". Remedy: delete it, and run" in line]
+    expected = [(path, "damaged") for path in damaged] + [(missing, "missing")]
+    assert sorted(line.split(". Remedy")[0] for line in listed) == sorted(
+        f"{path.relative_to(place / 'run')}: {wrong}" for path, wrong in expected
+    )
+    assert f"{len(expected)} of them not as they were written" in done.stdout
+
+
+@pytest.mark.parametrize("pattern", READERS)
+def test_a_reader_refuses_a_flipped_bit_by_name_or_reads_what_was_written(pattern, place):
+    path, read = found(place, pattern), READERS[pattern]
+    content, whole = path.read_bytes(), read(path)
+    refusals = []
+    for seed in range(40):
+        flip_a_bit(path, seed)
+        try:
+            assert read(path) == whole, f"seed {seed}"
+        except CoversimError as error:
+            refusals.append(str(error))
+        path.write_bytes(content)
+    assert all(str(path) in refusal and "Remedy: delete it" in refusal for refusal in refusals)
+    assert len(refusals) > 20, "little of a file is without meaning"
+
+
+def test_a_run_stops_at_a_damaged_shard_and_is_mended_by_deleting_it(place):
+    table = place / RESULTS / "metrics.tsv"
+    figures = table.read_bytes()
+    shard = found(place, "fft/train/crema-4hz/0001.h5")
+    shard.write_bytes(shard.read_bytes()[:-1000])
+    song(place, "train").touch()  # something else to do
+    done = run([*where(place), "--keep-going"], place / "run", check=False)
+    assert done.returncode != 0
+    logs = "".join(path.read_text() for path in (place / RESULTS / "logs").rglob("*.log"))
+    assert f"{shard.relative_to(place / 'run')}: damaged" in logs
+    assert "Traceback" not in logs
+    shard.unlink()
+    run(where(place), place / "run")
+    assert table.read_bytes() == figures
+    assert "0 of them" in verify(place).stdout
+
+
+def test_a_model_altered_by_hand_is_refused(place, tmp_path):
+    path = found(place, "models/network/1/model.pt")
+    content = torch.load(path, weights_only=True)
+    content["network"] = {name: weights + 1 for name, weights in content["network"].items()}
+    torch.save(content, path)
+    with pytest.raises(CoversimError, match=r"model\.pt: damaged.*Remedy: delete it"):
+        encoder.load(path)
+
+
+def test_a_model_that_would_run_code_is_refused(tmp_path):
+    class Opens:
+        def __reduce__(self):
+            return (open, (str(tmp_path / "ran"), "w"))
+
+    torch.save({"settings": "{}", "projection": None, "network": Opens()}, tmp_path / "model.pt")
+    with pytest.raises(CoversimError, match="not a readable model"):
+        encoder.load(tmp_path / "model.pt")
+    assert not (tmp_path / "ran").exists()
+
+
+def test_pairs_without_a_record_are_checked_by_their_own_format(place):
+    path = found(place, "pairs/valid.parquet")
+    content = path.read_bytes()
+    path.with_name(f".{path.name}.sha256").unlink()
+    path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(CoversimError, match="damaged"):
+        parquet.read(path)
+    path.write_bytes(content)
+    assert parquet.read(path).equals(pq.read_table(path))

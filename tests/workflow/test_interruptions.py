@@ -1,0 +1,201 @@
+"""A run may be killed at any moment, and the next one ends as if nothing had happened.
+
+COVERSIM_KILLS sets how many moments are tried (30 by default), COVERSIM_KILLS_SEED which.
+"""
+
+import csv
+import hashlib
+import itertools
+import os
+import random
+import shutil
+import signal
+import time
+from collections import Counter
+from contextlib import suppress
+from multiprocessing import Process
+from pathlib import Path
+
+import pytest
+
+from coversim.running import MARK
+from staleness import RESULTS
+from workflow import jobs, plan, run, start, where
+
+KILLS = int(os.environ.get("COVERSIM_KILLS", 30))
+SEED = int(os.environ.get("COVERSIM_KILLS_SEED", 0))
+LATEST = 6.0  # seconds after the start of a run: less than one takes, so that it absorbs several kills
+DELAY = 0.5  # seconds at most after the start of a job
+KINDS = ("fft", "pairs", "pca_moments", "set_aside", "pca", "train", "embed", "evaluate", "metrics", "report")
+OUTPUTS = ("fft", "pca", "pairs", "models", "embeddings", "evaluation", "metrics.tsv", "set_aside.tsv")
+LARGER_THAN_THE_LIMIT = (
+    *(
+        "fft/*/*/0000.h5",
+        "pca/*/moments/0000.npz",
+        "models/network/1/model.pt",
+        "embeddings/network/1/train.h5",
+    ),
+    *("evaluation/network/1/metrics.json", "report.html"),
+)
+
+
+def contents(place: Path) -> dict[str, str]:
+    """Digest of each output but the report, which tells times; of histories without their column of seconds."""
+    digests = {}
+    for name in OUTPUTS:
+        top = place / RESULTS / name
+        for path in [top] if top.is_file() else top.rglob("*"):
+            if path.is_file() and not path.name.startswith("."):
+                content = path.read_bytes()
+                if path.name == "history.tsv":
+                    rows = csv.DictReader(content.decode().splitlines(), dialect="excel-tab")
+                    content = repr([{**row, "seconds": ""} for row in rows]).encode()
+                digests[str(path.relative_to(place / RESULTS))] = hashlib.sha256(content).hexdigest()
+    return digests
+
+
+def data_set(place: Path) -> dict[Path, tuple[int, str]]:
+    files = [path for path in (place / "data").rglob("*") if path.is_file()]
+    return {path: (path.stat().st_mtime_ns, hashlib.sha256(path.read_bytes()).hexdigest()) for path in files}
+
+
+def left_over(place: Path) -> list[Path]:
+    """Temporary files, locks and marks that a run should not leave."""
+    snakemake = place / "run" / ".snakemake"
+    found = [*(place / RESULTS).rglob("*.partial"), *(place / RESULTS).rglob("state.pt")]
+    found += [*(snakemake / "locks").glob("*"), *(snakemake / "incomplete").rglob("*")]
+    return [path for path in found if path.is_file()]
+
+
+def running_jobs(place: Path) -> dict[int, str]:
+    """Process and script of each job that works on the results of a place."""
+    mark = f"{MARK}={(place / RESULTS).resolve()}".encode()
+    found = {}
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (process / "cmdline").read_bytes().split(b"\0")
+            if mark in (process / "environ").read_bytes().split(b"\0") and words[1].endswith(b".py"):
+                found[int(process.name)] = Path(words[1].decode()).stem
+        except (OSError, IndexError):
+            continue
+    return found
+
+
+@pytest.fixture
+def unfinished_place(place) -> Path:
+    """A place that nothing was run in yet."""
+    start_over(place)
+    return place
+
+
+def start_over(place: Path) -> None:
+    shutil.rmtree(place / "run")
+    (place / "run").mkdir()
+
+
+def at_a_random_moment(process: Process, place: Path, kind: str, rng: random.Random) -> int | None:
+    """Wait; the main process, or a job of some kind that was waited for, or None if the run has ended."""
+    if kind == "main process":
+        process.join(rng.uniform(0, LATEST))
+        return process.pid if process.is_alive() else None
+    while process.is_alive():
+        time.sleep(0.02)
+        for job, script in running_jobs(place).items():
+            if script == kind:
+                time.sleep(rng.uniform(0, DELAY))
+                if running_jobs(place).get(job) == kind:
+                    return job
+    return None
+
+
+def test_killed_at_any_moment_a_run_ends_as_an_undisturbed_one(unfinished_place, finished_place, tmp_path):
+    place, rng = unfinished_place, random.Random(SEED)
+    expected, untouched = contents(finished_place), data_set(place)
+    killed, kinds, output = Counter(), itertools.cycle(KINDS), tmp_path / "output.txt"
+    while killed.total() < KILLS:
+        process = start(where(place), output)
+        kind = "main process" if rng.random() < 0.5 else next(kinds)
+        victim = at_a_random_moment(process, place, kind, rng)
+        if victim:
+            with suppress(ProcessLookupError):
+                os.kill(victim, signal.SIGKILL)
+                killed[kind] += 1
+        process.join()
+        if not victim:  # the run has ended, without a job of this kind
+            assert process.exitcode == 0, output.read_text()
+            assert contents(place) == expected
+            assert not left_over(place)
+            start_over(place)
+    print(f"{killed.total()} kills: {dict(killed.most_common())}")
+    run(where(place), place / "run")
+    assert contents(place) == expected
+    assert not left_over(place)
+    assert not running_jobs(place)
+    assert data_set(place) == untouched
+    assert not jobs(plan(where(place)))
+    assert "0 of them not as" in run([*where(place), "verify"], place / "run").stdout
+    assert len(killed) > len(KINDS) / 2, "the main process, and most kinds of job"
+
+
+def test_a_second_run_is_refused_and_the_first_one_ends_well(unfinished_place, finished_place, tmp_path):
+    place = unfinished_place
+    output = tmp_path / "output.txt"
+    process = start(where(place), output)
+    while not running_jobs(place):
+        assert process.is_alive(), output.read_text()
+        time.sleep(0.05)
+    (place / "elsewhere").mkdir()
+    (place / "elsewhere" / "results").symlink_to(place / "run" / "results")
+    for arguments in ([], ["--dry-run"], ["--directory", place / "elsewhere"]):
+        second = run([*where(place), *arguments], place / "run", check=False)
+        assert second.returncode != 0
+        assert f"another Snakemake is at work here (process {process.pid} on " in second.stdout
+        assert "Remedy: wait until it ends" in second.stdout
+        assert "Traceback" not in second.stdout
+    process.join()
+    assert process.exitcode == 0, output.read_text()
+    assert contents(place) == contents(finished_place)
+
+
+def test_on_a_full_disk_each_output_is_whole_or_absent(place, finished_place, tmp_path, monkeypatch):
+    """The limit on the size of a file, set for the shells of jobs alone, meets writers as a full disk does."""
+    (tmp_path / "limit.sh").write_text("ulimit -f 2\n")  # blocks of 1,024 bytes
+    for pattern in LARGER_THAN_THE_LIMIT:
+        [path] = [path.relative_to(place / "run") for path in (place / RESULTS).glob(pattern)]
+        (place / "run" / path).unlink()
+        shutil.rmtree(place / RESULTS / "training_state", ignore_errors=True)
+        with monkeypatch.context() as patch:
+            patch.setenv("BASH_ENV", str(tmp_path / "limit.sh"))
+            done = run([*where(place), path], place / "run", check=False)
+        assert done.returncode != 0, path
+        assert not (place / "run" / path).exists()
+        log = newest_log(place).read_text()
+        assert "File too large" in log, log
+        assert "Traceback" not in log
+        run([*where(place), path], place / "run")
+    run(where(place), place / "run")
+    assert contents(place) == contents(finished_place)
+    assert not left_over(place)
+
+
+def newest_log(place: Path) -> Path:
+    return max((place / RESULTS / "logs").rglob("*.log"), key=lambda path: path.stat().st_mtime_ns)
+
+
+def test_a_data_set_that_may_only_be_read_is_enough(place):
+    folders = [place / "data", *(path for path in (place / "data").rglob("*"))]
+    before = data_set(place)
+    for path in folders:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    start_over(place)
+    run([*where(place), "results/small/set_aside.tsv"], place / "run")
+    assert data_set(place) == before
+
+
+def test_results_that_cannot_be_written_are_one_clear_message(place):
+    shutil.rmtree(place / "run" / "results")
+    (place / "run" / "results").write_text("a file in the place of the folder")
+    done = run(where(place), place / "run", check=False)
+    assert done.returncode != 0
+    assert "results/small: Not a directory. Remedy: make it a folder that can be written to" in done.stdout
+    assert "Traceback" not in done.stdout
