@@ -30,7 +30,7 @@ CONFIG = {
     "experiments": {"brief": None, "ftm2d": None, "pca": None},
 }
 # The profile is patient, as a busy cluster wants it; this one is not busy, and its disk is local.
-QUICK = ["--slurm-init-seconds-before-status-checks", "5", "--latency-wait", "20"]
+QUICK = ["--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "20"]
 GPU_SCRIPTS = ("train.py", "embed.py", "evaluate.py")
 # Outputs that tell times, and what is not an output.
 TELL_TIMES = ("logs", "benchmarks", "training_state", "report.html", "history.tsv")
