@@ -6,10 +6,10 @@ from pathlib import Path
 
 import torch
 
-from coversim import embeddings, encoder, frames
-from coversim.catalogue import read_songs
+from coversim import embeddings, encoder, frames, tsv
 from coversim.cli import run
 from coversim.device import choose_device
+from coversim.errors import CoversimError
 
 BLOCK = 128  # songs in memory at a time
 
@@ -29,7 +29,7 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     device = choose_device(arguments.device)
     model = encoder.load(arguments.model, device)
-    split = {song["performance"]: song["split"] for song in read_songs(arguments.songs)}
+    split = {song["performance"]: song["split"] for song in tsv.read(arguments.songs)}
     wanted = {performance for performance, name in split.items() if name != "shared"}
     works, performances, found = [], [], []
     songs = frames.songs(arguments.frames, wanted)
@@ -38,6 +38,10 @@ def main() -> None:
         performances += [song.performance for song in block]
         songs_frames = [torch.from_numpy(song.frames) for song in block]
         found.append(encoder.embed(model, songs_frames, device, model.settings["model"]["tempi"]))
+    if not works:
+        raise CoversimError(
+            f"{arguments.songs}: no song of this data set can be used. Remedy: look into set_aside.tsv for the reasons"
+        )
     embeddings.write(
         arguments.output,
         works,

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from coversim import cli
+from coversim import cli, tsv
 from coversim.atomic import replacing
-from coversim.catalogue import read_songs
 from coversim.pairs import pair_table
 
 
@@ -21,7 +20,7 @@ def main() -> None:
     arguments = parser.parse_args()
     songs = [
         (row["work"], row["performance"])
-        for row in read_songs(arguments.songs)
+        for row in tsv.read(arguments.songs)
         if row["split"] == arguments.split
     ]
     table = pair_table(songs, arguments.seed)

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import torch
 
-from coversim import frames
-from coversim.catalogue import read_songs
+from coversim import frames, tsv
 from coversim.cli import run
 from coversim.moments import Moments
 from coversim.patches import pad, representation
@@ -24,7 +23,7 @@ def main() -> None:
     arguments = parser.parse_args()
 
     torch.set_num_threads(1)
-    training = {song["performance"] for song in read_songs(arguments.songs) if song["split"] == "train"}
+    training = {song["performance"] for song in tsv.read(arguments.songs) if song["split"] == "train"}
     patches = representation(arguments.settings)
     moments = Moments(patches.size)
     for song in frames.songs(arguments.frames, training):

@@ -4,9 +4,8 @@ import argparse
 import logging
 from pathlib import Path
 
-from coversim import cli, frames
+from coversim import cli, frames, tsv
 from coversim.atomic import replacing
-from coversim.catalogue import read_songs, tsv
 
 COLUMNS = ("dataset", "feature", "work", "performance", "reason", "remedy")
 
@@ -20,16 +19,14 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True, help="tab-separated table")
     arguments = parser.parse_args()
     rows = [
-        (path.parent.name, "", *problem.values())
-        for path in arguments.problems
-        for problem in read_songs(path)
+        (path.parent.name, "", *problem.values()) for path in arguments.problems for problem in tsv.read(path)
     ]
     for path in arguments.frames:
         shard = frames.read(path)
         rows += [(path.parent.parent.name, shard.feature, *song) for song in shard.set_aside]
     rows = sorted(set(rows))
     with replacing(arguments.output) as temporary:
-        temporary.write_text(tsv(COLUMNS, rows), encoding="utf-8", errors="surrogateescape")
+        temporary.write_text(tsv.text(COLUMNS, rows), encoding="utf-8", errors="surrogateescape")
     for row in rows:
         logging.warning("set aside: %s", " · ".join(filter(None, row)))
     logging.info("%d songs set aside", len({(row[0], *row[2:4]) for row in rows}))

@@ -9,9 +9,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import torch
 
-from coversim import encoder, frames
+from coversim import encoder, frames, tsv
 from coversim.atomic import replacing
-from coversim.catalogue import read_songs
 from coversim.cli import run
 from coversim.device import choose_device, compute_reproducibly
 from coversim.moments import Projection
@@ -67,7 +66,7 @@ def load_songs(
     arguments: argparse.Namespace, with_pairs: bool
 ) -> tuple[Songs, Songs, list[tuple[int, int, int]]]:
     """Training songs, validation songs, and pairs as indices into the training songs."""
-    split = {song["performance"]: song["split"] for song in read_songs(arguments.songs)}
+    split = {song["performance"]: song["split"] for song in tsv.read(arguments.songs)}
     wanted = {performance for performance, name in split.items() if name in ("train", "valid")}
     songs = {"train": Songs([], []), "valid": Songs([], [])}
     place = {}

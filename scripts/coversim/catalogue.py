@@ -12,14 +12,13 @@ time, and the workflow's graph stays as small as the number of shards.
     summary.json            layout, features and counts
 """
 
-import csv
-import io
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from coversim import tsv
 from coversim.atomic import replacing
 from coversim.errors import CoversimError
 from coversim.layout import Layout, Problem, Song
@@ -59,8 +58,8 @@ def write_catalogue(
     by_shard: dict[int, list[int]] = defaultdict(list)
     for place, row in enumerate(rows):
         by_shard[row[2]].append(place)
-    write_if_changed(folder / "songs.tsv", tsv(SONG_COLUMNS, rows))
-    write_if_changed(folder / "problems.tsv", tsv(PROBLEM_COLUMNS, problems))
+    write_if_changed(folder / "songs.tsv", tsv.text(SONG_COLUMNS, rows))
+    write_if_changed(folder / "problems.tsv", tsv.text(PROBLEM_COLUMNS, problems))
     for shard in range(shards):
         places, name = by_shard[shard], f"{shard_name(shard)}.tsv"
         files = (
@@ -68,8 +67,8 @@ def write_catalogue(
             for song in map(songs.__getitem__, places)
             for feature, file in sorted(song.files.items())
         )
-        write_if_changed(folder / "songs" / name, tsv(SONG_COLUMNS, map(rows.__getitem__, places)))
-        write_if_changed(folder / "manifests" / name, tsv(FILE_COLUMNS, files))
+        write_if_changed(folder / "songs" / name, tsv.text(SONG_COLUMNS, map(rows.__getitem__, places)))
+        write_if_changed(folder / "manifests" / name, tsv.text(FILE_COLUMNS, files))
     summary = summarise(root, layout, metadata, rows)
     write_if_changed(folder / "summary.json", json.dumps(summary, indent=1, ensure_ascii=False) + "\n")
     return summary
@@ -119,21 +118,6 @@ def check_split(summary: Mapping[str, Any], needed: Iterable[str]) -> None:
                 f"{root}: the split '{name}' has {counts['works']} works and {counts['queries']} songs with a cover; "
                 "it needs two works, one of them with two songs. Remedy: change `split`, or add works"
             )
-
-
-def read_songs(path: Path) -> list[dict[str, str]]:
-    """Rows of a songs.tsv, keyed by column."""
-    with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
-        return list(csv.DictReader(file, dialect="excel-tab"))
-
-
-def tsv(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
-    """A table as tab-separated text; odd characters are quoted, so that any file name survives."""
-    text = io.StringIO()
-    writer = csv.writer(text, dialect="excel-tab", lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(rows)
-    return text.getvalue()
 
 
 def write_if_changed(path: Path, text: str) -> None:

@@ -16,9 +16,10 @@ from torch.utils.data import Dataset
 
 from coversim.features import FEATURES, FRAME_RATE
 from coversim.fft import downsample
+from coversim.labels import COVER, NON_COVER
 from coversim.layout import recognise, walk
 from coversim.moments import Projection
-from coversim.pairs import COVER, NON_COVER, cover_pairs, non_cover_pairs
+from coversim.pairs import cover_pairs, non_cover_pairs
 from coversim.reading import read_feature
 
 

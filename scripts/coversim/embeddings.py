@@ -3,14 +3,13 @@
     work, performance, split   (n,) UTF-8    the songs
     embedding                  (n, size) float32
 
-Every dataset carries a checksum; names have a fixed length, since a checksum does not cover others.
+Every dataset carries a checksum.
 """
 
 import os
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-import h5py
 import numpy as np
 
 from coversim import hdf5
@@ -49,17 +48,14 @@ def write(
         )
     with hdf5.creating(path) as file:
         for name, strings in (("work", works), ("performance", performances), ("split", splits)):
-            encoded = np.char.encode(np.asarray(strings, dtype=str), "utf-8")
-            _write(file, name, encoded.astype(h5py.string_dtype("utf-8", max(1, encoded.dtype.itemsize))))
-        _write(file, "embedding", np.asarray(embeddings, dtype=np.float32))
+            hdf5.write(file, name, hdf5.text(strings))
+        hdf5.write(file, "embedding", np.asarray(embeddings, dtype=np.float32))
 
 
 def read(path: str | os.PathLike) -> Embeddings:
     """Read a data set's embeddings; a damaged file raises a CoversimError that says which to delete."""
     with hdf5.opened(path) as file:
-        names = (
-            np.char.decode(file[name][:].astype(bytes), "utf-8") for name in ("work", "performance", "split")
-        )
+        names = (np.array(hdf5.strings(file[name]), dtype=str) for name in ("work", "performance", "split"))
         songs = Embeddings(*names, file["embedding"][:])
         if len({len(column) for column in songs}) > 1:
             raise ValueError("songs and embeddings do not match")
@@ -74,8 +70,3 @@ def of_split(paths: Iterable[str | os.PathLike], split: str) -> Embeddings:
         chosen = songs.splits == split
         parts.append([column[chosen] for column in songs])
     return Embeddings(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
-
-
-def _write(file: h5py.File, name: str, data: np.ndarray) -> None:
-    chunks = tuple(max(1, length) for length in data.shape)
-    file.create_dataset(name, data=data, chunks=chunks, maxshape=(None,) * data.ndim, fletcher32=True)

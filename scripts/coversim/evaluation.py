@@ -14,7 +14,7 @@ import torch
 from coversim import bootstrap, retrieval, verification
 from coversim.embeddings import Embeddings, of_split
 from coversim.errors import CoversimError
-from coversim.pairs import COVER, NON_COVER
+from coversim.labels import COVER, NON_COVER
 from coversim.retrieval import Ranking
 
 THRESHOLD_FROM = "valid"  # the collection whose pairs the threshold is fitted on

@@ -14,7 +14,7 @@ class Feature:
     dataset: str
     """Name of the array in the file."""
     rows: int
-    """Pitch classes, or cepstral coefficients."""
+    """12 pitch classes, or cepstral coefficients."""
     roll: int = 0
     """Rows to roll by so that the first one is pitch class C."""
     hold: int = 1

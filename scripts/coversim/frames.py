@@ -8,7 +8,7 @@
     attributes          feature; rate, frames per second (0 where each song has the same number of frames)
 
 The bytes depend on the songs alone. Every dataset carries a checksum (fletcher32), and so does HDF5's own
-metadata from format 1.10 on: names are fixed-length strings, since a checksum does not cover others.
+metadata from format 1.10 on.
 Writer and reader hold one song in memory at a time, the writer at most 16,384 frames of small songs more.
 """
 
@@ -82,11 +82,11 @@ class Writer:
     def finish(self) -> None:
         """Write all but the frames, which are there already."""
         self._flush()
-        self._write("work", _text([work for work, _ in self._songs]))
-        self._write("performance", _text([performance for _, performance in self._songs]))
-        self._write("start", np.array(self._start, np.int64))
-        self._write("repaired", np.array(self._repaired, np.int64))
-        self._write("set_aside", _text(self._set_aside).reshape(-1, len(SetAside._fields)))
+        hdf5.write(self._file, "work", hdf5.text([work for work, _ in self._songs]))
+        hdf5.write(self._file, "performance", hdf5.text([performance for _, performance in self._songs]))
+        hdf5.write(self._file, "start", np.array(self._start, np.int64))
+        hdf5.write(self._file, "repaired", np.array(self._repaired, np.int64))
+        hdf5.write(self._file, "set_aside", hdf5.text(self._set_aside).reshape(-1, len(SetAside._fields)))
 
     def _flush(self) -> None:
         if self._buffer:
@@ -94,11 +94,6 @@ class Writer:
             self._frames.resize(self._start[-1], axis=0)
             self._frames[written:] = np.concatenate(self._buffer)
             self._buffer.clear()
-
-    def _write(self, name: str, data: np.ndarray) -> None:
-        chunks = tuple(max(1, length) for length in data.shape)
-        maxshape = (None,) * data.ndim
-        self._file.create_dataset(name, data=data, chunks=chunks, maxshape=maxshape, fletcher32=True)
 
 
 @contextmanager
@@ -139,11 +134,11 @@ def read(path: str | os.PathLike) -> FramesShard:
             path=Path(path),
             feature=str(file.attrs["feature"]),
             rate=float(file.attrs["rate"]),
-            works=_strings(file["work"]),
-            performances=_strings(file["performance"]),
+            works=hdf5.strings(file["work"]),
+            performances=hdf5.strings(file["performance"]),
             start=file["start"][:],
             repaired=file["repaired"][:].tolist(),
-            set_aside=[SetAside(*row) for row in _strings(file["set_aside"])],
+            set_aside=[SetAside(*row) for row in hdf5.strings(file["set_aside"])],
         )
         total = len(file["frames"])
         if len(shard.start) != len(shard.works) + 1 or shard.start[-1] != total:
@@ -179,14 +174,3 @@ def _joined(shards: Sequence[FramesShard], wanted: Collection[str] | None) -> It
     for (work, performance), *frames in zip(common, *channels, strict=True):
         shortest = min(array.shape[1] for array in frames)
         yield Song(work, performance, np.stack([array[:, :shortest] for array in frames]))
-
-
-def _text(strings: Sequence) -> np.ndarray:
-    """Strings, or rows of them, as fixed-length UTF-8 for HDF5."""
-    encoded = np.char.encode(np.array(strings, dtype=str), "utf-8")
-    length = max(1, encoded.dtype.itemsize)
-    return encoded.astype(h5py.string_dtype("utf-8", length))
-
-
-def _strings(dataset: h5py.Dataset) -> list:
-    return np.char.decode(dataset[:].astype(bytes), "utf-8").tolist()

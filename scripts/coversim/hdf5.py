@@ -2,10 +2,11 @@
 
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 
 import h5py
+import numpy as np
 
 from coversim.atomic import replacing
 from coversim.errors import CoversimError
@@ -40,6 +41,23 @@ def opened(path: str | os.PathLike) -> Iterator[h5py.File]:
         raise CoversimError(
             f"{path}: damaged ({error}). Remedy: delete it; the next run makes it anew"
         ) from error
+
+
+def write(file: h5py.File, name: str, data: np.ndarray) -> None:
+    """Write an array, of any length, with a checksum."""
+    chunks = tuple(max(1, length) for length in data.shape)
+    file.create_dataset(name, data=data, chunks=chunks, maxshape=(None,) * data.ndim, fletcher32=True)
+
+
+def text(strings: Sequence) -> np.ndarray:
+    """Strings, or rows of them, as UTF-8 of a fixed length: a checksum does not cover others."""
+    encoded = np.char.encode(np.array(strings, dtype=str), "utf-8")
+    return encoded.astype(h5py.string_dtype("utf-8", max(1, encoded.dtype.itemsize)))
+
+
+def strings(dataset: h5py.Dataset) -> list:
+    """What `text` made of them, again."""
+    return np.char.decode(dataset[:].astype(bytes), "utf-8").tolist()
 
 
 class _Disk(io.FileIO):

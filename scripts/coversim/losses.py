@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import relu
 
-from coversim.pairs import NON_COVER
+from coversim.labels import NON_COVER
 
 
 def distances(a: Tensor, b: Tensor) -> Tensor:

@@ -10,7 +10,8 @@ from operator import itemgetter
 import numpy as np
 import pyarrow as pa
 
-COVER, NON_COVER = 0, 1
+from coversim.labels import COVER, NON_COVER
+
 POINTS = 8  # places of one song on the hash ring: more make the draw more even
 
 Song = tuple[str, str]  # (work, performance)

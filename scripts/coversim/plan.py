@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from coversim import demo_songs
+from coversim import demo_songs, tsv
 from coversim.catalogue import (
     check_split,
-    read_songs,
     shard_name,
     split_works,
     write_catalogue,
@@ -22,6 +21,7 @@ from coversim.catalogue import (
 )
 from coversim.config import as_json, experiments
 from coversim.errors import CoversimError
+from coversim.features import FEATURES
 from coversim.layout import File, Layout, Problem, Song, recognise, walk
 from coversim.metadata import find
 
@@ -31,6 +31,7 @@ PATCH_KEYS = {
     "frames": ("seconds", "hop", "sharpness"),
     "flat": ("sharpness",),
 }
+PITCH_CLASSES = 12
 SEEN_SPLITS = ("train", "valid")  # splits whose works a benchmark must not hold: something was chosen on them
 
 
@@ -165,6 +166,12 @@ def _default_features(available: list[str]) -> list[str]:
 
 
 def _check_features(experiment: str, features: list[str], summaries: Mapping[str, Mapping[str, Any]]) -> None:
+    for feature in features:
+        if FEATURES[feature].rows != PITCH_CLASSES:
+            raise CoversimError(
+                f"experiment '{experiment}' uses {feature}, which is no chroma: an encoder sees 12 pitch classes. "
+                "Remedy: choose `features` from crema, hpcp and cens"
+            )
     for dataset, summary in summaries.items():
         for feature in features:
             if feature not in summary["features"]:
@@ -209,7 +216,7 @@ def _write_catalogue(config: Mapping[str, Any], dataset: str, results: Path) -> 
 
 def _seen_works(results: Path) -> set[str]:
     """Works of the training data set on which something was fitted or chosen."""
-    songs = read_songs(results / "catalogue" / "train" / "songs.tsv")
+    songs = tsv.read(results / "catalogue" / "train" / "songs.tsv")
     return {song["work"] for song in songs if song["split"] in SEEN_SPLITS}
 
 

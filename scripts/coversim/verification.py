@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from coversim import bootstrap
-from coversim.pairs import COVER
+from coversim.labels import COVER
 from coversim.shards import stable_hash
 
 FOLDS = 5  # of works: with more, thresholds are fitted on more of the pairs

@@ -2,7 +2,8 @@ import os
 
 import pytest
 
-from coversim.catalogue import check_split, read_songs, split_works, write_catalogue
+from coversim import tsv
+from coversim.catalogue import check_split, split_works, write_catalogue
 from coversim.errors import CoversimError
 from coversim.layout import File, Layout, Song
 
@@ -35,7 +36,7 @@ def test_every_shard_has_a_manifest_even_an_empty_one(tmp_path):
     write(tmp_path, collection(WORKS[:2]), shards=16)
     manifests = sorted((tmp_path / "manifests").iterdir())
     assert [path.name for path in manifests] == [f"{shard:04d}.tsv" for shard in range(16)]
-    assert sum(len(read_songs(path)) for path in manifests) == 4
+    assert sum(len(tsv.read(path)) for path in manifests) == 4
 
 
 def test_adding_a_work_changes_one_manifest(tmp_path):
@@ -78,8 +79,8 @@ def test_what_did_not_change_is_not_written_again(tmp_path):
 )
 def test_odd_names_survive(tmp_path, odd):
     write(tmp_path, collection([odd]), shards=1)
-    assert {song["work"] for song in read_songs(tmp_path / "songs.tsv")} == {odd}
-    assert {file["path"] for file in read_songs(tmp_path / "manifests" / "0000.tsv")} == {
+    assert {song["work"] for song in tsv.read(tmp_path / "songs.tsv")} == {odd}
+    assert {file["path"] for file in tsv.read(tmp_path / "manifests" / "0000.tsv")} == {
         f"{odd}/0.h5",
         f"{odd}/1.h5",
     }
@@ -87,7 +88,7 @@ def test_odd_names_survive(tmp_path, odd):
 
 def test_a_work_is_wholly_in_one_split(tmp_path):
     write(tmp_path, collection(WORKS, songs=3))
-    splits = {(song["work"], song["split"]) for song in read_songs(tmp_path / "songs.tsv")}
+    splits = {(song["work"], song["split"]) for song in tsv.read(tmp_path / "songs.tsv")}
     assert len(splits) == len(WORKS)
 
 

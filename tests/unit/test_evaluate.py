@@ -17,7 +17,8 @@ from sklearn.metrics import roc_auc_score
 from coversim import embeddings, verification
 from coversim.errors import CoversimError
 from coversim.evaluation import evaluate
-from coversim.pairs import COVER, NON_COVER, pair_table
+from coversim.labels import COVER, NON_COVER
+from coversim.pairs import pair_table
 from coversim.retrieval import mean_average_precision
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coversim.pairs import COVER, NON_COVER, cover_pairs, non_cover_pairs, pair_table
+from coversim.labels import COVER, NON_COVER
+from coversim.pairs import cover_pairs, non_cover_pairs, pair_table
 
 
 def collection(sizes):

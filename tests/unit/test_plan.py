@@ -132,3 +132,9 @@ def test_patches_are_named_by_what_they_depend_on():
     )
     flat = merge(settings, {"representation": {"kind": "flat"}})
     assert patches_name(flat) == patches_name(merge(flat, {"representation": {"seconds": [20.0]}}))
+
+
+def test_a_feature_that_is_no_chroma_is_refused_by_name(tmp_path):
+    root = data_set(tmp_path / "data", many(40), features=("crema", "mfcc"))
+    with pytest.raises(CoversimError, match="uses mfcc, which is no chroma.*Remedy"):
+        plan(tmp_path, datasets={"train": {"root": root}}, features=["crema", "mfcc"])

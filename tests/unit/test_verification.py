@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
 from coversim import bootstrap, verification
-from coversim.pairs import COVER, NON_COVER
+from coversim.labels import COVER, NON_COVER
 from coversim.shards import stable_hash
 from coversim.verification import (
     accuracy,
