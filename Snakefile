@@ -36,6 +36,7 @@ include: "rules/features.smk"
 include: "rules/pca.smk"
 include: "rules/pairs.smk"
 include: "rules/siamese.smk"
+include: "rules/alignment.smk"
 include: "rules/evaluation.smk"
 include: "rules/report.smk"
 

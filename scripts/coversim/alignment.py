@@ -1,7 +1,7 @@
-"""How well two songs align: Qmax, the longest path through the cross recurrence of their chroma sequences.
+"""Distances of pairs of songs that have no embedding, from their chroma (C, 12, T): by alignment, and by mean chroma.
 
-After Serrà, Serra & Andrzejak (2009), "Cross recurrence quantification for cover song identification", New
-Journal of Physics 11: one song is transposed to the other; each moment of a song is described by several frames
+Qmax is the longest path through the cross recurrence of two songs, after Serrà, Serra & Andrzejak (2009), "Cross
+recurrence quantification for cover song identification", New Journal of Physics 11: one song is transposed to the other; each moment of a song is described by several frames
 in a row; two moments recur where each is among the nearest to the other; along a path of recurrences the tempo may
 be halved or doubled, and single moments may fail to match.
 """
@@ -13,15 +13,31 @@ import numpy as np
 STACK = 9  # frames that describe a moment
 NEAREST = 0.095  # share of the other song's moments that may recur in a moment
 GAP = 0.5  # what a moment without recurrence costs a path
+CELLS = 2**21  # of recurrences held at a time, 8 MB
 
 
-def alignment_distances(song: np.ndarray, others: Sequence[np.ndarray]) -> np.ndarray:
-    """Distances (K,) of others to `song`, all (C, 12, T): √moments of the song / Qmax.
+def qmax_distances(song: np.ndarray, others: Sequence[np.ndarray]) -> np.ndarray:
+    """Distances (K,) of others to `song`: √moments of the song / Qmax, no alignment being one of one moment."""
+    longest = []
+    together = max(1, CELLS // (song.shape[2] * max(other.shape[2] for other in others)))
+    for start in range(0, len(others), together):
+        recurrences = [cross_recurrence(song, other) for other in others[start : start + together]]
+        longest.append(longest_paths(recurrences))
+    return np.sqrt(len(recurrences[0])) / np.maximum(np.concatenate(longest), 1)
 
-    No alignment at all counts as one of a single moment.
-    """
-    recurrences = [cross_recurrence(song, other) for other in others]
-    return np.sqrt(len(recurrences[0])) / np.maximum(longest_paths(recurrences), 1)
+
+def chroma_distances(song: np.ndarray, others: Sequence[np.ndarray]) -> np.ndarray:
+    """Distances (K,) of others to `song`: Euclidean, of mean chroma at unit length, in the best transposition."""
+    profile = mean_chroma(song)
+    rotations = np.stack([np.roll(profile, semitones, axis=1).ravel() for semitones in range(12)])
+    profiles = np.stack([mean_chroma(other).ravel() for other in others])
+    return np.linalg.norm(rotations[:, None] - profiles, axis=2).min(axis=0)
+
+
+def mean_chroma(song: np.ndarray) -> np.ndarray:
+    """The mean of a song's frames, (C, 12), at unit length; of silence, zero."""
+    mean = song.mean(axis=2)
+    return mean / max(np.linalg.norm(mean), np.finfo(np.float32).tiny)
 
 
 def cross_recurrence(song: np.ndarray, other: np.ndarray) -> np.ndarray:
@@ -73,3 +89,6 @@ def _nearest(distances: np.ndarray) -> np.ndarray:
     """The largest distance of each row that is among its smallest share NEAREST, at least the smallest."""
     place = int(NEAREST * (distances.shape[1] - 1))
     return np.partition(np.ascontiguousarray(distances), place, axis=1)[:, place]
+
+
+METHODS = {"qmax": qmax_distances, "chroma": chroma_distances}

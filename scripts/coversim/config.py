@@ -11,7 +11,7 @@ import yaml
 
 from coversim.errors import CoversimError
 
-EXPERIMENT_SECTIONS = ("features", "fft", "representation", "pca", "model", "train")
+EXPERIMENT_SECTIONS = ("features", "fft", "representation", "pca", "model", "train", "rerank")
 
 
 def validate(config: Mapping[str, Any], schema_file: Path) -> None:

@@ -32,6 +32,7 @@ PATCH_KEYS = {
     "flat": ("sharpness",),
 }
 PITCH_CLASSES = 12
+PAIRWISE = ("qmax", "chroma")  # kinds of model that compare songs pair by pair and embed none
 SEEN_SPLITS = ("train", "valid")  # splits whose works a benchmark must not hold: something was chosen on them
 
 
@@ -59,7 +60,13 @@ class Plan:
     pca_of: dict[str, list[str]]
     """The PCA file of each experiment, if it has one."""
     runs: list[str]
-    """experiment/seed of each model; an experiment that trains nothing has one seed."""
+    """experiment/seed of each evaluation; an experiment that trains nothing has one seed."""
+    models: list[str]
+    """experiment/seed of each model: all runs but those of experiments that compare songs pair by pair."""
+    alignment: dict[str, str]
+    """Arguments of each experiment that aligns songs: to compare all with all, or to re-rank."""
+    weight: dict[str, float]
+    """Of the alignment in each experiment's re-ranking."""
     device: dict[str, str]
     """Where each experiment computes."""
     titles: list[str]
@@ -97,13 +104,23 @@ def make_plan(config: Mapping[str, Any], results: Path, write: bool) -> Plan:
         for chosen in settings.values()
         for feature in chosen["features"]
     }
-    with_pca = {experiment: chosen for experiment, chosen in settings.items() if chosen["pca"]["components"]}
+    embedding = {name: chosen for name, chosen in settings.items() if chosen["model"]["kind"] not in PAIRWISE}
+    with_pca = {name: chosen for name, chosen in embedding.items() if chosen["pca"]["components"]}
+    runs = {
+        name: [
+            f"{name}/{seed}"
+            for seed in (
+                config["seeds"] if name in embedding and chosen["train"]["epochs"] else config["seeds"][:1]
+            )
+        ]
+        for name, chosen in settings.items()
+    }
     return Plan(
         datasets=datasets,
         collections=["valid", *(["test"] if "test" in splits else []), *datasets[1:]],
         dataset_of={"train": "train", "valid": "train", "test": "train", "benchmark": "benchmark"},
         shards=[shard_name(shard) for shard in range(config["shards"])],
-        settings={experiment: as_json(_without_device(chosen)) for experiment, chosen in settings.items()},
+        settings={experiment: as_json(_of_model(chosen)) for experiment, chosen in settings.items()},
         frames={
             name: {"feature": feature, "sampling": _sampling(fft)} for name, (feature, fft) in frames.items()
         },
@@ -121,11 +138,14 @@ def make_plan(config: Mapping[str, Any], results: Path, write: bool) -> Plan:
             else []
             for experiment, chosen in settings.items()
         },
-        runs=[
-            f"{experiment}/{seed}"
-            for experiment, chosen in settings.items()
-            for seed in (config["seeds"] if chosen["train"]["epochs"] else config["seeds"][:1])
-        ],
+        runs=[run for name in settings for run in runs[name]],
+        models=[run for name in embedding for run in runs[name]],
+        alignment={
+            name: _alignment(chosen)
+            for name, chosen in settings.items()
+            if name not in embedding or chosen["rerank"]["candidates"]
+        },
+        weight={name: chosen["rerank"]["weight"] for name, chosen in settings.items()},
         device={experiment: chosen["train"]["device"] for experiment, chosen in settings.items()},
         titles=[summary["metadata"] for summary in summaries.values() if summary["metadata"]],
         demo=config["datasets"]["train"]["root"] is None,
@@ -152,9 +172,17 @@ def patches_name(settings: Mapping[str, Any]) -> str:
     return f"{depends['representation']['kind']}-{frames}-{digest}"
 
 
-def _without_device(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings on which the model depends: not on where it is computed."""
-    return {**settings, "train": {key: value for key, value in settings["train"].items() if key != "device"}}
+def _of_model(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings on which the model depends: not on where it is computed, nor on what comes after it."""
+    train = {key: value for key, value in settings["train"].items() if key != "device"}
+    return {key: value for key, value in settings.items() if key != "rerank"} | {"train": train}
+
+
+def _alignment(settings: Mapping[str, Any]) -> str:
+    kind, sharpness = settings["model"]["kind"], settings["representation"]["sharpness"]
+    if kind in PAIRWISE:
+        return f"--method {kind} --sharpness {sharpness:g}"
+    return f"--method qmax --sharpness {sharpness:g} --candidates {settings['rerank']['candidates']}"
 
 
 def _sampling(fft: Mapping[str, Any]) -> str:
