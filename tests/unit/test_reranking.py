@@ -56,7 +56,7 @@ def test_the_first_songs_are_ordered_by_both_distances_and_the_others_follow_as_
 
 
 def test_without_weight_the_order_stays():
-    embeddings, between, aligned = drawn(1)
+    _, between, aligned = drawn(1)
     found = reordered(torch.from_numpy(between**2), torch.from_numpy(aligned), 0.0).numpy()
     np.testing.assert_array_equal(found.argsort(axis=1), between.argsort(axis=1))
 
