@@ -20,6 +20,7 @@ SETTINGS = {
         "motifs": 6,
         "seconds": 2.0,
         "hop": 0.5,
+        "pooling": 3.0,
         "channels": 16,
         "layers": 2,
         "kernel": 3,

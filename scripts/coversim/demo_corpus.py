@@ -1,4 +1,4 @@
-"""Writes the demo corpus: the performances of `demo_music` as chroma, in files like the genuine Da-TACOS'.
+"""Writes the demo corpus: the performances of `demo_covers` as chroma, in files like the genuine Da-TACOS'.
 
 No audio is made: notes become energy per pitch class and frame, spread over their partials, out of tune,
 under drums and noise; then each feature is derived from that energy as its extractor would see it. The
@@ -19,8 +19,9 @@ import numpy as np
 from scipy.ndimage import convolve1d, uniform_filter1d
 
 from coversim.atomic import replacing
-from coversim.demo_music import Note, Performance, perform
+from coversim.demo_covers import Performance, perform
 from coversim.demo_songs import SUBSET, files, songs
+from coversim.demo_works import Note
 from coversim.features import FEATURES, FRAME_RATE
 
 HOLD = FEATURES["crema"].hold

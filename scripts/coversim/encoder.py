@@ -14,6 +14,7 @@ from coversim.errors import CoversimError
 from coversim.moments import Projection
 from coversim.patches import PITCH_CLASSES, at_tempo, pad, representation
 
+SMALLEST = 1e-4  # activation, so that the gradient of a generalised mean is bounded
 TOGETHER = 8  # songs that are embedded at a time: few, so that long ones take little memory
 
 
@@ -199,15 +200,19 @@ class Brief(nn.Module):
 
 
 class Motif(nn.Module):
-    """Motif detectors, sought in all transpositions; how often each is found, in the best transposition, counts.
+    """Motif detectors, sought in all transpositions; how well each is found, in the best transposition, counts.
 
-    A detector is a pattern over the twelve pitch classes and a window of time. Rotating the pitch classes of a
-    song rotates what every layer gives along the axis of rotations; the maximum over it does not see that.
+    A detector is a pattern over the twelve pitch classes and a window of time. Over time a song has the
+    generalised mean of what a detector found (Radenović, Tolias & Chum, 2018, "Fine-tuning CNN image retrieval
+    with no human annotation"): the few places where a motif stands out weigh more than the many where it does
+    not. Rotating the pitch classes of a song rotates what every layer gives along the axis of rotations; the
+    maximum over it does not see that.
     """
 
     def __init__(self, size: int, settings: dict):
         super().__init__()
         motifs, channels, embedding = settings["motifs"], settings["channels"], settings["embedding"]
+        self.exponent = settings["pooling"]
         self.motifs = _weights(motifs, PITCH_CLASSES, size)
         self.norm = nn.BatchNorm1d(motifs)
         self.mix = nn.Linear(motifs, channels)
@@ -223,13 +228,19 @@ class Motif(nn.Module):
         found = patches[mask].flatten(1) @ _rotations(self.motifs).T  # (N, 12 · motifs), N patches in all
         found = self.norm(found.view(-1, len(self.motifs))).relu_()
         found = self.mix_norm(self.mix(found)).relu_().view(-1, PITCH_CLASSES, self.mix.out_features)
-        mean = torch.stack([song.mean(dim=0) for song in found.split(mask.sum(dim=1).tolist())])
+        songs = found.split(mask.sum(dim=1).tolist())
+        mean = torch.stack([generalised_mean(song, self.exponent) for song in songs])
         keys = mean.flatten(1) @ _rotations(self.keys).T  # (B, 12 · 2 channels)
         keys = torch.relu(self.keys_norm(keys.view(-1, len(self.keys)))).view(
             -1, PITCH_CLASSES, len(self.keys)
         )
         best = self.best_norm(keys.amax(dim=1))
         return normalize(self.linear(self.dropout(best)), dim=1)
+
+
+def generalised_mean(values: Tensor, exponent: float) -> Tensor:
+    """(P, ...) → (...): the mean of the values to the power of `exponent`, to the power of 1 / `exponent`."""
+    return ((values + SMALLEST) ** exponent).mean(dim=0) ** (1 / exponent)
 
 
 def _weights(outputs: int, *inputs: int) -> nn.Parameter:

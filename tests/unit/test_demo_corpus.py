@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 import pytest
 
-from coversim import demo_corpus, demo_music, demo_songs, layout
+from coversim import demo_corpus, demo_covers, demo_songs, demo_works, layout
 
 REPOSITORY = Path(__file__).parents[2]
 GENUINE = REPOSITORY.parent / "shared" / "data" / "da-tacos_real"
@@ -48,7 +48,7 @@ def collection():
     """(works (n,), hpcp (n, T, 12)) of the songs of 24 works, not written."""
     listed = demo_songs.songs(24, SEED)
     hpcp = [
-        demo_corpus.chroma(demo_music.perform(SEED, *song), np.random.default_rng(number))["hpcp"]
+        demo_corpus.chroma(demo_covers.perform(SEED, *song), np.random.default_rng(number))["hpcp"]
         for number, song in enumerate(listed)
     ]
     return np.array([work for work, _ in listed]), hpcp
@@ -83,7 +83,7 @@ def test_adding_works_leaves_the_files_of_earlier_songs(corpus, tmp_path):
 
 
 def test_another_seed_makes_other_music():
-    one, other = (demo_music.write_work(seed, "W_100001") for seed in (1, 2))
+    one, other = (demo_works.write_work(seed, "W_100001") for seed in (1, 2))
     assert one.sections != other.sections
 
 
@@ -205,39 +205,39 @@ def test_bin_0_of_hpcp_is_a_and_of_the_others_c(song):
 
 
 def test_numerals_spell_chords():
-    assert demo_music.chord("V7") == (7, (0, 4, 7, 10))
-    assert demo_music.chord("bIII") == (3, (0, 4, 7))
-    assert demo_music.chord("vi") == (9, (0, 3, 7))
+    assert demo_works.chord("V7") == (7, (0, 4, 7, 10))
+    assert demo_works.chord("bIII") == (3, (0, 4, 7))
+    assert demo_works.chord("vi") == (9, (0, 3, 7))
 
 
-@pytest.mark.parametrize("mode", demo_music.PROGRESSIONS)
+@pytest.mark.parametrize("mode", demo_works.PROGRESSIONS)
 def test_stock_progressions_are_of_four_chords_and_stay_by_their_key(mode):
-    for progression in demo_music.PROGRESSIONS[mode]:
-        chords = [demo_music.chord(numeral) for numeral in progression.split()]
+    for progression in demo_works.PROGRESSIONS[mode]:
+        chords = [demo_works.chord(numeral) for numeral in progression.split()]
         assert len(chords) == 4
-        assert sum(root in demo_music.SCALES[mode] for root, _ in chords) >= 3
+        assert sum(root in demo_works.SCALES[mode] for root, _ in chords) >= 3
 
 
 def test_the_other_mode_of_a_scale_is_its_parallel():
-    major = [demo_music.Note(0, 1, pitch) for pitch in demo_music.SCALES["major"]]
-    minor = demo_music.in_other_mode(demo_music.Section([], major), demo_music.TO_MINOR)
-    assert tuple(note.pitch for note in minor.melody) == demo_music.SCALES["minor"]
-    back = demo_music.in_other_mode(minor, demo_music.TO_MAJOR)
+    major = [demo_works.Note(0, 1, pitch) for pitch in demo_works.SCALES["major"]]
+    minor = demo_covers.in_other_mode(demo_works.Section([], major), demo_covers.TO_MINOR)
+    assert tuple(note.pitch for note in minor.melody) == demo_works.SCALES["minor"]
+    back = demo_covers.in_other_mode(minor, demo_covers.TO_MAJOR)
     assert back.melody == major
 
 
 def test_works_share_their_harmony():
     """No work is known by its chords alone: most choruses are over chords that another work has too."""
     choruses = [
-        tuple(demo_music.write_work(SEED, f"W_{number}").sections["c"].chords) for number in range(100)
+        tuple(demo_works.write_work(SEED, f"W_{number}").sections["c"].chords) for number in range(100)
     ]
     assert sum(choruses.count(chords) > 1 for chords in choruses) > 50
 
 
 def test_covers_differ_in_key_tempo_and_length():
-    work = demo_music.write_work(SEED, "W_1")
+    work = demo_works.write_work(SEED, "W_1")
     rng = random.Random(SEED)
-    covers = [demo_music.arranged(rng, work, style) for style in demo_music.STYLES]
+    covers = [demo_covers.arranged(rng, work, style) for style in demo_covers.STYLES]
     assert len({cover.key for cover in covers}) > 3
     assert len({cover.form for cover in covers}) > 2
     tempos = np.array([cover.tempo for cover in covers]) / work.tempo
@@ -247,7 +247,7 @@ def test_covers_differ_in_key_tempo_and_length():
 
 def test_beats_go_forward_and_notes_end_with_the_song():
     for performance in ("P_1", "P_2", "P_3"):
-        played = demo_music.perform(SEED, "W_1", performance)
+        played = demo_covers.perform(SEED, "W_1", performance)
         assert np.all(np.diff(played.beats) > 0.2)
         for note in played.melody + played.chords + played.bass:
             assert 0 <= note.onset <= note.onset + note.duration <= played.beats[-1] + 1e-6

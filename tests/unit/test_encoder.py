@@ -6,9 +6,20 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
+from scipy.stats import pmean
 
 from coversim.config import as_json
-from coversim.encoder import Encoder, Median, Residual, embed, load, mean_patch, save
+from coversim.encoder import (
+    SMALLEST,
+    Encoder,
+    Median,
+    Residual,
+    embed,
+    generalised_mean,
+    load,
+    mean_patch,
+    save,
+)
 from coversim.errors import CoversimError
 from coversim.moments import Moments, Projection, principal_components
 from coversim.patches import at_tempo, pad, representation
@@ -171,6 +182,20 @@ def test_a_motif_is_found_in_whatever_transposition() -> None:
     with torch.no_grad():
         found = network(rotated, torch.ones(12, 5, dtype=torch.bool))
     torch.testing.assert_close(found, found[:1].expand_as(found), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("exponent", [1.0, 3.0, 4.5])
+def test_the_generalised_mean_is_scipys(exponent: float) -> None:
+    values = torch.rand(7, 12, 5).double()
+    torch.testing.assert_close(
+        generalised_mean(values, exponent), torch.from_numpy(pmean(values + SMALLEST, exponent))
+    )
+
+
+def test_the_generalised_mean_of_silence_has_a_finite_gradient() -> None:
+    silence = torch.zeros(4, 3, requires_grad=True)
+    generalised_mean(silence, 3.0).sum().backward()
+    torch.testing.assert_close(silence.grad, torch.full((4, 3), 0.25))
 
 
 def test_median_is_numpys_of_each_songs_own_patches() -> None:

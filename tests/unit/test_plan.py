@@ -154,5 +154,5 @@ def test_patches_are_named_by_what_they_depend_on():
 
 def test_a_feature_that_is_no_chroma_is_refused_by_name(tmp_path):
     root = data_set(tmp_path / "data", many(40), features=("crema", "mfcc"))
-    with pytest.raises(CoversimError, match="uses mfcc, which is no chroma.*Remedy"):
+    with pytest.raises(CoversimError, match=r"uses mfcc, which is no chroma.*Remedy"):
         plan(tmp_path, datasets={"train": {"root": root}}, features=["crema", "mfcc"])

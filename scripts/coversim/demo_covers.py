@@ -1,172 +1,28 @@
-"""The demo corpus' musicians: they write works, and cover one another's in every way but note by note.
+"""The demo corpus' musicians: they cover works in every way but note by note.
 
-Works draw on the same stock of chord progressions, as popular songs do, so that harmony alone names no
-work; the melody is its own. A cover changes key, tempo and its drift, form, chords, ornament, instruments,
-and now and then the mode. All is drawn from the standard library's generator, seeded by names: a work
-depends on (seed, work) only, a performance on (seed, work, performance) only.
+A cover changes key, tempo and its drift, form, chords, ornament, instruments, and now and then the mode. A
+performance depends on (seed, work, performance) only.
 """
 
 import random
 from typing import NamedTuple
 
-BARS = 8  # of a section
-SHORTEST, LONGEST = 60, 120  # of the sections of a performance, in seconds
+from coversim.demo_names import invent_artist
+from coversim.demo_works import (
+    BARS,
+    SCALES,
+    Chord,
+    Note,
+    Section,
+    Work,
+    melody_over,
+    stock_chords,
+    write_work,
+)
 
-# Roman numerals, the commonest first: the n-th is drawn in proportion to 1 / (n + 2).
-PROGRESSIONS = {
-    "major": (
-        "I V vi IV",
-        "I vi IV V",
-        "vi IV I V",
-        "I IV V IV",
-        "I IV I V",
-        "I V IV V",
-        "ii V I vi",
-        "I iii IV V",
-        "IV I V vi",
-        "I bVII IV I",
-        "I ii IV V",
-        "I V ii IV",
-        "I I7 IV iv",
-        "vi ii V I",
-        "I III vi IV",
-        "IV V iii vi",
-    ),
-    "minor": (
-        "i bVI bIII bVII",
-        "i bVII bVI V",
-        "i iv i V",
-        "i bVII bVI bVII",
-        "i iv bVII bIII",
-        "i bVI iv V",
-        "i v bVI bVII",
-        "i i iv V",
-        "i bIII bVII IV",
-        "bVI bVII i i",
-        "i IV i bVII",
-        "i V bVI bIII",
-        "iv i V i",
-        "i bII V i",
-    ),
-}
-SCALES = {"major": (0, 2, 4, 5, 7, 9, 11), "minor": (0, 2, 3, 5, 7, 8, 10)}
+SHORTEST, LONGEST = 60, 120  # of the sections of a performance, in seconds
 TO_MINOR = {4: 3, 9: 8, 11: 10}
 TO_MAJOR = {3: 4, 8: 9, 10: 11}
-ROOTS = {"I": 0, "II": 2, "III": 4, "IV": 5, "V": 7, "VI": 9, "VII": 11}
-FORMS = ("vvcvcbc", "vcvcbcc", "vcvcvc", "vvbvcc", "cvcvbc", "vvbvvb", "vcbvcc")
-PHRASES = ("ABAC", "AABA", "ABAB", "AABC", "ABCB")  # two bars each
-
-TITLES = (
-    "{quality} {thing}",
-    "{thing} over {place}",
-    "My {thing} Is Your {other}",
-    "Don't Call Me {quality}",
-    "One {thing}, One {other}",
-    "Back to {place}",
-    "No {thing} in {place}",
-    "The {thing} and the {other}",
-    "{quality} in {place}",
-    "Waltz of the {quality} {thing}",
-)
-ARTISTS = (
-    "The {quality} {thing}s",
-    "{first} {last}",
-    "{first} {last} & the {thing}s",
-    "{place} {thing} Orchestra",
-    "{quality} {last}",
-    "{first} and the {quality} Ones",
-)
-QUALITIES = (
-    *(
-        "Paper",
-        "Lonesome",
-        "Electric",
-        "Velvet",
-        "Second-Hand",
-        "Midnight",
-        "Reluctant",
-        "Golden",
-        "Barefoot",
-    ),
-    *("Crooked", "Silent", "Blue", "Borrowed", "Sleepless", "Wild", "Tender", "Rusty", "Weightless"),
-)
-THINGS = (
-    *(
-        "Moon",
-        "River",
-        "Heart",
-        "Telephone",
-        "Train",
-        "Umbrella",
-        "Sparrow",
-        "Kettle",
-        "Harbour",
-        "Lighthouse",
-    ),
-    *("Sunday", "Bicycle", "Shadow", "Postcard", "Theremin", "Highway", "Lantern", "Piano", "Rain", "Teapot"),
-)
-PLACES = (
-    *("Lisbon", "Kraków", "Tucson", "Galway", "Montréal", "Osaka", "Malmö", "Memphis", "Trieste", "Aberdeen"),
-    *("São Paulo", "Leeds", "Tbilisi", "Bergen", "Havana", "Utrecht"),
-)
-FIRST_NAMES = (
-    *(
-        "Ada",
-        "Otis",
-        "Mireille",
-        "Joaquín",
-        "Nell",
-        "Casimir",
-        "Bessie",
-        "Anouk",
-        "Hugo",
-        "Zora",
-        "Lars",
-        "Imani",
-    ),
-)
-LAST_NAMES = (
-    *(
-        "Quill",
-        "Okafor",
-        "Lindqvist",
-        "Marlowe",
-        "Fontaine",
-        "Pereira",
-        "O'Dowd",
-        "Nakamura",
-        "Thistle",
-        "Weiss",
-    ),
-)
-
-
-class Chord(NamedTuple):
-    root: int  # semitones above the tonic
-    tones: tuple[int, ...]  # semitones above the root
-
-
-class Note(NamedTuple):
-    onset: float  # beats
-    duration: float  # beats
-    pitch: int  # semitones above the tonic
-
-
-class Section(NamedTuple):
-    chords: list[Chord]  # one a bar
-    melody: list[Note]
-
-
-class Work(NamedTuple):
-    title: str
-    artist: str
-    year: int
-    key: int  # semitones above C
-    tempo: float  # beats per minute
-    metre: int  # beats per bar
-    mode: str
-    sections: dict[str, Section]  # v(erse), c(horus), b(ridge)
-    form: str
 
 
 class Style(NamedTuple):
@@ -215,75 +71,6 @@ class Performance(NamedTuple):
     chords: list[Note]
     bass: list[Note]
     beats: list[float]  # seconds
-
-
-def chord(numeral: str) -> Chord:
-    """The chord of a Roman numeral: lower case is minor, b lowers the root, 7 adds the minor seventh."""
-    name = numeral.lstrip("b").rstrip("7")
-    third = 4 if name.isupper() else 3
-    root = ROOTS[name.upper()] - numeral.startswith("b")
-    return Chord(root % 12, (0, third, 7, 10) if numeral.endswith("7") else (0, third, 7))
-
-
-def stock_chords(rng: random.Random, mode: str) -> list[Chord]:
-    progressions = PROGRESSIONS[mode]
-    (drawn,) = rng.choices(progressions, weights=[1 / (n + 2) for n in range(len(progressions))])
-    return [chord(numeral) for numeral in drawn.split()]
-
-
-def melody_over(
-    rng: random.Random, chords: list[Chord], scale: tuple[int, ...], metre: int, busy: float
-) -> list[Note]:
-    """A tune over the chords, one a bar: steps more than leaps, tones of the chord on the first beat."""
-    notes, onset, degree = [], 0.0, rng.randrange(7)
-    end = len(chords) * metre
-    while onset < end:
-        (duration,) = rng.choices((0.5, 1, 1.5, 2, 3), weights=(busy, 1, 0.4, 0.8 - busy / 2, 0.2))
-        duration = min(duration, end - onset)
-        degree += rng.choices((-4, -2, -1, 0, 1, 2, 4), weights=(1, 3, 6, 3, 6, 3, 1))[0]
-        degree = min(max(degree, -4), 10)
-        here = chords[int(onset // metre)]
-        if onset % metre == 0 and rng.random() < 0.6:
-            tones = {(here.root + tone) % 12 for tone in here.tones}
-            degree = min(range(-4, 11), key=lambda d: (scale[d % 7] not in tones, abs(d - degree)))
-        if rng.random() > 0.12:  # else a rest
-            notes.append(Note(onset, duration, scale[degree % 7] + 12 * (degree // 7)))
-        onset += duration
-    return notes
-
-
-def write_section(rng: random.Random, mode: str, metre: int, busy: float) -> Section:
-    first = stock_chords(rng, mode)
-    second = stock_chords(rng, mode) if rng.random() < 0.4 else first
-    chords = first + second if rng.random() < 0.7 else [c for c in first for _ in range(2)]
-    phrases = rng.choice(PHRASES)
-    span = BARS // len(phrases)
-    tunes = {}
-    melody = []
-    for number, phrase in enumerate(phrases):
-        under = chords[number * span : (number + 1) * span]
-        if phrase not in tunes:
-            tunes[phrase] = melody_over(rng, under, SCALES[mode], metre, busy)
-        melody += [note._replace(onset=note.onset + number * span * metre) for note in tunes[phrase]]
-    return Section(chords, melody)
-
-
-def write_work(seed: int, work: str) -> Work:
-    rng = random.Random(f"{seed}/{work}")
-    mode = "major" if rng.random() < 0.6 else "minor"
-    metre = 4 if rng.random() < 0.85 else 3
-    busy = rng.uniform(0.3, 1.3)
-    return Work(
-        title=invent_title(rng),
-        artist=invent_artist(rng),
-        year=rng.randint(1938, 2012),
-        key=rng.randrange(12),
-        tempo=rng.uniform(84, 138),
-        metre=metre,
-        mode=mode,
-        sections={name: write_section(rng, mode, metre, busy) for name in "vcb"},
-        form=rng.choice(FORMS),
-    )
 
 
 def reharmonised(rng: random.Random, chords: list[Chord], style: Style) -> list[Chord]:
@@ -466,21 +253,4 @@ def perform(seed: int, work: str, performance: str) -> Performance:
         chords=in_seconds(struck, times),
         bass=in_seconds(bass, times),
         beats=times,
-    )
-
-
-def invent_title(rng: random.Random) -> str:
-    thing, other = rng.sample(THINGS, 2)
-    return rng.choice(TITLES).format(
-        quality=rng.choice(QUALITIES), thing=thing, other=other, place=rng.choice(PLACES)
-    )
-
-
-def invent_artist(rng: random.Random) -> str:
-    return rng.choice(ARTISTS).format(
-        quality=rng.choice(QUALITIES),
-        thing=rng.choice(THINGS),
-        place=rng.choice(PLACES),
-        first=rng.choice(FIRST_NAMES),
-        last=rng.choice(LAST_NAMES),
     )
