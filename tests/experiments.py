@@ -43,6 +43,7 @@ SETTINGS = {
             ("form", "tempo", "transpose", "overtones", "noise", "gain", "pitch_dropout"), 0.0
         ),
     },
+    "rerank": {"candidates": 0, "weight": 1.0},
 }
 
 

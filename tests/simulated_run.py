@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import torch
 
 from coversim import embeddings
+from coversim.comparison import by_embedding
 from coversim.evaluation import evaluate
 from coversim.pairs import pair_table
 from coversim.training import HISTORY
@@ -93,7 +94,11 @@ def _evaluate(
         table = pair_table([song for c, *song in songs if c == collection], seed=0)
         pq.write_table(table, folder / f"{collection}.parquet")
     pairs = [folder / f"{collection}.parquet" for collection in collections]
-    return evaluate([folder / "train.h5"], pairs, 200, 0, torch.device("cpu"))
+
+    def compare(collection):
+        return by_embedding(collection, [folder / "train.h5"], [], 1.0, torch.device("cpu"))
+
+    return evaluate(compare, pairs, 200, 0)
 
 
 def _history(reached: float, rng: np.random.Generator) -> list[dict[str, Any]]:

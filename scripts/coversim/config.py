@@ -13,7 +13,7 @@ from coversim.errors import CoversimError
 from coversim.features import FEATURES
 
 PITCH_CLASSES = 12
-EXPERIMENT_SECTIONS = ("features", "fft", "representation", "pca", "model", "train")
+EXPERIMENT_SECTIONS = ("features", "fft", "representation", "pca", "model", "train", "rerank")
 
 
 def validate(config: Mapping[str, Any], schema_file: Path) -> None:
