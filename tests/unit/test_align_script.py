@@ -42,11 +42,22 @@ def place(tmp_path):
     return tmp_path
 
 
-def align(place, shard, *arguments, method="qmax"):
+def align(place, shard, *arguments, method="qmax", sharpness=0):
     output = place / "valid" / f"{shard}.h5"
     paths = [place / "crema-4hz" / f"{number}.h5" for number in ("0000", "0001")]
-    command = [sys.executable, SCRIPTS / "align.py", "--method", method, "--frames", *paths]
-    command += ["--songs", place / "songs.tsv", "--collection", "valid", "--shard", shard, "--output", output]
+    command = [sys.executable, SCRIPTS / "align.py", "--method", method, "--sharpness", sharpness]
+    command += [
+        "--frames",
+        *paths,
+        "--songs",
+        place / "songs.tsv",
+        "--collection",
+        "valid",
+        "--shard",
+        shard,
+        "--output",
+        output,
+    ]
     done = subprocess.run([*map(str, [*command, *arguments])], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return distances.read(output), done.stderr
@@ -88,7 +99,7 @@ def test_re_ranking_compares_with_the_songs_that_the_embedding_finds_first(place
 
 def test_sharper_frames_change_the_distances(place):
     plain, _ = align(place, "0000", method="chroma")
-    sharp, _ = align(place, "0000", "--sharpness", 4, method="chroma")
+    sharp, _ = align(place, "0000", method="chroma", sharpness=4)
     assert (sharp.distance != plain.distance).any()
 
 

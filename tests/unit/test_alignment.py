@@ -9,10 +9,10 @@ from coversim.alignment import (
     GAP,
     NEAREST,
     STACK,
-    alignment_distances,
     cross_recurrence,
     longest_paths,
     optimal_transposition,
+    qmax_distances,
 )
 
 RECURRENCES = st.tuples(st.integers(0, 2**32 - 1), st.floats(0.05, 0.9))
@@ -88,16 +88,16 @@ def test_transposing_a_song_changes_nothing(channels, semitones):
 def test_a_cover_is_nearer_than_another_song():
     song = melody(5, 120)
     cover = np.roll(np.repeat(song, 2, axis=2)[:, :, 30:200], 4, axis=1)  # half as fast, a third missing
-    distances = alignment_distances(song, [cover, melody(6, 120), song])
+    distances = qmax_distances(song, [cover, melody(6, 120), song])
     assert distances[2] < distances[0] < distances[1]
 
 
 @pytest.mark.parametrize("frames", [1, STACK - 1, STACK, STACK + 1])
 def test_a_very_short_or_silent_song_has_a_distance(frames):
     song = melody(7, 80)
-    distances = alignment_distances(song, [melody(8, frames), np.zeros((1, 12, frames), np.float32)])
+    distances = qmax_distances(song, [melody(8, frames), np.zeros((1, 12, frames), np.float32)])
     assert np.isfinite(distances).all()
-    assert np.isfinite(alignment_distances(melody(8, frames), [song])).all()
+    assert np.isfinite(qmax_distances(melody(8, frames), [song])).all()
 
 
 def test_essentia_gives_the_same_paths_and_all_but_the_same_recurrences():
