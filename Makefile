@@ -1,6 +1,6 @@
 # make demo      the whole workflow on the embedded corpus; prints the figures and the report's path
-# make test      the tests
-# make test-slurm   the tests on a real SLURM of three nodes, started for them (apt-get install slurm-wlm munge)
+# make test      the tests; those on a real SLURM of three nodes, started for them, where Debian's slurm-wlm is there
+# make test-slurm   only those
 # make lint      ruff, snakefmt, snakemake --lint
 # make profile   links the profiles, so that `snakemake --profile slurm` works from any folder
 # make lock      resolve the dependency groups of pyproject.toml into requirements.lock

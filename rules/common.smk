@@ -58,6 +58,27 @@ def frames_of(experiment, dataset, shard):
     )
 
 
+def embeddings_of(wildcards, datasets):
+    """The embeddings of a run; none where songs are compared pair by pair."""
+    run = f"{wildcards.experiment}/{wildcards.seed}"
+    return [
+        f"<results>/embeddings/{run}/{dataset}.h5"
+        for dataset in datasets
+        if run in PLAN.models
+    ]
+
+
+def aligned_of(wildcards):
+    """The distances by alignment of a run, of all collections, if its experiment aligns songs."""
+    run = f"{wildcards.experiment}/{wildcards.seed}"
+    return [
+        f"<results>/aligned/{run}/{collection}/{shard}.h5"
+        for collection in PLAN.collections
+        for shard in PLAN.shards
+        if wildcards.experiment in PLAN.alignment
+    ]
+
+
 onstart:
     # a run that was killed leaves its jobs running; two jobs must not write one output
     if workflow.executor_plugin.name == "slurm":

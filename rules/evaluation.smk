@@ -1,15 +1,12 @@
-# Takes embeddings and pair tables. Leaves the figures of every experiment, seed and collection.
+# Takes embeddings, distances by alignment, and pair tables. Leaves the figures of every experiment, seed and
+# collection.
 
 
 rule evaluate:
     """Exact retrieval and pair figures of one experiment, with bootstrap intervals over works."""
     input:
-        unpack(
-            lambda wildcards: {
-                dataset: f"<results>/embeddings/{wildcards.experiment}/{wildcards.seed}/{dataset}.h5"
-                for dataset in PLAN.datasets
-            }
-        ),
+        embeddings=lambda wildcards: embeddings_of(wildcards, PLAN.datasets),
+        aligned=aligned_of,
         pairs=collect(
             "<results>/pairs/{collection}.parquet", collection=PLAN.collections
         ),
@@ -24,16 +21,15 @@ rule evaluate:
         "../envs/siamese.yaml"
     params:
         code=code("evaluate.py"),
-        embeddings=lambda wildcards, input: [
-            input[dataset] for dataset in PLAN.datasets
-        ],
         bootstrap=lookup(within=config, dpath="evaluation"),
+        weight=lookup(within=PLAN.weight, dpath="{experiment}"),
         device=lookup(within=PLAN.device, dpath="{experiment}"),
     shell:
         'python "$COVERSIM_SCRIPTS"/evaluate.py'
         " --experiment {wildcards.experiment} --seed {wildcards.seed}"
-        " --embeddings {params.embeddings:q} --pairs {input.pairs:q}"
-        " --resamples {params.bootstrap[resamples]} --bootstrap-seed {params.bootstrap[seed]} --device {params.device}"
+        " --embeddings {input.embeddings:q} --aligned {input.aligned:q} --weight {params.weight}"
+        " --pairs {input.pairs:q} --resamples {params.bootstrap[resamples]}"
+        " --bootstrap-seed {params.bootstrap[seed]} --device {params.device}"
         " --output {output.metrics:q} --ranks {output.ranks:q} 2> {log:q}"
 
 

@@ -7,7 +7,7 @@ rule report:
         config="<results>/config.json",
         evaluations=rules.metrics.input.metrics,
         ranks=[f"<results>/evaluation/{run}/ranks.parquet" for run in PLAN.runs],
-        histories=[f"<results>/models/{run}/history.tsv" for run in PLAN.runs],
+        histories=[f"<results>/models/{run}/history.tsv" for run in PLAN.models],
         set_aside=rules.set_aside.output.table,
         summaries=collect(
             "<results>/catalogue/{dataset}/summary.json", dataset=PLAN.datasets

@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 
 from coversim.atomic import replacing
 from coversim.cli import run
+from coversim.comparison import Comparison, by_alignment, by_embedding
 from coversim.device import choose_device
 from coversim.evaluation import evaluate
 
@@ -16,7 +17,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--experiment", required=True)
     parser.add_argument("--seed", type=int, required=True)
-    parser.add_argument("--embeddings", type=Path, nargs="+", required=True, help="of all data sets, HDF5")
+    parser.add_argument(
+        "--embeddings",
+        type=Path,
+        nargs="*",
+        default=[],
+        help="of all data sets, HDF5; none: by alignment alone",
+    )
+    parser.add_argument(
+        "--aligned", type=Path, nargs="*", default=[], help="{collection}/{shard}.h5: distances by alignment"
+    )
+    parser.add_argument("--weight", type=float, default=1.0, help="of the alignment, in re-ranking")
     parser.add_argument(
         "--pairs", type=Path, nargs="+", required=True, help="{collection}.parquet of each collection"
     )
@@ -26,14 +37,15 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True, help="figures, JSON")
     parser.add_argument("--ranks", type=Path, required=True, help="one row per query, Parquet")
     arguments = parser.parse_args()
+    device = choose_device(arguments.device)
 
-    figures, ranks = evaluate(
-        arguments.embeddings,
-        arguments.pairs,
-        arguments.resamples,
-        arguments.bootstrap_seed,
-        choose_device(arguments.device),
-    )
+    def compare(collection: str) -> Comparison:
+        aligned = [path for path in arguments.aligned if path.parent.name == collection]
+        if arguments.embeddings:
+            return by_embedding(collection, arguments.embeddings, aligned, arguments.weight, device)
+        return by_alignment(aligned)
+
+    figures, ranks = evaluate(compare, arguments.pairs, arguments.resamples, arguments.bootstrap_seed)
     result = {"experiment": arguments.experiment, "seed": arguments.seed, "collections": figures}
     with replacing(arguments.output) as temporary:
         temporary.write_text(json.dumps(result, indent=1, allow_nan=False) + "\n", encoding="utf-8")

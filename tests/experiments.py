@@ -9,7 +9,7 @@ SETTINGS = {
         "kind": "fourier",
         "seconds": [2.0, 5.0],
         "hop": 1.0,
-        "sharpness": 0.0,
+        "sharpness": [0.0, 0.0],  # of up to two features
         "compression": 10.0,
     },
     "pca": {"components": 8, "whiten": True},
@@ -43,6 +43,7 @@ SETTINGS = {
             ("form", "tempo", "transpose", "overtones", "noise", "gain", "pitch_dropout"), 0.0
         ),
     },
+    "rerank": {"candidates": 0, "weight": 1.0},
 }
 
 

@@ -10,8 +10,10 @@ import jsonschema
 import yaml
 
 from coversim.errors import CoversimError
+from coversim.features import FEATURES
 
-EXPERIMENT_SECTIONS = ("features", "fft", "representation", "pca", "model", "train")
+PITCH_CLASSES = 12
+EXPERIMENT_SECTIONS = ("features", "fft", "representation", "pca", "model", "train", "rerank")
 
 
 def validate(config: Mapping[str, Any], schema_file: Path) -> None:
@@ -53,15 +55,39 @@ def experiments(config: Mapping[str, Any], features: list[str]) -> dict[str, dic
     """Resolved settings of each experiment: its own entry over the top-level sections.
 
     An experiment that is set to null is left out. `features` is what to use where the configuration leaves it
-    open.
+    open; of a sharpness per feature those of the experiment's features remain, in their order.
     """
     defaults = {section: config[section] for section in EXPERIMENT_SECTIONS}
     resolved = {}
     for name, changes in config["experiments"].items():
         if changes is not None:
             settings = merge(defaults, changes)
-            resolved[name] = {**settings, "features": settings["features"] or features}
+            chosen = settings["features"] or features
+            _check_chroma(name, chosen)
+            sharpness = {"sharpness": _of_each(settings["representation"]["sharpness"], chosen, name)}
+            resolved[name] = merge({**settings, "features": chosen}, {"representation": sharpness})
     return resolved
+
+
+def _check_chroma(experiment: str, features: list[str]) -> None:
+    for feature in features:
+        if FEATURES[feature].rows != PITCH_CLASSES:
+            raise CoversimError(
+                f"experiment '{experiment}' uses {feature}, which is no chroma: an encoder sees 12 pitch classes. "
+                "Remedy: choose `features` from crema, hpcp and cens"
+            )
+
+
+def _of_each(sharpness: float | Mapping[str, float], features: list[str], experiment: str) -> list[float]:
+    """One value per feature, of one for all or of a mapping."""
+    if not isinstance(sharpness, Mapping):
+        return [sharpness] * len(features)
+    for feature in features:
+        if feature not in sharpness:
+            raise CoversimError(
+                f"experiment '{experiment}': representation.sharpness has no value for {feature}. Remedy: add it"
+            )
+    return [sharpness[feature] for feature in features]
 
 
 def as_json(settings: Any) -> str:

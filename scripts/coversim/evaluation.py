@@ -1,17 +1,16 @@
-"""The figures of one experiment and seed on each collection, from its embeddings and the pair tables."""
+"""The figures of one experiment and seed on each collection, from its comparison of songs and the pair tables."""
 
 import logging
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import torch
 
-from coversim import bootstrap, parquet, retrieval, verification
-from coversim.embeddings import Embeddings, of_split
+from coversim import bootstrap, parquet, verification
+from coversim.comparison import Comparison
 from coversim.labels import COVER, NON_COVER
 from coversim.retrieval import Ranking
 
@@ -24,6 +23,9 @@ RETRIEVAL_FIGURES = {  # figure → what it is the mean of
     "p_at_10": "precision_at_10",
     "hit_at_1": "hit_at_1",
     "hit_at_10": "hit_at_10",
+}
+RERANKED_FIGURES = {  # the same, of songs of which the first were ordered anew
+    f"{figure}_reranked": RETRIEVAL_FIGURES[figure] for figure in ("map", "mrr", "hit_at_1")
 }
 CURVE_FIGURES = ("roc_auc", "eer", "average_precision")  # as verification.curve_figures gives them
 
@@ -40,13 +42,13 @@ class Pairs(NamedTuple):
 
 
 def evaluate(
-    embeddings: Sequence[Path], pairs: Sequence[Path], resamples: int, seed: int, device: torch.device
+    compare: Callable[[str], Comparison], pairs: Sequence[Path], resamples: int, seed: int
 ) -> tuple[dict[str, Figures], pa.Table]:
     """Figures of each collection, and one row per query of any.
 
     Parameters
     ----------
-    embeddings : files of all data sets
+    compare : collection → comparison of its songs
     pairs : pair table of each collection to evaluate, named like it
     resamples, seed : of the bootstrap over works
     """
@@ -54,8 +56,7 @@ def evaluate(
     figures, ranks = {}, []
     for path in sorted(pairs, key=lambda path: path.stem != THRESHOLD_FROM):  # the threshold comes first
         collection = path.stem
-        songs = of_split(embeddings, collection)
-        ranking = retrieval.rank_embeddings(songs.embeddings, songs.works, device)
+        songs = compare(collection)
         found, missing = _pairs(path, songs)
         thresholds = threshold
         if collection == THRESHOLD_FROM:
@@ -65,24 +66,28 @@ def evaluate(
             )
         figures[collection] = (
             {"works": len(np.unique(songs.works)), "songs": len(songs.works)}
-            | retrieval_figures(ranking, songs.works, resamples, seed)
-            | pair_figures(found, ranking, songs.works, thresholds, resamples, seed)
+            | {"queries": len(songs.ranking.query)}
+            | retrieval_figures(RETRIEVAL_FIGURES, songs.ranking, songs.works, resamples, seed)
+            | pair_figures(found, songs.ranking, songs.works, thresholds, resamples, seed)
             | {"threshold": _number(threshold), "missing_pairs": missing, "histogram": _histogram(found)}
         )
-        ranks.append(_ranks(collection, songs, ranking))
+        if songs.reranked:
+            figures[collection] |= {"candidates_reranked": songs.candidates} | retrieval_figures(
+                RERANKED_FIGURES, songs.reranked, songs.works, resamples, seed
+            )
+        ranks.append(_ranks(collection, songs))
         _log(collection, figures[collection])
     return figures, pa.concat_tables(ranks)
 
 
-def retrieval_figures(ranking: Ranking, works: np.ndarray, resamples: int, seed: int) -> Figures:
-    """Means over the queries, with their intervals; `works` is that of each song."""
-    figures: Figures = {"queries": len(ranking.query)}
+def retrieval_figures(
+    names: dict[str, str], ranking: Ranking, works: np.ndarray, resamples: int, seed: int
+) -> Figures:
+    """Means over the queries of what `names` names, with their intervals; `works` is that of each song."""
     if not len(ranking.query):
-        return figures | _undefined(RETRIEVAL_FIGURES)
-    values = np.stack([getattr(ranking, column) for column in RETRIEVAL_FIGURES.values()], axis=1)
-    return figures | _named(
-        RETRIEVAL_FIGURES, *bootstrap.intervals(values, works[ranking.query], resamples, seed)
-    )
+        return _undefined(names)
+    values = np.stack([getattr(ranking, column) for column in names.values()], axis=1)
+    return _named(names, *bootstrap.intervals(values, works[ranking.query], resamples, seed))
 
 
 def pair_figures(
@@ -122,8 +127,8 @@ def pair_figures(
     return figures | _named(["accuracy"], *verification.estimate(accuracy, work_a, work_b, resamples, seed))
 
 
-def _pairs(path: Path, songs: Embeddings) -> tuple[Pairs, int]:
-    """The pairs of which both songs have an embedding, and how many others there are."""
+def _pairs(path: Path, songs: Comparison) -> tuple[Pairs, int]:
+    """The pairs of which both songs were compared, and how many others there are."""
     row = {song: row for row, song in enumerate(zip(songs.works, songs.performances, strict=True))}
     columns = parquet.read(path).to_pydict()
 
@@ -134,14 +139,15 @@ def _pairs(path: Path, songs: Embeddings) -> tuple[Pairs, int]:
     first, second, label = rows("a"), rows("b"), np.array(columns["label"], dtype=np.int8)
     there = (first >= 0) & (second >= 0)
     first, second, label = first[there], second[there], label[there]
-    distance = verification.pair_distances(songs.embeddings, first, second)
-    return Pairs(first, second, label, distance), int((~there).sum())
+    return Pairs(first, second, label, songs.distances(first, second)), int((~there).sum())
 
 
-def _ranks(collection: str, songs: Embeddings, ranking: Ranking) -> pa.Table:
+def _ranks(collection: str, songs: Comparison) -> pa.Table:
     """One row per query."""
-    figures = ranking._asdict()
+    figures = songs.ranking._asdict()
     query = figures.pop("query")
+    if songs.reranked:
+        figures |= {f"{name}_reranked": getattr(songs.reranked, name) for name in RERANKED_FIGURES.values()}
     names = {
         "collection": [collection] * len(query),
         "work": songs.works[query],
@@ -188,6 +194,9 @@ def _log(collection: str, figures: Figures) -> None:
         collection,
         *(figures[name] for name in ("songs", "works", "queries", "map", "pairs", "roc_auc")),
     )
+    if figures.get("map_reranked") is not None:
+        first, reranked = figures["candidates_reranked"], figures["map_reranked"]
+        logging.info("%s: MAP %s with the first %d re-ranked", collection, reranked, first)
     if not figures["queries"]:
         logging.warning("%s: no song has a cover here, so there are no retrieval figures", collection)
     if figures["roc_auc"] is None:
@@ -197,4 +206,4 @@ def _log(collection: str, figures: Figures) -> None:
             "%s: no accuracy, for lack of %s pairs to fit a threshold on", collection, THRESHOLD_FROM
         )
     if figures["missing_pairs"]:
-        logging.warning("%s: %d pairs have a song without an embedding", collection, figures["missing_pairs"])
+        logging.warning("%s: %d pairs have a song that is missing", collection, figures["missing_pairs"])

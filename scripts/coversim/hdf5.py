@@ -43,10 +43,12 @@ def opened(path: str | os.PathLike) -> Iterator[h5py.File]:
         ) from error
 
 
-def write(file: h5py.File, name: str, data: np.ndarray) -> None:
+def write(file: h5py.File, name: str, data: np.ndarray, compression: str | None = None) -> None:
     """Write an array, of any length, with a checksum."""
-    chunks = tuple(max(1, length) for length in data.shape)
-    file.create_dataset(name, data=data, chunks=chunks, maxshape=(None,) * data.ndim, fletcher32=True)
+    chunks, maxshape = tuple(max(1, length) for length in data.shape), (None,) * data.ndim
+    file.create_dataset(
+        name, data=data, chunks=chunks, maxshape=maxshape, fletcher32=True, compression=compression
+    )
 
 
 def text(strings: Sequence) -> np.ndarray:

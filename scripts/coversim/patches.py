@@ -49,10 +49,12 @@ class Fourier(nn.Module):
     see where in the window something happens. Of the real transform only the bins that are not mirror
     images of others are kept. A patch joins windows of several `sizes` (in frames) around one moment. In each,
     each feature's magnitudes x are scaled to a mean square of 1, which loudness does not change, become
-    log(1 + c·x) where the `compression` c is above 0, and are scaled to unit length; silence is zero.
+    log(1 + c·x) where the `compression` c is above 0, and are scaled to unit length; silence is zero. `sharpness` has one value per feature.
     """
 
-    def __init__(self, channels: int, sizes: Sequence[int], hop: int, sharpness: float, compression: float):
+    def __init__(
+        self, channels: int, sizes: Sequence[int], hop: int, sharpness: Sequence[float], compression: float
+    ):
         super().__init__()
         self.sizes, self.hop, self.sharpness, self.compression = sizes, hop, sharpness, compression
         self.size = channels * sum(len(_distinct_bins(size)) for size in sizes)
@@ -74,7 +76,7 @@ class Fourier(nn.Module):
 class Flat(nn.Module):
     """One patch per song: all its frames, the same number for every song, one after the other."""
 
-    def __init__(self, channels: int, frames: int, sharpness: float):
+    def __init__(self, channels: int, frames: int, sharpness: Sequence[float]):
         super().__init__()
         self.frames, self.sharpness = frames, sharpness
         self.size = channels * PITCH_CLASSES * frames
@@ -97,7 +99,7 @@ class Frames(nn.Module):
     commutes with transposition: rotating the pitch classes before it or after it is the same.
     """
 
-    def __init__(self, channels: int, window: int, hop: int, sharpness: float):
+    def __init__(self, channels: int, window: int, hop: int, sharpness: Sequence[float]):
         super().__init__()
         self.window, self.hop, self.sharpness = window, hop, sharpness
         self.size = channels * window
@@ -117,17 +119,20 @@ def _distinct_bins(window: int) -> Tensor:
     return keep.flatten().nonzero().flatten()
 
 
-def sharpen(frames: Tensor, sharpness: float) -> Tensor:
-    """Frames (B, C, 12, T) whose weak pitch classes are weaker still, as far as `sharpness` (0: unchanged) says.
+def sharpen(frames: Tensor, sharpness: Sequence[float]) -> Tensor:
+    """Frames (B, C, 12, T) whose weak pitch classes are weaker still, as far as each feature's sharpness says.
 
-    The softmax over pitch classes of `sharpness` times the frame, whose maximum is first scaled to 1. Silence
-    stays silence. Real signals leak into all pitch classes; what matters is which ones stand out.
+    The softmax over pitch classes of the sharpness times the frame, whose maximum is first scaled to 1; with
+    0 a feature stays as it is. Silence stays silence. Real signals leak into all pitch classes; what matters is
+    which ones stand out.
     """
-    if not sharpness:
+    if not any(sharpness):
         return frames
+    factor = frames.new_tensor(sharpness)[:, None, None]
     loudest = frames.amax(dim=2, keepdim=True)
     relative = frames / loudest.clamp(min=torch.finfo(frames.dtype).tiny)
-    return (sharpness * relative).softmax(dim=2) * (loudest > 0)
+    sharp = (factor * relative).softmax(dim=2) * (loudest > 0)
+    return torch.where(factor > 0, sharp, frames)
 
 
 def windows(frames: Tensor, lengths: Tensor, sizes: Sequence[int], hop: int) -> tuple[list[Tensor], Tensor]:

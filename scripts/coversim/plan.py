@@ -22,7 +22,6 @@ from coversim.catalogue import (
 )
 from coversim.config import as_json, experiments
 from coversim.errors import CoversimError
-from coversim.features import FEATURES
 from coversim.layout import File, Layout, Problem, Song, recognise, walk
 from coversim.metadata import find
 
@@ -32,8 +31,8 @@ PATCH_KEYS = {
     "frames": ("seconds", "hop", "sharpness"),
     "flat": ("sharpness",),
 }
-PITCH_CLASSES = 12
 BASELINES = ("mean", "median")  # kinds of model without weights
+PAIRWISE = ("qmax", "chroma")  # kinds of model that compare songs pair by pair and embed none
 SEEN_SPLITS = ("train", "valid")  # splits whose works a benchmark must not hold: something was chosen on them
 
 
@@ -63,7 +62,13 @@ class Plan:
     pairs_of: dict[str, list[str]]
     """The pair table that each experiment trains on, if it does."""
     runs: list[str]
-    """experiment/seed of each model; an experiment that trains nothing has one seed."""
+    """experiment/seed of each evaluation; an experiment that trains nothing has one seed."""
+    models: list[str]
+    """experiment/seed of each model: all runs but those of experiments that compare songs pair by pair."""
+    alignment: dict[str, str]
+    """Arguments of each experiment that aligns songs: to compare all with all, or to re-rank."""
+    weight: dict[str, float]
+    """Of the alignment in each experiment's re-ranking."""
     device: dict[str, str]
     """Where each experiment computes."""
     titles: list[str]
@@ -103,7 +108,17 @@ def make_plan(config: Mapping[str, Any], results: Path, write: bool) -> Plan:
     for name, of_dataset in songs.items():
         used = sorted({feature for feature, _ in frames.values()})
         write_manifests(results / "catalogue" / name, of_dataset, used, config["shards"])
-    with_pca = {experiment: chosen for experiment, chosen in settings.items() if chosen["pca"]["components"]}
+    embedding = {name: chosen for name, chosen in settings.items() if chosen["model"]["kind"] not in PAIRWISE}
+    with_pca = {name: chosen for name, chosen in embedding.items() if chosen["pca"]["components"]}
+    runs = {
+        name: [
+            f"{name}/{seed}"
+            for seed in (
+                config["seeds"] if name in embedding and chosen["train"]["epochs"] else config["seeds"][:1]
+            )
+        ]
+        for name, chosen in settings.items()
+    }
     return Plan(
         datasets=datasets,
         collections=["valid", *(["test"] if "test" in splits else []), *datasets[1:]],
@@ -133,11 +148,14 @@ def make_plan(config: Mapping[str, Any], results: Path, write: bool) -> Plan:
             else []
             for experiment, chosen in settings.items()
         },
-        runs=[
-            f"{experiment}/{seed}"
-            for experiment, chosen in settings.items()
-            for seed in (config["seeds"] if chosen["train"]["epochs"] else config["seeds"][:1])
-        ],
+        runs=[run for name in settings for run in runs[name]],
+        models=[run for name in embedding for run in runs[name]],
+        alignment={
+            name: _alignment(chosen)
+            for name, chosen in settings.items()
+            if name not in embedding or chosen["rerank"]["candidates"]
+        },
+        weight={name: chosen["rerank"]["weight"] for name, chosen in settings.items()},
         device={experiment: chosen["train"]["device"] for experiment, chosen in settings.items()},
         titles=[summary["metadata"] for summary in summaries.values() if summary["metadata"]],
         demo=config["datasets"]["train"]["root"] is None,
@@ -165,14 +183,24 @@ def patches_name(settings: Mapping[str, Any]) -> str:
 
 
 def model_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings on which the model depends: not on where it is computed; a baseline has no network."""
+    """Settings on which the model depends: not on where it is computed, nor on what comes after it.
+
+    A baseline has no network.
+    """
     train = {key: value for key, value in settings["train"].items() if key != "device"}
     model = settings["model"]
-    return {
-        **settings,
+    return {key: value for key, value in settings.items() if key != "rerank"} | {
         "train": train if train["epochs"] else {"epochs": 0},
         "model": {key: model[key] for key in ("kind", "tempi")} if model["kind"] in BASELINES else model,
     }
+
+
+def _alignment(settings: Mapping[str, Any]) -> str:
+    kind = settings["model"]["kind"]
+    sharpness = " ".join(f"{value:g}" for value in settings["representation"]["sharpness"])
+    if kind in PAIRWISE:
+        return f"--method {kind} --sharpness {sharpness}"
+    return f"--method qmax --sharpness {sharpness} --candidates {settings['rerank']['candidates']}"
 
 
 def _sampling(fft: Mapping[str, Any]) -> str:
@@ -184,12 +212,6 @@ def _default_features(available: list[str]) -> list[str]:
 
 
 def _check_features(experiment: str, features: list[str], summaries: Mapping[str, Mapping[str, Any]]) -> None:
-    for feature in features:
-        if FEATURES[feature].rows != PITCH_CLASSES:
-            raise CoversimError(
-                f"experiment '{experiment}' uses {feature}, which is no chroma: an encoder sees 12 pitch classes. "
-                "Remedy: choose `features` from crema, hpcp and cens"
-            )
     for dataset, summary in summaries.items():
         for feature in features:
             if feature not in summary["features"]:

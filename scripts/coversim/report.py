@@ -29,6 +29,7 @@ from coversim.report_inputs import (
     Key,
     Queries,
     Result,
+    read_alignment_seconds,
     read_config,
     read_costs,
     read_histories,
@@ -119,6 +120,7 @@ def write_report(
         "histograms": _histograms(results, headline.table),
         "trainings": _training_charts(trainings, tables),
         "queries": _queries(results[spoken, headline.row.experiment].queries, _titles(titles)),
+        "alignments": _alignments(results, headline.table, read_alignment_seconds(benchmarks)),
         "set_aside": read_set_aside(set_aside, SET_ASIDE_SHOWN),
         "set_aside_name": set_aside.name,
         "costs": costs,
@@ -157,6 +159,21 @@ def _forest(table: Table) -> dict[str, Any]:
         "map": figures.spanning(maps, zero=True),
         "difference": figures.spanning(differences, zero=True) if differences else None,
     }
+
+
+def _alignments(
+    results: Mapping[Key, Result], table: Table, seconds: Mapping[Key, float]
+) -> list[dict[str, Any]]:
+    """What aligning songs took per query: with so many candidates, or (NaN) with all songs."""
+    return [
+        {
+            "experiment": row.experiment,
+            "candidates": results[table.collection, row.experiment].mean("candidates_reranked"),
+            "seconds": seconds[table.collection, row.experiment] / max(1, table.queries),
+        }
+        for row in table.rows
+        if (table.collection, row.experiment) in seconds
+    ]
 
 
 def _histograms(results: Mapping[Key, Result], table: Table) -> list[dict[str, Any]]:

@@ -27,6 +27,8 @@ PER_QUERY = {
     "hit_at_10": "hit_at_10",
     "p_at_10": "precision_at_10",
 }
+# The same, with the first songs ordered anew; columns that only a re-ranked experiment has.
+RERANKED = {f"{figure}_reranked": f"{PER_QUERY[figure]}_reranked" for figure in ("map", "mrr", "hit_at_1")}
 MEGABYTES_PER_MIB = 1024**2 / 1e6
 
 Key = tuple[str, str]  # collection, experiment
@@ -38,7 +40,7 @@ class Queries:
 
     names: list[tuple[str, str]]  # (work, performance), sorted; n of them
     relevant: NDArray[np.float64]  # (n,) covers that were to be found
-    values: dict[str, NDArray[np.float64]]  # (n,) per figure in PER_QUERY
+    values: dict[str, NDArray[np.float64]]  # (n,) per figure in PER_QUERY, and in RERANKED if it has them
     closeness: NDArray[np.float64]  # (n,) distance of the nearest cover over that of the nearest non-cover
     first_ranks: NDArray[np.float64]  # (n × seeds,) sorted
 
@@ -165,7 +167,11 @@ def _queries(tables: list[pa.Table]) -> Queries | None:
     return Queries(
         names=names,
         relevant=column("relevant").mean(axis=0),
-        values={figure: column(source).mean(axis=0) for figure, source in PER_QUERY.items()},
+        values={
+            figure: column(source).mean(axis=0)
+            for figure, source in (PER_QUERY | RERANKED).items()
+            if source in tables[0].column_names
+        },
         closeness=closeness.mean(axis=0),
         first_ranks=np.sort(column("first_rank"), axis=None),
     )
@@ -203,6 +209,15 @@ def read_costs(folder: Path) -> list[Cost]:
         if cost.jobs:
             costs.append(cost)
     return sorted(costs, key=lambda cost: (-cost.seconds, cost.rule))
+
+
+def read_alignment_seconds(folder: Path) -> dict[Key, float]:
+    """Time of all jobs that aligned the songs of a collection for an experiment, mean over its seeds."""
+    seeds: dict[Key, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+    for path in sorted(folder.glob("align/*.tsv")):
+        experiment, seed, collection, _ = path.stem.rsplit("-", 3)
+        seeds[collection, experiment][seed] += sum(number(row["s"]) for row in _rows(path))
+    return {key: sum(seconds.values()) / len(seconds) for key, seconds in seeds.items()}
 
 
 def read_set_aside(path: Path, limit: int) -> SetAside:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from coversim import bootstrap
-from coversim.report_inputs import PER_QUERY, Key, Queries, Result, number
+from coversim.report_inputs import PER_QUERY, RERANKED, Key, Queries, Result, number
 
 PAIR_FIGURES = ("roc_auc", "roc_auc_nearest", "eer", "accuracy")
 HEADLINE_ORDER = ("test", "benchmark", "valid")  # the collection that speaks first, where a run has it
@@ -57,6 +57,11 @@ class Table:
     songs: int
     queries: int
     rows: list[Row] = field(default_factory=list)
+
+    @property
+    def reranked(self) -> bool:
+        """Whether an experiment's first songs were ordered anew."""
+        return any(not math.isnan(row.figures["map_reranked"].value) for row in self.rows)
 
 
 @dataclass
@@ -123,12 +128,15 @@ def make_table(
 
 
 def _retrieval_figures(result: Result, resamples: int, seed: int) -> dict[str, Figure]:
+    undefined = {name: Figure(math.nan) for name in PER_QUERY | RERANKED}
     if result.queries is None:
-        return {name: Figure(math.nan) for name in PER_QUERY}
+        return undefined
     works = [work for work, _ in result.queries.names]
-    values = np.stack([result.queries.values[name] for name in PER_QUERY], axis=1)
+    values = np.stack(list(result.queries.values.values()), axis=1)
     ends = zip(*bootstrap.intervals(values, works, resamples, seed), strict=True)
-    return {name: Figure(*map(float, figures)) for name, figures in zip(PER_QUERY, ends, strict=True)}
+    return undefined | {
+        name: Figure(*map(float, figures)) for name, figures in zip(result.queries.values, ends, strict=True)
+    }
 
 
 def paired_difference(a: Queries | None, b: Queries | None, resamples: int, seed: int) -> Difference | None:

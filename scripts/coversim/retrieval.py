@@ -11,7 +11,7 @@ Conventions (Da-TACOS, Yesiler et al., 2019):
 - A non-cover at the same distance as a cover ranks before it: a collapsed embedding earns nothing.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -52,8 +52,8 @@ def mean_average_precision(embeddings, works: Sequence, device: torch.device | s
 def rank_embeddings(embeddings, works: Sequence, device: torch.device | str | None = None) -> Ranking:
     """Rank a collection by the Euclidean distance of its embeddings.
 
-    Computed in float64; distances that agree to within its rounding count as equal, so that neither the
-    size of the blocks nor the device shows in the ranks.
+    Distances that agree to within their rounding count as equal, so that neither the size of the blocks nor the
+    device shows in the ranks.
 
     Parameters
     ----------
@@ -65,6 +65,26 @@ def rank_embeddings(embeddings, works: Sequence, device: torch.device | str | No
     CoversimError
         If an embedding is not finite.
     """
+    squared, rounding = squared_distances(embeddings, device)
+    blocks = ((rows, squared(rows)) for rows in in_blocks(queries_of(works), len(works)))
+    ranking = rank(blocks, works, tolerance=rounding)
+
+    def root(squared: np.ndarray) -> np.ndarray:
+        return np.sqrt(np.where(squared > rounding, squared, 0.0))
+
+    return ranking._replace(
+        nearest_cover=root(ranking.nearest_cover), nearest_non_cover=root(ranking.nearest_non_cover)
+    )
+
+
+def squared_distances(
+    embeddings, device: torch.device | str | None = None
+) -> tuple[Callable[[np.ndarray], torch.Tensor], float]:
+    """Squared Euclidean distances of embeddings (songs, size), in float64, and their rounding error.
+
+    The function takes a block of rows, as `in_blocks` makes them, and gives (rows, songs); the next call
+    overwrites it. Raises CoversimError if an embedding is not finite.
+    """
     songs = torch.as_tensor(embeddings).detach().to(device, torch.float64)
     finite = songs.isfinite().all(1)
     if not finite.all():
@@ -75,30 +95,31 @@ def rank_embeddings(embeddings, works: Sequence, device: torch.device | str | No
     songs = songs - songs.mean(0)  # smaller norms, smaller rounding errors; the distances stay
     norms = songs.square().sum(1)
     largest = float(norms.max()) if len(songs) else 0.0
-    rounding = 4 * (songs.shape[1] + 8) * torch.finfo(songs.dtype).eps * largest  # of a squared distance
+    block = songs.new_empty(
+        _rows_of_block(len(songs)), len(songs)
+    )  # one for all: fresh ones fragment the heap
 
-    def squared_distances() -> Iterator[tuple[np.ndarray, torch.Tensor]]:
-        queries = queries_of(works)
-        step = max(1, BLOCK // max(1, len(songs)))
-        block = songs.new_empty(step, len(songs))  # one for all: fresh ones fragment the heap
-        for start in range(0, len(queries), step):
-            rows = queries[start : start + step]
-            distances = torch.addmm(norms, songs[rows], songs.T, alpha=-2, out=block[: len(rows)])
-            yield rows, distances.add_(norms[rows, None])
+    def squared(rows: np.ndarray) -> torch.Tensor:
+        distances = torch.addmm(norms, songs[rows], songs.T, alpha=-2, out=block[: len(rows)])
+        return distances.add_(norms[rows, None])
 
-    def root(squared: np.ndarray) -> np.ndarray:
-        return np.sqrt(np.where(squared > rounding, squared, 0.0))
+    return squared, 4 * (songs.shape[1] + 8) * torch.finfo(songs.dtype).eps * largest
 
-    ranking = rank(squared_distances(), works, tolerance=rounding)
-    return ranking._replace(
-        nearest_cover=root(ranking.nearest_cover), nearest_non_cover=root(ranking.nearest_non_cover)
-    )
+
+def in_blocks(rows: np.ndarray, songs: int) -> Iterator[np.ndarray]:
+    """The rows, so many at a time that their distances to all songs are BLOCK numbers."""
+    step = _rows_of_block(songs)
+    yield from (rows[start : start + step] for start in range(0, len(rows), step))
+
+
+def _rows_of_block(songs: int) -> int:
+    return max(1, BLOCK // max(1, songs))
 
 
 def rank(
     blocks: Iterable[tuple[np.ndarray, torch.Tensor | np.ndarray]], works: Sequence, tolerance: float = 0.0
 ) -> Ranking:
-    """Rank a collection by distances of any kind, given in blocks of queries.
+    """Rank a collection by distances of any kind, given in blocks of queries; the result is in order of rows.
 
     Parameters
     ----------
@@ -131,7 +152,9 @@ def rank(
     ]
     if not figures:
         return Ranking(*np.zeros((len(Ranking._fields), 0), dtype=int))
-    return Ranking(*(np.concatenate(column) for column in zip(*figures, strict=True)))
+    columns = [np.concatenate(column) for column in zip(*figures, strict=True)]
+    order = columns[0].argsort()
+    return Ranking(*(column[order] for column in columns))
 
 
 def _figures(rows: np.ndarray, distances: torch.Tensor, members: np.ndarray, tolerance: float) -> Ranking:

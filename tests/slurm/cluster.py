@@ -8,8 +8,8 @@ away however that process ends, `kill -9` included.
 """
 
 import contextlib
-import getpass
 import os
+import pwd
 import re
 import shutil
 import signal
@@ -162,7 +162,8 @@ def _start(this: Cluster) -> None:
     key.touch(mode=0o600)
     key.write_bytes(os.urandom(128))
     settings = dict(zip(("ctld_port", "n1_port", "n2_port", "g1_port"), _free_ports(4), strict=True))
-    (folder / "slurm.conf").write_text(SLURM_CONF.format(folder=folder, user=getpass.getuser(), **settings))
+    user = pwd.getpwuid(os.getuid()).pw_name
+    (folder / "slurm.conf").write_text(SLURM_CONF.format(folder=folder, user=user, **settings))
     (folder / "gres.conf").write_text(GRES_CONF)
     wrapper = folder / "bin/srun"
     wrapper.write_text(SRUN.format(folder=folder, srun=shutil.which("srun")))

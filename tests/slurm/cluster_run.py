@@ -14,24 +14,23 @@ from pathlib import Path
 import yaml
 
 from cluster import Cluster
+from workflow import ROOT, SMALL
 
-ROOT = Path(__file__).parents[2]
-
-# Small, and long enough in training to be interrupted. The GPUs of the cluster are make-believe: hence `cpu`.
+# Smaller still, and long enough in training to be interrupted. The cluster's GPUs are make-believe: hence `cpu`.
 CONFIG = {
+    **SMALL,
     "name": "cluster",
-    "demo_corpus": {"works": 30, "seed": 1},
+    "demo_corpus": {"works": 16, "seed": 1},
     "shards": 4,
-    "split": {"valid": 0.25, "test": 0.25},
-    "pca": {"components": 16},
-    "model": {"channels": 16},
-    "train": {"device": "cpu", "epochs": 30, "patience": 30},
-    "evaluation": {"resamples": 200},
+    "representation": {"seconds": [3.0]},
+    "model": {**SMALL["model"], "tempi": [1.0]},
+    "train": {"device": "cpu", "epochs": 20, "patience": 20},
+    "evaluation": {"resamples": 100},
     "seeds": [1, 2],
     "experiments": {"brief": None, "ftm2d": None, "pca": None},
 }
 # The profile is patient, as a busy cluster wants it; this one is not busy, and its disk is local.
-QUICK = ["--slurm-init-seconds-before-status-checks", "5", "--latency-wait", "20"]
+QUICK = ["--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "20"]
 GPU_SCRIPTS = ("train.py", "embed.py", "evaluate.py")
 # Outputs that tell times, and what is not an output.
 TELL_TIMES = ("logs", "benchmarks", "training_state", "report.html", "history.tsv")

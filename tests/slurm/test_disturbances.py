@@ -89,7 +89,7 @@ def test_training_goes_on_after_every_kind_of_end(slurm, runs, undisturbed, agai
     process.send_signal(signal.SIGINT)
     assert process.wait(60) != 0
     until(lambda: not slurm.run("squeue", "--noheader"))
-    assert [states(slurm, again, train(seed)) for seed in (1, 2)] == [["COMPLETED", "CANCELLED"]] * 2
+    assert [states(slurm, again, train(seed)) for seed in (1, 2)] == [["CANCELLED"]] * 2
 
     # kill -9 of Snakemake: its jobs run on, until the next Snakemake ends them
     process = runs.start(again, *arguments)
@@ -99,7 +99,7 @@ def test_training_goes_on_after_every_kind_of_end(slurm, runs, undisturbed, agai
     assert [states(slurm, again, train(seed))[-1] for seed in (1, 2)] == ["RUNNING"] * 2
     runs.run(again, "--unlock")
     process = runs.start(again, *arguments)
-    until(lambda: all(len(states(slurm, again, train(seed))) == 4 for seed in (1, 2)))
+    until(lambda: all(len(states(slurm, again, train(seed))) == 3 for seed in (1, 2)))
     for seed in (1, 2):
         orphan, new = attempts(slurm, again, train(seed))[-2:]
         assert orphan["JobState"] == "CANCELLED"
@@ -112,7 +112,7 @@ def test_training_goes_on_after_every_kind_of_end(slurm, runs, undisturbed, agai
     slurm.run("scontrol", "update", f"JobId={limited}", "EndTime=now")
     until(lambda: states(slurm, again, train(1))[-1] == "PENDING")
     run_now(slurm, again, train(1))
-    until(lambda: states(slurm, again, train(2))[3] == "TIMEOUT")
+    until(lambda: states(slurm, again, train(2))[2] == "TIMEOUT")
 
     runs.finish(process, again)
     for seed in (1, 2):

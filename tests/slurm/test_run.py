@@ -23,6 +23,8 @@ def test_cpu_jobs_ran_on_cpu_nodes(undisturbed):
     assert len(jobs) == 8  # four shards
     assert {job["NodeList"] for job in jobs} <= {"n1", "n2"}
     assert not any("gpu" in job["TRES"] for job in jobs)
+    assert {job["MinMemoryNode"] for job in jobs} == {"600M", "900M"}
+    assert {job["TimeLimit"] for job in jobs} <= {"00:10:00", "00:11:00"}
 
 
 def test_gpu_jobs_ran_on_the_gpu_node_with_one_gpu_each(undisturbed):

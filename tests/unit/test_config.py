@@ -84,3 +84,19 @@ def test_an_experiment_set_to_null_is_left_out():
 
 def test_the_four_experiments_of_the_default_run():
     assert list(experiments(DEFAULTS, ["crema"])) == ["default", "brief", "ftm2d", "pca"]
+
+
+def test_a_setting_per_feature_comes_down_to_those_of_the_experiment():
+    config = changed(features=["hpcp", "crema"], experiments={"one": {"representation": {"sharpness": 2}}})
+    default = DEFAULTS["representation"]["sharpness"]
+    resolved = experiments(config, ["cens"])
+    assert resolved["default"]["representation"]["sharpness"] == [default["hpcp"], default["crema"]]
+    assert resolved["one"]["representation"]["sharpness"] == [2, 2]
+
+
+def test_a_feature_without_its_setting_is_named():
+    config = changed(
+        representation={"sharpness": 1}, experiments={"one": {"representation": {"sharpness": {}}}}
+    )
+    with pytest.raises(CoversimError, match=r"'one': representation.sharpness has no value for hpcp"):
+        experiments(config, ["hpcp"])

@@ -14,7 +14,8 @@ import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
-from coversim import embeddings, verification
+from coversim import distances, embeddings, verification
+from coversim.comparison import by_alignment, by_embedding
 from coversim.errors import CoversimError
 from coversim.evaluation import evaluate
 from coversim.labels import COVER, NON_COVER
@@ -52,8 +53,12 @@ def write_pairs(folder: Path, songs: dict, table: pa.Table | None = None) -> Pat
     return path
 
 
-def run(embedding_files: list[Path], pairs: list[Path], resamples: int = 200):
-    return evaluate(embedding_files, pairs, resamples, seed=0, device=torch.device("cpu"))
+def run(embedding_files: list[Path], pairs: list[Path], aligned=(), weight=1.0):
+    def compare(collection):
+        files = [path for path in aligned if path.parent.name == collection]
+        return by_embedding(collection, embedding_files, files, weight, torch.device("cpu"))
+
+    return evaluate(compare, pairs, resamples=200, seed=0)
 
 
 @pytest.fixture
@@ -226,6 +231,63 @@ def test_a_damaged_pair_table_is_an_error_that_says_what_to_delete(files, conten
         run(*files)
 
 
+def align(folder: Path, songs: dict, values: np.ndarray, shards: int = 3) -> list[Path]:
+    """Distances (songs, songs) of a collection in files, as if its queries lay in so many shards."""
+    paths = [folder / str(songs["splits"][0]) / f"{shard:04}.h5" for shard in range(shards)]
+    for shard, path in enumerate(paths):
+        queries = np.arange(shard, len(values), shards)[::-1]
+        distances.write(path, songs["works"], songs["performances"], queries, values[queries])
+    return paths
+
+
+def euclidean(songs: dict) -> np.ndarray:
+    return np.linalg.norm(songs["embeddings"][:, None].astype(float) - songs["embeddings"], axis=2)
+
+
+def test_distances_of_any_kind_give_the_figures_that_embeddings_at_these_distances_do(
+    files, collections, tmp_path
+):
+    embedded, ranks = run(*files)
+    aligned = {name: align(tmp_path, collections[name], euclidean(collections[name])) for name in embedded}
+    figures, same_ranks = evaluate(lambda name: by_alignment(aligned[name]), files[1], resamples=200, seed=0)
+    for name, found in figures.items():
+        histograms = [of.pop("histogram") for of in (found, embedded[name])]
+        np.testing.assert_allclose(histograms[0]["edges"], histograms[1]["edges"], rtol=1e-6)
+        assert found == pytest.approx(embedded[name], rel=1e-6)
+    assert same_ranks.drop_columns(["nearest_cover", "nearest_non_cover"]) == ranks.drop_columns(
+        ["nearest_cover", "nearest_non_cover"]
+    )
+
+
+def test_re_ranking_by_a_perfect_alignment_is_perfect_within_the_first_songs(files, collections, tmp_path):
+    aligned = []
+    for name in ("valid", "test", "benchmark"):
+        songs = collections[name]
+        first = np.argsort(np.argsort(euclidean(songs), axis=1), axis=1) <= 10  # the query and ten more
+        same = songs["works"][:, None] == songs["works"]
+        aligned += align(tmp_path, songs, np.where(first, np.where(same, 0.1, 1.0), np.nan))
+    plain, _ = run(*files)
+    figures, ranks = run(*files, aligned, weight=1e6)
+    for name, found in figures.items():
+        assert {key: value for key, value in found.items() if "reranked" not in key} == plain[name]
+        assert found["candidates_reranked"] == 11
+        rows = ranks.filter(pa.compute.equal(ranks["collection"], name)).to_pandas()
+        assert (
+            rows.hit_at_1_reranked == rows.hit_at_10
+        ).all()  # a cover among the first ten is now the first
+        for figure, column in (("map", "average_precision"), ("mrr", "reciprocal_rank"), ("hit_at_1",) * 2):
+            assert found[f"{figure}_reranked"] == pytest.approx(rows[f"{column}_reranked"].mean())
+            assert found[f"{figure}_reranked_low"] <= found[f"{figure}_reranked"]
+            assert found[f"{figure}_reranked"] > found[figure]
+
+
+def test_distances_of_other_songs_than_the_embeddings_are_an_error(files, collections, tmp_path):
+    songs = {key: column[1:] for key, column in collections["valid"].items()}
+    aligned = align(tmp_path, songs, euclidean(songs))
+    with pytest.raises(CoversimError, match=r"0000.h5: of other songs. Remedy: delete its folder"):
+        run(files[0], files[1][:1], aligned)
+
+
 def merge(folder: Path, *metrics: dict | str) -> subprocess.CompletedProcess:
     paths = [folder / f"{place}.json" for place in range(len(metrics))]
     for path, content in zip(paths, metrics, strict=True):
@@ -258,7 +320,16 @@ def test_the_table_has_a_row_per_collection_and_empty_cells_for_what_is_missing(
     with (tmp_path / "metrics.tsv").open(newline="") as file:
         header, *rows = csv.reader(file, dialect="excel-tab")
     required = "experiment seed collection works songs queries map map_low map_high mr1 mrr p_at_10 hit_at_1"
-    assert header == [*required.split(), "hit_at_10", "roc_auc", "eer", "accuracy", "extra", "other"]
+    assert header == [
+        *required.split(),
+        "hit_at_10",
+        "roc_auc",
+        "roc_auc_nearest",
+        "eer",
+        "accuracy",
+        "extra",
+        "other",
+    ]
     assert [row[:4] + row[6:7] + row[-2:] for row in rows] == [
         ["pca", "1", "valid", "2", "0.5", "1", ""],
         ["brief", "0", "valid", "", "", "", ""],

@@ -9,6 +9,7 @@ from coversim.errors import CoversimError
 from coversim.plan import frames_name, make_plan, patches_name
 
 DEFAULTS = yaml.safe_load((Path(__file__).parents[2] / "config.yaml").read_text())
+SHARPNESS = DEFAULTS["representation"]["sharpness"]
 
 
 def plan(tmp_path, write=True, **changes):
@@ -59,6 +60,23 @@ def test_untrained_experiments_have_one_seed(tmp_path):
         "default/3",
         "ftm2d/1",
     ]
+
+
+def test_experiments_that_compare_pair_by_pair_have_frames_and_neither_model_nor_pca(tmp_path):
+    made = plan(tmp_path, seeds=[1, 2], experiments={"classic": {"model": {"kind": "qmax"}}})
+    assert [run for run in made.runs if run.startswith("classic")] == ["classic/1"]
+    assert not any(run.startswith("classic") for run in made.models)
+    assert made.frames_of["classic"] == made.frames_of["default"]
+    assert made.pca_of["classic"] == []
+    assert made.alignment["classic"] == f"--method qmax --sharpness {SHARPNESS:g}"
+    assert set(made.alignment) == {"classic"}  # the others re-rank nothing
+
+
+def test_re_ranking_changes_no_model(tmp_path):
+    made = plan(tmp_path, experiments={"better": {"rerank": {"candidates": 50, "weight": 0.5}}})
+    assert made.settings["better"] == made.settings["default"]
+    assert made.alignment == {"better": f"--method qmax --sharpness {SHARPNESS:g} --candidates 50"}
+    assert (made.weight["better"], made.weight["default"]) == (0.5, 1.0)
 
 
 def test_experiments_that_differ_only_in_training_share_frames_and_pca(tmp_path):
@@ -121,9 +139,9 @@ def test_frames_are_named_by_feature_and_sampling():
 
 
 def test_patches_are_named_by_what_they_depend_on():
-    settings = {
-        section: DEFAULTS[section] for section in ("fft", "representation", "pca", "model", "train")
-    } | {"features": ["crema"]}
+    settings = {section: DEFAULTS[section] for section in ("fft", "representation", "pca", "model")} | {
+        "features": ["crema"]
+    }
     longer = merge(settings, {"representation": {"seconds": [20.0]}})
     assert (
         patches_name(merge(settings, {"pca": {"components": 3}}))

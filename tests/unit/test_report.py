@@ -18,7 +18,15 @@ from coversim import evaluation
 from coversim.errors import CoversimError
 from coversim.report import duration, megabytes, probability, write_report
 from coversim.report_figures import Axis, histogram_chart, spanning
-from coversim.report_inputs import PER_QUERY, read_costs, read_histories, read_results, read_set_aside
+from coversim.report_inputs import (
+    PER_QUERY,
+    RERANKED,
+    read_alignment_seconds,
+    read_costs,
+    read_histories,
+    read_results,
+    read_set_aside,
+)
 from coversim.report_results import Difference, make_headline, make_table, paired_difference
 from simulated_run import simulate
 
@@ -75,6 +83,7 @@ def average_precisions(run, experiment, collection):
 
 def test_the_figures_are_those_of_the_evaluation():
     assert PER_QUERY == evaluation.RETRIEVAL_FIGURES
+    assert RERANKED.keys() == evaluation.RERANKED_FIGURES.keys()
 
 
 def test_the_page_needs_no_network(run, page):
@@ -162,6 +171,35 @@ def test_experiments_are_compared_on_the_queries_that_both_answered(run):
     expected = (whole.values["map"][:kept] - other.values["map"][:kept]).mean()
     assert difference.value == pytest.approx(expected)
     assert difference.value != pytest.approx(whole_difference.value)
+
+
+def test_re_ranked_figures_stand_beside_the_others_with_their_cost(tmp_path):
+    run = simulate(tmp_path, EXPERIMENTS, seeds=[1], reranked=["default"])
+    write_report(**run)
+    page = Page(run["output"])
+    _, (test, _) = tables_of(run)
+    figures = {row.experiment: row.figures for row in test.rows}
+    metrics = json.loads(run["evaluations"][0].read_text())["collections"]["test"]
+    for name in RERANKED:
+        figure = figures["default"][name]
+        assert figure.value == pytest.approx(metrics[name])
+        assert figure.low < figure.value < figure.high
+        assert math.isnan(figures["pca"][name].value)
+        assert f" {figure.value:.3f} " in page.text
+    assert "Re-ranked" in page.text
+    per_query = 50 / metrics["queries"]
+    assert f"default {per_query:.2f} s per query, with its first 7 songs" in page.text
+
+
+def test_what_alignment_took_is_summed_over_shards_and_averaged_over_seeds(tmp_path):
+    for job, seconds in {"a-b-1-test-0000": 3, "a-b-1-test-0001": 4, "a-b-2-test-0000": 5}.items():
+        (tmp_path / "align").mkdir(exist_ok=True)
+        (tmp_path / "align" / f"{job}.tsv").write_text(f"s\th:m:s\n{seconds}\t-\n")
+    assert read_alignment_seconds(tmp_path) == {("test", "a-b"): 6.0}
+
+
+def test_without_re_ranking_nothing_is_said_of_it(page):
+    assert "Re-ranked" not in page.text
 
 
 def test_pool_sizes_are_stated(run, page):

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -79,10 +80,26 @@ def test_the_gpu_rules_are_those_that_take_a_device():
     assert {rule for rule, body in RULES.items() if "--device" in body} == GPU_RULES
 
 
-def test_memory_and_time_grow_with_every_attempt():
+def asked(rule, resource, attempt, size_mb):
+    """What the SLURM profile asks for, as Snakemake computes it, when a job's inputs have so many MB."""
     profile = read(ROOT / "profiles/slurm/profile.yaml")
-    for asked in (profile["default-resources"], *profile["set-resources"].values()):
-        assert all("attempt" in str(asked[name]) for name in ("mem_mb", "runtime") if name in asked)
+    resources = profile["default-resources"] | profile["set-resources"].get(rule, {})
+    return eval(resources[resource], {"attempt": attempt, "input": SimpleNamespace(size_mb=size_mb)})
+
+
+@pytest.mark.parametrize("resource", ["mem_mb", "runtime"])
+@pytest.mark.parametrize("rule", RULES)
+def test_memory_and_time_grow_with_every_attempt(rule, resource):
+    assert asked(rule, resource, 1, 50) * 2 == asked(rule, resource, 2, 50)
+
+
+@pytest.mark.parametrize("rule", ["fft", "pca_moments", "train", "embed"])
+def test_time_grows_with_the_shards(rule):
+    assert asked(rule, "runtime", 1, 5) < asked(rule, "runtime", 1, 50)
+
+
+def test_memory_grows_with_the_data_set_where_all_songs_are_held_at_once():
+    assert {rule for rule in RULES if asked(rule, "mem_mb", 1, 5) < asked(rule, "mem_mb", 1, 50)} == {"train"}
 
 
 @pytest.mark.parametrize("profile", PROFILES, ids=lambda path: path.parent.name)

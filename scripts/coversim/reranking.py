@@ -1,0 +1,50 @@
+"""Re-ranking: the songs that the embedding finds first, ordered anew by their alignment with the query."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from coversim.retrieval import in_blocks, squared_distances
+
+
+def nearest(embeddings: np.ndarray, rows: np.ndarray, candidates: int) -> np.ndarray:
+    """Which songs are among the `candidates` nearest to each query: boolean, (queries, songs).
+
+    `rows` are those of the queries in the embeddings (songs, size); a query is not its own candidate.
+    """
+    squared, _ = squared_distances(embeddings)
+    chosen = np.zeros((len(rows), len(embeddings)), dtype=bool)
+    start = 0
+    for block in in_blocks(rows, len(embeddings)):
+        distance = squared(block)
+        distance[torch.arange(len(block)), torch.from_numpy(block)] = torch.inf
+        first = distance.topk(min(candidates, len(embeddings) - 1), largest=False).indices
+        np.put_along_axis(chosen[start : start + len(block)], first.numpy(), True, axis=1)
+        start += len(block)
+    return chosen
+
+
+def reordered(squared: Tensor, aligned: Tensor, weight: float) -> Tensor:
+    """Embedding distances (queries, songs), of which the aligned songs have been ordered anew and come first.
+
+    Their score is z(D) − weight · z(1 / A), with D the Euclidean distance of the embeddings, A that of the
+    alignment, and z the deviation from the mean of the query's aligned songs in standard deviations.
+
+    Parameters
+    ----------
+    squared : squared Euclidean distances of the embeddings
+    aligned : distances by alignment; NaN where there is none
+    """
+    squared = squared.clamp(min=0)
+    among = ~aligned.isnan()
+    score = _standardised(squared.sqrt(), among) - weight * _standardised(1 / aligned, among)
+    last = score.masked_fill(~among, -torch.inf).amax(dim=1, keepdim=True)
+    return torch.where(among, score - last - 1, squared)
+
+
+def _standardised(values: Tensor, among: Tensor) -> Tensor:
+    """Deviations from the mean of the values `among` each row, in their standard deviations."""
+    count = among.sum(dim=1, keepdim=True)
+    deviation = values - values.masked_fill(~among, 0).sum(dim=1, keepdim=True) / count
+    variance = deviation.masked_fill(~among, 0).square().sum(dim=1, keepdim=True) / count
+    return deviation / variance.sqrt().clamp(min=torch.finfo(values.dtype).tiny)

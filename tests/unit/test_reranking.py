@@ -1,0 +1,69 @@
+"""Re-ranking against ordering each query's songs by hand."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from coversim.reranking import nearest, reordered
+
+SEEDS = st.integers(0, 2**32 - 1)
+
+
+def drawn(seed, songs=20, size=4):
+    """Embeddings, their distances, and distances by alignment."""
+    random = np.random.default_rng(seed)
+    embeddings = random.normal(size=(songs, size)).astype(np.float32)
+    between = np.linalg.norm(embeddings[:, None].astype(float) - embeddings, axis=2)
+    return embeddings, between, random.uniform(0.1, 2, size=(songs, songs))
+
+
+def order(values, query):
+    return [song for song in np.argsort(values, kind="stable").tolist() if song != query]
+
+
+@given(seed=SEEDS, candidates=st.integers(1, 25))
+def test_the_candidates_are_the_nearest_songs_without_the_query(seed, candidates):
+    embeddings, between, _ = drawn(seed)
+    queries = np.array([3, 11, 0])
+    chosen = nearest(embeddings, queries, candidates)
+    for query, found in zip(queries.tolist(), chosen, strict=True):
+        assert set(np.flatnonzero(found)) == set(order(between[query], query)[:candidates])
+
+
+def test_candidates_do_not_depend_on_the_size_of_the_blocks(monkeypatch):
+    embeddings, _, _ = drawn(0)
+    whole = nearest(embeddings, np.arange(20), 5)
+    monkeypatch.setattr("coversim.retrieval.BLOCK", 40)
+    np.testing.assert_array_equal(nearest(embeddings, np.arange(20), 5), whole)
+
+
+@given(seed=SEEDS, candidates=st.integers(2, 19), weight=st.floats(0, 4))
+def test_the_first_songs_are_ordered_by_both_distances_and_the_others_follow_as_they_were(
+    seed, candidates, weight
+):
+    embeddings, between, aligned = drawn(seed)
+    queries = np.arange(len(between))
+    aligned[~nearest(embeddings, queries, candidates)] = np.nan
+    found = reordered(torch.from_numpy(between**2), torch.from_numpy(aligned), weight).numpy()
+    for query in queries.tolist():
+        before = order(between[query], query)
+        first = np.array(before[:candidates])
+        near, alike = between[query, first], 1 / aligned[query, first]
+        score = (near - near.mean()) / near.std() - weight * (alike - alike.mean()) / alike.std()
+        assert order(found[query], query) == [*first[np.argsort(score)].tolist(), *before[candidates:]]
+
+
+def test_without_weight_the_order_stays():
+    _, between, aligned = drawn(1)
+    found = reordered(torch.from_numpy(between**2), torch.from_numpy(aligned), 0.0).numpy()
+    np.testing.assert_array_equal(found.argsort(axis=1), between.argsort(axis=1))
+
+
+@pytest.mark.parametrize("aligned", [[np.nan, 0.5, np.nan], [np.nan] * 3, [0.5] * 3])
+def test_one_song_or_none_or_equal_ones_are_no_trouble(aligned):
+    squared = torch.tensor([[0.0, 1.0, 2.0]], dtype=torch.float64)
+    found = reordered(squared, torch.tensor([aligned], dtype=torch.float32), 1.0)
+    assert found.isfinite().all()
+    assert found.argsort().tolist() in ([[0, 1, 2]], [[1, 0, 2]])
