@@ -2,9 +2,12 @@
 
 import csv
 import json
+import re
 
 import pytest
+import yaml
 
+from coversim.config import merge
 from workflow import ROOT, SMALL, jobs, snakemake
 
 RULES = {
@@ -128,3 +131,64 @@ def test_the_configuration_of_the_run_is_kept(results):
 
 def test_the_repository_stays_clean(finished):
     assert not (ROOT / "results" / "small").exists()
+
+
+def test_the_ablation_trains_every_factor_with_three_seeds_in_one_run(tmp_path):
+    ablation = yaml.safe_load((ROOT / "config" / "ablation.yaml").read_text())
+    planned = snakemake(tmp_path / "ablation", "-n", config=merge(SMALL, ablation))
+    names = [*ablation["experiments"], "default", "brief"]
+    baselines = ["untrained", "ftm2d", "pca"]
+    assert jobs(planned)["train"] == 3 * (len(names) - 1) + len(baselines)
+    assert jobs(planned)["fft"] == 3 * SMALL["shards"]  # two features, and the frames of the brief
+
+
+CLASSICS = yaml.safe_load((ROOT / "config" / "classics.yaml").read_text())
+
+
+@pytest.fixture(scope="module")
+def classics(tmp_path_factory):
+    """A finished run of the classics, and of `default` with its first songs re-ranked."""
+    config = merge(merge(SMALL, CLASSICS), {"experiments": {"brief": None, "ftm2d": None, "pca": None}})
+    config = merge(
+        config, {"experiments": {"default": {"rerank": {"candidates": 5}}}, "train": {"epochs": 1}}
+    )
+    directory = tmp_path_factory.mktemp("classics") / "run"
+    return directory / "results" / "small", snakemake(directory, config=config)
+
+
+def test_alignment_fans_out_over_the_shards_of_each_collection(classics):
+    aligned = ("chroma", "qmax", "qmax_sharp", "default")
+    assert jobs(classics[1])["align"] == len(aligned) * 2 * SMALL["shards"]
+    assert jobs(classics[1])["train"] == 2  # default and lda
+    assert not (classics[0] / "models" / "qmax").exists()
+
+
+def test_the_classics_stand_in_the_same_table(classics):
+    rows = {(row["experiment"], row["collection"]): row for row in read_tsv(classics[0] / "metrics.tsv")}
+    assert {name for name, _ in rows} == {"chroma", "lda", "qmax", "qmax_sharp", "default"}
+    for row in rows.values():
+        assert 0 < float(row["map_low"]) <= float(row["map"]) <= float(row["map_high"]) <= 1
+        assert 0 <= float(row["roc_auc_nearest"]) <= float(row["roc_auc"]) <= 1
+    pools = {(row["collection"], row["songs"], row["queries"]) for row in rows.values()}
+    assert len(pools) == 2  # the same songs and queries for all
+    assert float(rows["qmax", "valid"]["map"]) > float(rows["chroma", "valid"]["map"])
+
+
+def test_re_ranked_figures_are_further_columns(classics):
+    rows = {(row["experiment"], row["collection"]): row for row in read_tsv(classics[0] / "metrics.tsv")}
+    for collection in ("valid", "test"):
+        row = rows["default", collection]
+        assert row["candidates_reranked"] == "5"
+        for figure in ("map", "mrr", "hit_at_1"):
+            ends = [float(row[f"{figure}_reranked{end}"]) for end in ("_low", "", "_high")]
+            assert ends == sorted(ends)
+        assert rows["qmax", collection]["map_reranked"] == ""
+    assert "Re-ranked" in (classics[0] / "report.html").read_text()
+
+
+def test_no_alignment_job_takes_more_than_400_mb(classics):
+    logs = list((classics[0] / "logs" / "align").glob("*.log"))
+    assert logs
+    for log in logs:
+        assert int(re.search(r"peak memory (\d+) MB", log.read_text())[1]) <= 400
+        assert re.search(r"ms per pair, [\d.]+ s per query", log.read_text())
