@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -77,7 +78,7 @@ class Undisturbed:
     directory: Path
     jobs: list[dict[str, str]]
     granted: list[dict[str, tuple[str, str]]]
-    """At each look: of each GPU job that ran, SLURM's word on its GPU, and its CUDA_VISIBLE_DEVICES."""
+    """At each look: of each GPU job that ran, SLURM's number of its GPU, and its CUDA_VISIBLE_DEVICES."""
 
 
 def jobs_of(slurm: Cluster, directory: Path) -> list[dict[str, str]]:
@@ -89,7 +90,8 @@ def watch(slurm: Cluster, directory: Path, process: subprocess.Popen) -> list[di
     """Look at the GPU jobs of a run until it ends."""
     looks = []
     while process.poll() is None:
-        gpu = {job["JobId"]: job["GRES"] for job in slurm.jobs() if job.get("GRES")}
+        holders = [job for job in slurm.jobs() if "IDX:" in job.get("GRES", "")]
+        gpu = {job["JobId"]: ",".join(re.findall(r"IDX:([^)]+)", job["GRES"])) for job in holders}
         seen = [environment(pid) for script in GPU_SCRIPTS for pid in processes(directory, script)]
         devices = {env.get("SLURM_JOB_ID"): env.get("CUDA_VISIBLE_DEVICES") for env in seen}
         looks.append({job: (gpu[job], devices[job]) for job in gpu.keys() & devices.keys()})
