@@ -155,7 +155,10 @@ def make_plan(config: Mapping[str, Any], results: Path, write: bool) -> Plan:
             for name, chosen in settings.items()
             if name not in embedding or chosen["rerank"]["candidates"]
         },
-        weight={name: chosen["rerank"]["weight"] for name, chosen in settings.items()},
+        weight={
+            name: chosen["rerank"]["weight"] if chosen["rerank"]["candidates"] else 1.0
+            for name, chosen in settings.items()
+        },
         device={experiment: chosen["train"]["device"] for experiment, chosen in settings.items()},
         titles=[summary["metadata"] for summary in summaries.values() if summary["metadata"]],
         demo=config["datasets"]["train"]["root"] is None,
