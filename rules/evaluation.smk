@@ -22,12 +22,12 @@ rule evaluate:
     params:
         code=code("evaluate.py"),
         bootstrap=lookup(within=config, dpath="evaluation"),
-        weight=lookup(within=PLAN.weight, dpath="{experiment}"),
+        rerank=lookup(within=PLAN.rerank, dpath="{experiment}"),
         device=lookup(within=PLAN.device, dpath="{experiment}"),
     shell:
         'python "$COVERSIM_SCRIPTS"/evaluate.py'
         " --experiment {wildcards.experiment} --seed {wildcards.seed}"
-        " --embeddings {input.embeddings:q} --aligned {input.aligned:q} --weight {params.weight}"
+        " --embeddings {input.embeddings:q} --aligned {input.aligned:q} {params.rerank}"
         " --pairs {input.pairs:q} --resamples {params.bootstrap[resamples]}"
         " --bootstrap-seed {params.bootstrap[seed]} --device {params.device}"
         " --output {output.metrics:q} --ranks {output.ranks:q} 2> {log:q}"

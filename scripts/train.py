@@ -14,8 +14,11 @@ from coversim.atomic import replacing
 from coversim.cli import run
 from coversim.device import choose_device, compute_reproducibly
 from coversim.moments import Projection
+from coversim.shards import in_share
 from coversim.training import HISTORY, Songs, train
 from coversim.training_state import copy, forget_old, is_finished, training_key
+
+FITTED = {"lda": ("train",)}  # the songs that a baseline sees; the others see none
 
 
 def main() -> None:
@@ -62,10 +65,14 @@ def main() -> None:
 def load_songs(arguments: argparse.Namespace) -> tuple[Songs, Songs, list[tuple[int, int, int]]]:
     """Training songs, validation songs, and pairs as indices into the training songs."""
     split = {song["performance"]: song["split"] for song in tsv.read(arguments.songs)}
-    wanted = {performance for performance, name in split.items() if name in ("train", "valid")}
+    chosen = arguments.settings["train"]
+    needed = ("train", "valid") if chosen["epochs"] else FITTED.get(arguments.settings["model"]["kind"], ())
+    wanted = {performance for performance, name in split.items() if name in needed}
     songs = {"train": Songs([], []), "valid": Songs([], [])}
     place = {}
-    for song in frames.songs(arguments.frames, wanted if arguments.settings["train"]["epochs"] else ()):
+    for song in frames.songs(arguments.frames, wanted):
+        if split[song.performance] == "train" and not in_share(song.work, chosen["works"]):
+            continue
         of = songs[split[song.performance]]
         place[song.performance] = len(of.works)
         of.frames.append(torch.from_numpy(song.frames))

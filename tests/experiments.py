@@ -29,6 +29,7 @@ SETTINGS = {
         "tempi": [0.8, 1.0, 1.25],
     },
     "train": {
+        "works": 1.0,
         "epochs": 3,
         "patience": 10,
         "optimiser": "adamw",

@@ -115,6 +115,40 @@ class Median(nn.Module):
         return normalize(median, dim=1)
 
 
+class Discriminant(nn.Module):
+    """Linear discriminant analysis of the mean patch: directions along which works differ most, songs of one least.
+
+    Until it is fitted it gives the mean patch itself; then the first `model.embedding` directions count.
+    """
+
+    def __init__(self, size: int, settings: dict):
+        super().__init__()
+        self.directions = settings["embedding"]
+        self.register_buffer("mean", torch.zeros(size))
+        self.register_buffer("matrix", torch.eye(size))
+
+    def fit(self, songs: Tensor, works: Sequence[str]) -> None:
+        """Fit to the mean patches (N, K) of songs, by scikit-learn; `works` are the classes.
+
+        Raises CoversimError if no work has several songs, or all songs are of one work.
+        """
+        from sklearn.discriminant_analysis import LinearDiscriminantAnalysis  # slow to import
+
+        if not 1 < len(set(works)) < len(works):
+            raise CoversimError(
+                "model.kind: lda needs several training works, and several songs of some. Remedy: give the training "
+                "split more works (split, train.works), or look into set_aside.tsv for what became of their songs"
+            )
+        fitted = LinearDiscriminantAnalysis().fit(songs.double().numpy(), works)
+        scalings = fitted.scalings_[:, : min(self.directions, len(set(works)) - 1)]
+        self.mean.copy_(torch.from_numpy(fitted.xbar_))
+        self.matrix.zero_()[:, : scalings.shape[1]] = torch.from_numpy(scalings)
+
+    def forward(self, patches: Tensor, mask: Tensor) -> Tensor:
+        """(B, P, K) and (B, P) → (B, K), each embedding at unit length."""
+        return normalize((mean_patch(patches, mask) - self.mean) @ self.matrix, dim=1)
+
+
 class AttentionPooling(nn.Module):
     """A weighted mean over the patches of a song; the weights are learned, and zero where there is no patch."""
 
@@ -258,6 +292,7 @@ def _rotations(weights: Tensor) -> Tensor:
 NETWORKS = {
     "mean": Mean,
     "median": Median,
+    "lda": Discriminant,
     "convolution": Convolution,
     "residual": Residual,
     "brief": Brief,

@@ -31,7 +31,11 @@ PATCH_KEYS = {
     "frames": ("seconds", "hop", "sharpness"),
     "flat": ("sharpness",),
 }
-BASELINES = ("mean", "median")  # kinds of model without weights
+BASELINES = {  # kinds of model without a network, and the settings of model and train that they read
+    "mean": (("kind", "tempi"), ("epochs",)),
+    "median": (("kind", "tempi"), ("epochs",)),
+    "lda": (("kind", "tempi", "embedding"), ("epochs", "works")),
+}
 PAIRWISE = ("qmax", "chroma")  # kinds of model that compare songs pair by pair and embed none
 SEEN_SPLITS = ("train", "valid")  # splits whose works a benchmark must not hold: something was chosen on them
 
@@ -67,8 +71,8 @@ class Plan:
     """experiment/seed of each model: all runs but those of experiments that compare songs pair by pair."""
     alignment: dict[str, str]
     """Arguments of each experiment that aligns songs: to compare all with all, or to re-rank."""
-    weight: dict[str, float]
-    """Of the alignment in each experiment's re-ranking."""
+    rerank: dict[str, str]
+    """Arguments of each experiment's re-ranking; empty without one."""
     device: dict[str, str]
     """Where each experiment computes."""
     titles: list[str]
@@ -155,8 +159,8 @@ def make_plan(config: Mapping[str, Any], results: Path, write: bool) -> Plan:
             for name, chosen in settings.items()
             if name not in embedding or chosen["rerank"]["candidates"]
         },
-        weight={
-            name: chosen["rerank"]["weight"] if chosen["rerank"]["candidates"] else 1.0
+        rerank={
+            name: f"--weight {chosen['rerank']['weight']:g}" if chosen["rerank"]["candidates"] else ""
             for name, chosen in settings.items()
         },
         device={experiment: chosen["train"]["device"] for experiment, chosen in settings.items()},
@@ -190,11 +194,11 @@ def model_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
 
     A baseline has no network.
     """
-    train = {key: value for key, value in settings["train"].items() if key != "device"}
-    model = settings["model"]
+    train, model = settings["train"], settings["model"]
+    of_model, untrained = BASELINES.get(model["kind"], (model, ("epochs",)))
     return {key: value for key, value in settings.items() if key != "rerank"} | {
-        "train": train if train["epochs"] else {"epochs": 0},
-        "model": {key: model[key] for key in ("kind", "tempi")} if model["kind"] in BASELINES else model,
+        "train": {key: train[key] for key in (train if train["epochs"] else untrained) if key != "device"},
+        "model": {key: model[key] for key in of_model},
     }
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from coversim import torch_files
 from coversim.augmentation import augment, excerpt
-from coversim.encoder import Encoder, embed
+from coversim.encoder import Discriminant, Encoder, embed
 from coversim.errors import CoversimError
 from coversim.losses import batch_loss, pair_loss
 from coversim.moments import Projection
@@ -70,6 +70,8 @@ def train(
     torch.manual_seed(stable_hash("network", seed) >> 1)
     encoder = Encoder(settings, projection).to(device)
     if not chosen["epochs"]:
+        if isinstance(encoder.network, Discriminant):
+            encoder.network.fit(embed(encoder, training.frames, device), training.works)
         return encoder.eval(), []
     if not list(encoder.parameters()):
         raise CoversimError(

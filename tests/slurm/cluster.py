@@ -64,14 +64,15 @@ KillWait=5
 MinJobAge=900
 NodeName=n1 NodeHostname=localhost NodeAddr=127.0.0.1 Port={n1_port} CPUs=4 RealMemory=32000
 NodeName=n2 NodeHostname=localhost NodeAddr=127.0.0.1 Port={n2_port} CPUs=4 RealMemory=32000
-NodeName=g1 NodeHostname=localhost NodeAddr=127.0.0.1 Port={g1_port} CPUs=8 RealMemory=64000 Gres=gpu:2
+NodeName=g1 NodeHostname=localhost NodeAddr=127.0.0.1 Port={g1_port} CPUs=8 RealMemory=64000 Gres=gpu:a100:1,gpu:h100:1
 PartitionName=cpu Nodes=n1,n2 Default=YES MaxTime=INFINITE
+PartitionName=all Nodes=n1,n2,g1 MaxTime=INFINITE
 PartitionName=gpu Nodes=g1 MaxTime=INFINITE
 """
 GRES_CONF = """\
 AutoDetect=off
-NodeName=g1 Name=gpu File=/dev/null
-NodeName=g1 Name=gpu File=/dev/zero
+NodeName=g1 Name=gpu Type=a100 File=/dev/null
+NodeName=g1 Name=gpu Type=h100 File=/dev/zero
 """
 # The plugin's job step drops every SLURM_* variable before it calls srun.
 SRUN = """\

@@ -30,7 +30,7 @@ CONFIG = {
     "experiments": {"brief": None, "ftm2d": None, "pca": None},
 }
 # The profile is patient, as a busy cluster wants it; this one is not busy, and its disk is local.
-QUICK = ["--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "20"]
+QUICK = ["--slurm-init-seconds-before-status-checks", "4", "--latency-wait", "20"]
 GPU_SCRIPTS = ("train.py", "embed.py", "evaluate.py")
 # Outputs that tell times, and what is not an output.
 TELL_TIMES = ("logs", "benchmarks", "training_state", "report.html", "history.tsv")
@@ -43,11 +43,13 @@ class Runs:
     env: dict[str, str]
     started: list[subprocess.Popen] = field(default_factory=list)
 
-    def start(self, directory: Path, *arguments: str, config: dict = CONFIG) -> subprocess.Popen:
+    def start(
+        self, directory: Path, *arguments: str, config: dict = CONFIG, snakefile: Path = ROOT / "Snakefile"
+    ) -> subprocess.Popen:
         """Start `snakemake ARGUMENTS` in a working directory; what it says goes to snakemake.log there."""
         directory.mkdir(parents=True, exist_ok=True)
         (directory / "mine.yaml").write_text(yaml.safe_dump(config))
-        command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
+        command = [sys.executable, "-m", "snakemake", "--snakefile", str(snakefile)]
         with (directory / "snakemake.log").open("a") as log:
             process = subprocess.Popen(
                 [*command, *arguments, "--configfile", "mine.yaml"],
@@ -63,9 +65,9 @@ class Runs:
         """Wait for a Snakemake that is to succeed."""
         assert process.wait(timeout) == 0, said(directory)
 
-    def run(self, directory: Path, *arguments: str, config: dict = CONFIG) -> None:
-        """Run `snakemake ARGUMENTS` to its good end."""
-        self.finish(self.start(directory, *arguments, config=config), directory)
+    def run(self, directory: Path, *arguments: str, **options) -> None:
+        """Run `snakemake ARGUMENTS`, started with these options, to its good end."""
+        self.finish(self.start(directory, *arguments, **options), directory)
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,11 @@ class Undisturbed:
     jobs: list[dict[str, str]]
     granted: list[dict[str, tuple[str, str]]]
     """At each look: of each GPU job that ran, SLURM's word on its GPU, and its CUDA_VISIBLE_DEVICES."""
+
+
+def jobs_of(slurm: Cluster, directory: Path) -> list[dict[str, str]]:
+    """SLURM's records of the jobs that runs in a working directory submitted, oldest first."""
+    return [job for job in slurm.jobs() if job.get("StdOut", "").startswith(f"{directory}/")]
 
 
 def watch(slurm: Cluster, directory: Path, process: subprocess.Popen) -> list[dict[str, tuple[str, str]]]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cluster import cluster, missing
-from cluster_run import QUICK, ROOT, Runs, Undisturbed, watch
+from cluster_run import QUICK, ROOT, Runs, Undisturbed, jobs_of, watch
 
 
 @pytest.fixture(scope="session")
@@ -37,5 +37,4 @@ def undisturbed(slurm, runs, tmp_path_factory):
     process = runs.start(directory, "--profile", "slurm", *QUICK)
     granted = watch(slurm, directory, process)
     runs.finish(process, directory)
-    jobs = [job for job in slurm.jobs() if job.get("StdOut", "").startswith(f"{directory}/")]
-    return Undisturbed(directory, jobs, granted)
+    return Undisturbed(directory, jobs_of(slurm, directory), granted)

@@ -10,7 +10,7 @@ from functools import partial
 import pytest
 import yaml
 
-from cluster_run import CONFIG, QUICK, ROOT, hold, outputs, processes, until
+from cluster_run import CONFIG, QUICK, ROOT, hold, jobs_of, outputs, processes, until
 
 FFT = "results/cluster/fft/train/crema-4hz"
 EPOCHS = CONFIG["train"]["epochs"]
@@ -24,14 +24,8 @@ def again(undisturbed, tmp_path):
 
 def attempts(slurm, directory, comment):
     """SLURM's records of the jobs that a run submitted for one of its jobs, oldest first."""
-    return sorted(
-        (
-            job
-            for job in slurm.jobs()
-            if job.get("Comment") == comment and job.get("StdOut", "").startswith(f"{directory}/")
-        ),
-        key=lambda job: int(job["JobId"]),
-    )
+    found = [job for job in jobs_of(slurm, directory) if job.get("Comment") == comment]
+    return sorted(found, key=lambda job: int(job["JobId"]))
 
 
 def states(slurm, directory, comment):

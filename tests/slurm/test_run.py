@@ -37,8 +37,8 @@ def test_gpu_jobs_ran_on_the_gpu_node_with_one_gpu_each(undisturbed):
 def test_no_two_jobs_shared_a_gpu(undisturbed):
     looks = [look for look in undisturbed.granted if look]
     assert {given for look in looks for given in look.values()} <= {
-        ("gpu:1(IDX:0)", "0"),
-        ("gpu:1(IDX:1)", "1"),
+        ("gpu:a100:1(IDX:0)", "0"),
+        ("gpu:h100:1(IDX:1)", "1"),
     }
     assert all(len(set(look.values())) == len(look) for look in looks)
 

@@ -7,10 +7,13 @@ import numpy as np
 import pytest
 import torch
 from scipy.stats import pmean
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from torch.nn.functional import normalize
 
 from coversim.config import as_json
 from coversim.encoder import (
     SMALLEST,
+    Discriminant,
     Encoder,
     Median,
     Residual,
@@ -250,3 +253,24 @@ def test_a_pca_of_other_patches_is_refused() -> None:
     settings = experiment()
     with pytest.raises(CoversimError, match=r"PCA is of patches of.*Remedy"):
         Encoder(experiment(representation={"seconds": [7.0]}), projection(settings))
+
+
+def test_discriminants_are_those_of_scikit_learn():
+    generator = np.random.default_rng(0)
+    songs, works = generator.normal(size=(60, 6)), np.repeat([f"W_{work}" for work in range(20)], 3)
+    songs += 2 * np.repeat(generator.normal(size=(20, 6)), 3, axis=0)
+    for directions in (3, 100):
+        discriminant = Discriminant(6, {"embedding": directions})
+        discriminant.fit(torch.from_numpy(songs), works.tolist())
+        others = normalize(torch.from_numpy(generator.normal(size=(5, 6))).float(), dim=1)
+        found = discriminant(others[:, None], torch.ones(5, 1, dtype=torch.bool))
+        expected = LinearDiscriminantAnalysis(n_components=min(6, directions)).fit(songs, works)
+        expected = normalize(torch.from_numpy(expected.transform(others.double().numpy())), dim=1)
+        torch.testing.assert_close(found[:, : expected.shape[1]].double(), expected, rtol=1e-4, atol=1e-5)
+        assert not found[:, expected.shape[1] :].any()
+
+
+@pytest.mark.parametrize("works", [["W_1"] * 4, ["W_1", "W_2", "W_3", "W_4"]])
+def test_discriminants_need_several_works_and_several_songs_of_some(works):
+    with pytest.raises(CoversimError, match=r"lda needs several training works.* Remedy"):
+        Discriminant(3, {"embedding": 2}).fit(torch.randn(4, 3), works)

@@ -114,3 +114,40 @@ def test_from_frames_to_embeddings(features: list[str], tmp_path) -> None:
     assert [SPLITS[work] for work in found.works] == list(found.splits)
     assert found.embeddings.shape[1] == 5 + settings["model"]["embedding"]
     np.testing.assert_allclose(np.linalg.norm(found.embeddings, axis=1), 1, rtol=1e-5)
+
+
+def train_on(place: Workplace, **changes: dict) -> bytes:
+    """What model.pt holds after a training on one feature, on patches as they are."""
+    call(
+        "train",
+        settings=json.dumps(experiment(pca={"components": 0}, **changes)),
+        seed=1,
+        frames=place.frames("crema"),
+        songs=place.songs,
+        code="c0de",
+        state=place.folder / "state",
+        model=place.folder / "model.pt",
+        history=place.folder / "history.tsv",
+    )
+    return (place.folder / "model.pt").read_bytes()
+
+
+def test_discriminants_see_training_songs_only(tmp_path) -> None:
+    places = [Workplace(tmp_path / str(seed), seed) for seed in (0, 1)]
+    fitted, same = (train_on(place, model={"kind": "lda"}, train={"epochs": 0}) for place in places)
+    assert fitted == same
+    call(
+        "embed",
+        model=tmp_path / "1" / "model.pt",
+        frames=places[1].frames("crema"),
+        songs=places[1].songs,
+        output=tmp_path / "songs.h5",
+    )
+    found = embeddings.read(tmp_path / "songs.h5").embeddings
+    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, rtol=1e-5)
+    assert np.linalg.matrix_rank(found) == 1  # two training works differ in one direction
+
+
+def test_a_training_sees_a_share_of_the_works(tmp_path) -> None:
+    with pytest.raises(AssertionError, match="no two training works"):
+        train_on(Workplace(tmp_path), train={"epochs": 1, "works": 1e-9})

@@ -9,7 +9,7 @@ from coversim.errors import CoversimError
 from coversim.plan import frames_name, make_plan, patches_name
 
 DEFAULTS = yaml.safe_load((Path(__file__).parents[2] / "config.yaml").read_text())
-SHARPNESS = DEFAULTS["representation"]["sharpness"]
+SHARPNESS = DEFAULTS["representation"]["sharpness"]["crema"]
 
 
 def plan(tmp_path, write=True, **changes):
@@ -76,7 +76,20 @@ def test_re_ranking_changes_no_model(tmp_path):
     made = plan(tmp_path, experiments={"better": {"rerank": {"candidates": 50, "weight": 0.5}}})
     assert made.settings["better"] == made.settings["default"]
     assert made.alignment == {"better": f"--method qmax --sharpness {SHARPNESS:g} --candidates 50"}
-    assert (made.weight["better"], made.weight["default"]) == (0.5, 1.0)
+    assert (made.rerank["better"], made.rerank["default"]) == ("--weight 0.5", "")
+
+
+def test_of_a_baselines_settings_only_those_that_it_reads_count(tmp_path):
+    untrained = {"epochs": 0, "learning_rate": 0.5, "works": 0.5}
+    baselines = {
+        kind: {"model": {"kind": kind, "embedding": 8}, "train": untrained} for kind in ("mean", "lda")
+    }
+    settings = {
+        name: json.loads(text) for name, text in plan(tmp_path, experiments=baselines).settings.items()
+    }
+    assert (settings["mean"]["model"].keys(), settings["mean"]["train"]) == ({"kind", "tempi"}, {"epochs": 0})
+    assert settings["lda"]["model"]["embedding"] == 8
+    assert settings["lda"]["train"] == {"epochs": 0, "works": 0.5}
 
 
 def test_experiments_that_differ_only_in_training_share_frames_and_pca(tmp_path):
