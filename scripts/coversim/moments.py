@@ -57,8 +57,12 @@ class Moments:
         self.count = total
 
     def save(self, path: Path | str) -> None:
-        """Write the moments to an .npz file, the scatter's lower triangle column by column."""
-        triangle = np.concatenate([self.scatter[row:, row] for row in range(self.mean.size)])
+        """Write the moments to an .npz file, the scatter's lower triangle column by column; they are used up."""
+        packed, stop = self.scatter.reshape(-1, order="F"), 0  # the same memory: a copy would be the peak
+        for row in range(self.mean.size):
+            start, stop = stop, stop + self.mean.size - row
+            packed[start:stop] = self.scatter[row:, row]
+        triangle = packed[:stop]
         with replacing(path) as temporary, Path(temporary).open("wb") as file:
             np.savez(file, count=self.count, mean=self.mean, triangle=triangle)
 

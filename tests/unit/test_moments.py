@@ -64,8 +64,8 @@ def test_an_empty_shard_changes_nothing() -> None:
 
 
 def test_moments_and_projection_survive_their_files(tmp_path) -> None:
-    moments = moments_of(correlated(40, 7, seed=3))
-    moments.save(tmp_path / "moments.npz")
+    moments, written = (moments_of(correlated(40, 7, seed=3)) for _ in range(2))
+    written.save(tmp_path / "moments.npz")
     read = Moments.load(tmp_path / "moments.npz")
     assert read.count == 40
     np.testing.assert_array_equal(read.mean, moments.mean)
