@@ -91,7 +91,6 @@ def test_training_goes_on_after_every_kind_of_end(slurm, runs, undisturbed, agai
     process.kill()
     process.wait()
     assert [states(slurm, again, train(seed))[-1] for seed in (1, 2)] == ["RUNNING"] * 2
-    runs.run(again, "--unlock")
     process = runs.start(again, *arguments)
     until(lambda: all(len(states(slurm, again, train(seed))) == 3 for seed in (1, 2)))
     for seed in (1, 2):
