@@ -240,7 +240,7 @@ def _read_summary(results: Path, dataset: str) -> dict[str, Any]:
 
 def _write_catalogue(config: Mapping[str, Any], dataset: str, results: Path) -> list[Song]:
     """Write a data set's catalogue, but for the manifests; its songs."""
-    chosen = config["datasets"][dataset]
+    chosen = dict.fromkeys(("subset", "layout", "features")) | config["datasets"][dataset]
     folder = results / "catalogue" / dataset
     if chosen["root"] is None and dataset == "train":
         root, (layout, songs, problems) = str(results / "demo_corpus"), _demo_songs(config["demo_corpus"])

@@ -61,7 +61,9 @@ def trained(tmp_path: Path, seed: int = 1, validation: Songs = VALIDATION, pairs
 @pytest.mark.parametrize(("kind", "schedule"), [("motif", "cosine"), ("convolution", "constant")])
 def test_training_brings_covers_of_other_works_nearer(kind: str, schedule: str, tmp_path) -> None:
     _, history = trained(
-        tmp_path, model={"kind": kind}, train={"epochs": 10, "learning_rate": 0.003, "schedule": schedule}
+        tmp_path,
+        model={"kind": kind, "pooling": 1.0},  # the drone is loud everywhere, and a higher exponent heeds it
+        train={"epochs": 10, "learning_rate": 0.003, "schedule": schedule},
     )
     assert history[-1]["valid_map"] > 1.5 * history[0]["valid_map"]
     assert history[-1]["train_loss"] < history[1]["train_loss"]
