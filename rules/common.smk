@@ -58,13 +58,26 @@ def frames_of(experiment, dataset, shard):
     )
 
 
+def one_of(names):
+    """Pattern of a wildcard that is one of these names; none matches where there is none."""
+    return "|".join(sorted(names)) or "(?!)"
+
+
+def parts_of(wildcards, dataset):
+    """The embeddings of a data set that a run fuses."""
+    return [
+        f"<results>/embeddings/{run}/{dataset}.h5"
+        for run in PLAN.fused[wildcards.experiment][wildcards.seed]
+    ]
+
+
 def embeddings_of(wildcards, datasets):
     """The embeddings of a run; none where songs are compared pair by pair."""
     run = f"{wildcards.experiment}/{wildcards.seed}"
     return [
         f"<results>/embeddings/{run}/{dataset}.h5"
         for dataset in datasets
-        if run in PLAN.models
+        if run in PLAN.embedded
     ]
 
 
@@ -91,6 +104,7 @@ onstart:
 localrules:
     pairs,
     pca,
+    fuse,
     metrics,
     set_aside,
     report,

@@ -1,5 +1,5 @@
 # Takes frames, principal components and training pairs. Leaves each experiment's model, one per seed, and the
-# embeddings of every song. Both rules are GPU jobs on a cluster and run on the CPU unchanged.
+# embeddings of every song. `train` and `embed` are GPU jobs on a cluster and run on the CPU unchanged.
 
 
 rule train:
@@ -52,6 +52,8 @@ rule embed:
         "<logs>/embed/{experiment}-{seed}-{dataset}.log",
     benchmark:
         "<benchmarks>/embed/{experiment}-{seed}-{dataset}.tsv"
+    wildcard_constraints:
+        experiment=one_of(PLAN.settings.keys() - PLAN.fused.keys()),
     conda:
         "../envs/siamese.yaml"
     threads: 1
@@ -62,4 +64,27 @@ rule embed:
         'python "$COVERSIM_SCRIPTS"/embed.py'
         " --model {input.model:q} --frames {input.frames:q} --songs {input.songs:q}"
         " --threads {threads} --device {params.device}"
+        " --output {output.embeddings:q} 2> {log:q}"
+
+
+rule fuse:
+    """Join the embeddings of several experiments: late fusion."""
+    input:
+        embeddings=lambda wildcards: parts_of(wildcards, wildcards.dataset),
+        references=lambda wildcards: parts_of(wildcards, "train"),
+    output:
+        embeddings="<results>/embeddings/{experiment}/{seed}/{dataset}.h5",
+    log:
+        "<logs>/fuse/{experiment}-{seed}-{dataset}.log",
+    benchmark:
+        "<benchmarks>/fuse/{experiment}-{seed}-{dataset}.tsv"
+    wildcard_constraints:
+        experiment=one_of(PLAN.fused),
+    conda:
+        "../envs/siamese.yaml"
+    params:
+        code=code("fuse.py"),
+    shell:
+        'python "$COVERSIM_SCRIPTS"/fuse.py'
+        " --embeddings {input.embeddings:q} --references {input.references:q}"
         " --output {output.embeddings:q} 2> {log:q}"

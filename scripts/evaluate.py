@@ -29,6 +29,12 @@ def main() -> None:
     )
     parser.add_argument("--weight", type=float, default=1.0, help="of the alignment, in re-ranking")
     parser.add_argument(
+        "--neighbours",
+        type=int,
+        default=0,
+        help="of each song by which re-ranking corrects for hubs; 0: none",
+    )
+    parser.add_argument(
         "--pairs", type=Path, nargs="+", required=True, help="{collection}.parquet of each collection"
     )
     parser.add_argument("--resamples", type=int, default=10_000, help="of the bootstrap over works")
@@ -42,7 +48,9 @@ def main() -> None:
     def compare(collection: str) -> Comparison:
         aligned = [path for path in arguments.aligned if path.parent.name == collection]
         if arguments.embeddings:
-            return by_embedding(collection, arguments.embeddings, aligned, arguments.weight, device)
+            return by_embedding(
+                collection, arguments.embeddings, aligned, arguments.weight, arguments.neighbours, device
+            )
         return by_alignment(aligned)
 
     figures, ranks = evaluate(compare, arguments.pairs, arguments.resamples, arguments.bootstrap_seed)

@@ -11,7 +11,7 @@ import torch
 from coversim import distances, retrieval, verification
 from coversim.embeddings import Embeddings, of_split
 from coversim.errors import CoversimError
-from coversim.reranking import reordered
+from coversim.reranking import hubness, reordered
 from coversim.retrieval import Ranking
 
 
@@ -31,6 +31,7 @@ def by_embedding(
     embeddings: Sequence[Path],
     aligned: Sequence[Path],
     weight: float,
+    neighbours: int,
     device: torch.device,
 ) -> Comparison:
     """Euclidean distances of embeddings; re-ranked by `aligned`, distances of the first songs, if there are any.
@@ -40,6 +41,7 @@ def by_embedding(
     embeddings : files of all data sets
     aligned : files of all shards of the collection, or none
     weight : of the alignment in the re-ranking
+    neighbours : of each song by which the re-ranking corrects for hubs; 0: not at all
     """
     songs = of_split(embeddings, collection)
     ranking = retrieval.rank_embeddings(songs.embeddings, songs.works, device)
@@ -48,7 +50,9 @@ def by_embedding(
     if not aligned:
         return comparison
     candidates = max(int(found.sum(axis=1).max(initial=0)) for found in map(_compared, aligned))
-    return comparison._replace(reranked=_reranked(songs, aligned, weight, device), candidates=candidates)
+    return comparison._replace(
+        reranked=_reranked(songs, aligned, weight, neighbours, device), candidates=candidates
+    )
 
 
 def by_alignment(files: Sequence[Path]) -> Comparison:
@@ -73,10 +77,19 @@ def _compared(path: Path) -> np.ndarray:
     return ~np.isnan(distances.read(path).distance)
 
 
-def _reranked(songs: Embeddings, aligned: Sequence[Path], weight: float, device: torch.device) -> Ranking:
+def _reranked(
+    songs: Embeddings, aligned: Sequence[Path], weight: float, neighbours: int, device: torch.device
+) -> Ranking:
     squared, rounding = retrieval.squared_distances(songs.embeddings, device)
+    typical = torch.ones(len(songs.works), dtype=torch.float64, device=device)
+    if neighbours:
+        typical = hubness(songs.embeddings, neighbours, device)
+
+    def corrected(rows: np.ndarray) -> torch.Tensor:
+        return squared(rows) / (typical[rows, None] * typical)
+
     blocks = (
-        (rows, reordered(squared(rows), torch.from_numpy(distance).to(device), weight))
+        (rows, reordered(corrected(rows), torch.from_numpy(distance).to(device), weight))
         for rows, distance in _blocks(aligned, songs.works, songs.performances)
     )
     return retrieval.rank(blocks, songs.works, tolerance=rounding)

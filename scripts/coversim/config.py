@@ -61,7 +61,7 @@ def experiments(config: Mapping[str, Any], features: list[str]) -> dict[str, dic
     resolved = {}
     for name, changes in config["experiments"].items():
         if changes is not None:
-            settings = merge(defaults, changes)
+            settings = merge({**defaults, "fuse": []}, changes)
             chosen = settings["features"] or features
             _check_chroma(name, chosen)
             sharpness = {"sharpness": _of_each(settings["representation"]["sharpness"], chosen, name)}

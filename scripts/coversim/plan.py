@@ -68,7 +68,11 @@ class Plan:
     runs: list[str]
     """experiment/seed of each evaluation; an experiment that trains nothing has one seed."""
     models: list[str]
-    """experiment/seed of each model: all runs but those of experiments that compare songs pair by pair."""
+    """experiment/seed of each model: all runs but those of experiments that compare songs pair by pair, or fuse."""
+    embedded: list[str]
+    """experiment/seed of all embeddings: those of models, and those that are fused."""
+    fused: dict[str, dict[str, list[str]]]
+    """Of each experiment that fuses others, and each seed: experiment/seed of its parts."""
     alignment: dict[str, str]
     """Arguments of each experiment that aligns songs: to compare all with all, or to re-rank."""
     rerank: dict[str, str]
@@ -112,17 +116,19 @@ def make_plan(config: Mapping[str, Any], results: Path, write: bool) -> Plan:
     for name, of_dataset in songs.items():
         used = sorted({feature for feature, _ in frames.values()})
         write_manifests(results / "catalogue" / name, of_dataset, used, config["shards"])
-    embedding = {name: chosen for name, chosen in settings.items() if chosen["model"]["kind"] not in PAIRWISE}
-    with_pca = {name: chosen for name, chosen in embedding.items() if chosen["pca"]["components"]}
-    runs = {
-        name: [
-            f"{name}/{seed}"
-            for seed in (
-                config["seeds"] if name in embedding and chosen["train"]["epochs"] else config["seeds"][:1]
-            )
-        ]
+    embedding = {
+        name: chosen
         for name, chosen in settings.items()
+        if chosen["model"]["kind"] not in PAIRWISE and not chosen["fuse"]
     }
+    with_pca = {name: chosen for name, chosen in embedding.items() if chosen["pca"]["components"]}
+    fusing = {
+        name: _parts(name, chosen["fuse"], embedding) for name, chosen in settings.items() if chosen["fuse"]
+    }
+    trained = {name for name, chosen in embedding.items() if chosen["train"]["epochs"]}
+    trained |= {name for name, parts in fusing.items() if trained & set(parts)}
+    seeds = {name: config["seeds"] if name in trained else config["seeds"][:1] for name in settings}
+    runs = {name: [f"{name}/{seed}" for seed in of_experiment] for name, of_experiment in seeds.items()}
     return Plan(
         datasets=datasets,
         collections=["valid", *(["test"] if "test" in splits else []), *datasets[1:]],
@@ -154,13 +160,21 @@ def make_plan(config: Mapping[str, Any], results: Path, write: bool) -> Plan:
         },
         runs=[run for name in settings for run in runs[name]],
         models=[run for name in embedding for run in runs[name]],
+        embedded=[run for name in (*embedding, *fusing) for run in runs[name]],
+        fused={
+            name: {
+                str(seed): [f"{part}/{seed if part in trained else seeds[part][0]}" for part in parts]
+                for seed in seeds[name]
+            }
+            for name, parts in fusing.items()
+        },
         alignment={
             name: _alignment(chosen)
             for name, chosen in settings.items()
-            if name not in embedding or chosen["rerank"]["candidates"]
+            if chosen["rerank"]["candidates"] or (name not in embedding and name not in fusing)
         },
         rerank={
-            name: f"--weight {chosen['rerank']['weight']:g}" if chosen["rerank"]["candidates"] else ""
+            name: _reranking(chosen["rerank"]) if chosen["rerank"]["candidates"] else ""
             for name, chosen in settings.items()
         },
         device={experiment: chosen["train"]["device"] for experiment, chosen in settings.items()},
@@ -196,10 +210,20 @@ def model_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     """
     train, model = settings["train"], settings["model"]
     of_model, untrained = BASELINES.get(model["kind"], (model, ("epochs",)))
-    return {key: value for key, value in settings.items() if key != "rerank"} | {
+    return {key: value for key, value in settings.items() if key not in ("rerank", "fuse")} | {
         "train": {key: train[key] for key in (train if train["epochs"] else untrained) if key != "device"},
         "model": {key: model[key] for key in of_model},
     }
+
+
+def _parts(experiment: str, parts: list[str], embedding: Mapping[str, Any]) -> list[str]:
+    for part in parts:
+        if part not in embedding:
+            raise CoversimError(
+                f"experiment '{experiment}' fuses '{part}', which has no embedding of its own. Remedy: name "
+                f"experiments among {', '.join(embedding)}"
+            )
+    return parts
 
 
 def _alignment(settings: Mapping[str, Any]) -> str:
@@ -208,6 +232,10 @@ def _alignment(settings: Mapping[str, Any]) -> str:
     if kind in PAIRWISE:
         return f"--method {kind} --sharpness {sharpness}"
     return f"--method qmax --sharpness {sharpness} --candidates {settings['rerank']['candidates']}"
+
+
+def _reranking(chosen: Mapping[str, Any]) -> str:
+    return f"--weight {chosen['weight']:g} --neighbours {chosen['neighbours']}"
 
 
 def _sampling(fft: Mapping[str, Any]) -> str:

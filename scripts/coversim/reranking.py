@@ -24,6 +24,22 @@ def nearest(embeddings: np.ndarray, rows: np.ndarray, candidates: int) -> np.nda
     return chosen
 
 
+def hubness(embeddings: np.ndarray, neighbours: int, device: torch.device | str | None = None) -> Tensor:
+    """How near all is to each song, (songs,) > 0: root mean square distance to its `neighbours` nearest songs.
+
+    Divided by those of both its songs, a distance no longer favours hubs, which are among the nearest of very
+    many songs (NICDM: Schnitzer, Flexer, Schedl & Widmer, 2012, "Local and global scaling reduce hubs in space").
+    """
+    squared, rounding = squared_distances(embeddings, device)
+    found = []
+    for rows in in_blocks(np.arange(len(embeddings)), len(embeddings)):
+        distance = squared(rows)
+        distance[torch.arange(len(rows)), torch.from_numpy(rows)] = torch.inf
+        first = distance.topk(min(neighbours, len(embeddings) - 1), largest=False).values
+        found.append(first.clamp(min=max(rounding, np.finfo(np.float64).tiny)).mean(dim=1).sqrt())
+    return torch.cat(found)
+
+
 def reordered(squared: Tensor, aligned: Tensor, weight: float) -> Tensor:
     """Embedding distances (queries, songs), of which the aligned songs have been ordered anew and come first.
 

@@ -53,10 +53,10 @@ def write_pairs(folder: Path, songs: dict, table: pa.Table | None = None) -> Pat
     return path
 
 
-def run(embedding_files: list[Path], pairs: list[Path], aligned=(), weight=1.0):
+def run(embedding_files: list[Path], pairs: list[Path], aligned=(), weight=1.0, neighbours=0):
     def compare(collection):
         files = [path for path in aligned if path.parent.name == collection]
-        return by_embedding(collection, embedding_files, files, weight, torch.device("cpu"))
+        return by_embedding(collection, embedding_files, files, weight, neighbours, torch.device("cpu"))
 
     return evaluate(compare, pairs, resamples=200, seed=0)
 
@@ -259,7 +259,10 @@ def test_distances_of_any_kind_give_the_figures_that_embeddings_at_these_distanc
     )
 
 
-def test_re_ranking_by_a_perfect_alignment_is_perfect_within_the_first_songs(files, collections, tmp_path):
+@pytest.mark.parametrize("neighbours", [0, 3])
+def test_re_ranking_by_a_perfect_alignment_is_perfect_within_the_first_songs(
+    files, collections, tmp_path, neighbours
+):
     aligned = []
     for name in ("valid", "test", "benchmark"):
         songs = collections[name]
@@ -267,7 +270,7 @@ def test_re_ranking_by_a_perfect_alignment_is_perfect_within_the_first_songs(fil
         same = songs["works"][:, None] == songs["works"]
         aligned += align(tmp_path, songs, np.where(first, np.where(same, 0.1, 1.0), np.nan))
     plain, _ = run(*files)
-    figures, ranks = run(*files, aligned, weight=1e6)
+    figures, ranks = run(*files, aligned, weight=1e6, neighbours=neighbours)
     for name, found in figures.items():
         assert {key: value for key, value in found.items() if "reranked" not in key} == plain[name]
         assert found["candidates_reranked"] == 11

@@ -72,11 +72,34 @@ def test_experiments_that_compare_pair_by_pair_have_frames_and_neither_model_nor
     assert set(made.alignment) == {"classic"}  # the others re-rank nothing
 
 
+def test_what_is_fused_has_embeddings_and_no_model_and_as_many_seeds_as_its_parts(tmp_path):
+    experiments = {"late": {"fuse": ["default", "pca"]}, "untrained": {"fuse": ["pca", "ftm2d"]}}
+    made = plan(tmp_path, seeds=[1, 2], experiments=experiments)
+    assert made.fused["late"] == {"1": ["default/1", "pca/1"], "2": ["default/2", "pca/1"]}
+    assert made.fused["untrained"] == {"1": ["pca/1", "ftm2d/1"]}
+    assert set(made.embedded) - set(made.models) == {"late/1", "late/2", "untrained/1"}
+    assert not made.alignment
+    assert made.pca_of["late"] == []
+
+
+@pytest.mark.parametrize("part", ["nothing", "classic", "early"])
+def test_what_has_no_embedding_of_its_own_is_not_fused(tmp_path, part):
+    experiments = {
+        "classic": {"model": {"kind": "qmax"}},
+        "early": {"fuse": ["default", "pca"]},
+        "late": {"fuse": ["default", part]},
+    }
+    with pytest.raises(
+        CoversimError, match=f"'late' fuses '{part}'.* Remedy: name experiments among default"
+    ):
+        plan(tmp_path, experiments=experiments)
+
+
 def test_re_ranking_changes_no_model(tmp_path):
     made = plan(tmp_path, experiments={"better": {"rerank": {"candidates": 50, "weight": 0.5}}})
     assert made.settings["better"] == made.settings["default"]
     assert made.alignment == {"better": f"--method qmax --sharpness {SHARPNESS:g} --candidates 50"}
-    assert (made.rerank["better"], made.rerank["default"]) == ("--weight 0.5", "")
+    assert (made.rerank["better"], made.rerank["default"]) == ("--weight 0.5 --neighbours 10", "")
 
 
 def test_of_a_baselines_settings_only_those_that_it_reads_count(tmp_path):

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coversim.reranking import nearest, reordered
+from coversim.reranking import hubness, nearest, reordered
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -37,6 +37,29 @@ def test_candidates_do_not_depend_on_the_size_of_the_blocks(monkeypatch):
     whole = nearest(embeddings, np.arange(20), 5)
     monkeypatch.setattr("coversim.retrieval.BLOCK", 40)
     np.testing.assert_array_equal(nearest(embeddings, np.arange(20), 5), whole)
+
+
+@given(seed=SEEDS, neighbours=st.integers(1, 25))
+def test_hubness_is_the_root_mean_square_distance_to_the_nearest_songs(seed, neighbours):
+    embeddings, between, _ = drawn(seed)
+    nearest_songs = np.array([np.sort(np.delete(row, song))[:neighbours] for song, row in enumerate(between)])
+    expected = np.sqrt(np.square(nearest_songs).mean(axis=1))
+    np.testing.assert_allclose(hubness(embeddings, neighbours), expected, rtol=1e-6)
+
+
+def test_a_song_in_the_midst_of_all_is_a_hub_and_its_correction_moves_it_back():
+    ring = [(np.cos(angle), np.sin(angle)) for angle in np.arange(8) * np.pi / 4]
+    embeddings = np.array([*ring, (0.9, 0.9), (0.1, 0.0)], np.float32)  # the last is in the midst
+    squared = np.square(embeddings[:, None] - embeddings).sum(axis=2)
+    typical = hubness(embeddings, 9).numpy()
+    assert typical.argmin() == 9
+    rank_of_hub = (squared < squared[:, 9:]).sum(axis=1)
+    corrected = squared / (typical[:, None] * typical)
+    assert ((corrected < corrected[:, 9:]).sum(axis=1) >= rank_of_hub).all()
+
+
+def test_equal_embeddings_have_a_hubness():
+    assert (hubness(np.ones((4, 3), np.float32), 2) > 0).all()
 
 
 @given(seed=SEEDS, candidates=st.integers(2, 19), weight=st.floats(0, 4))

@@ -7,6 +7,7 @@ import re
 import pytest
 import yaml
 
+from coversim import embeddings
 from coversim.config import merge
 from workflow import ROOT, SMALL, jobs, snakemake
 
@@ -136,9 +137,10 @@ def test_the_repository_stays_clean(finished):
 def test_the_ablation_trains_every_factor_with_three_seeds_in_one_run(tmp_path):
     ablation = yaml.safe_load((ROOT / "config" / "ablation.yaml").read_text())
     planned = snakemake(tmp_path / "ablation", "-n", config=merge(SMALL, ablation))
-    names = [*ablation["experiments"], "default", "brief"]
-    baselines = ["untrained", "ftm2d", "pca"]
-    assert jobs(planned)["train"] == 3 * (len(names) - 1) + len(baselines)
+    baselines, fused = ["untrained", "ftm2d", "pca"], ["features_late"]
+    networks = {*ablation["experiments"], "default", "brief"} - {*baselines, *fused}
+    assert jobs(planned)["train"] == 3 * len(networks) + len(baselines)
+    assert jobs(planned)["fuse"] == 3 * len(fused)
     assert jobs(planned)["fft"] == 3 * SMALL["shards"]  # two features, and the frames of the brief
 
 
@@ -147,17 +149,17 @@ CLASSICS = yaml.safe_load((ROOT / "config" / "classics.yaml").read_text())
 
 @pytest.fixture(scope="module")
 def classics(tmp_path_factory):
-    """A finished run of the classics, and of `default` with its first songs re-ranked."""
+    """A finished run of the classics, with the first songs of `default` and of a late fusion re-ranked."""
     config = merge(merge(SMALL, CLASSICS), {"experiments": {"brief": None, "ftm2d": None, "pca": None}})
-    config = merge(
-        config, {"experiments": {"default": {"rerank": {"candidates": 5}}}, "train": {"epochs": 1}}
-    )
+    few = {"rerank": {"candidates": 5}}
+    reranked = {"default": few, "late": {"fuse": ["default", "lda"], **few}}
+    config = merge(config, {"experiments": reranked, "train": {"epochs": 1}})
     directory = tmp_path_factory.mktemp("classics") / "run"
     return directory / "results" / "small", snakemake(directory, config=config)
 
 
 def test_alignment_fans_out_over_the_shards_of_each_collection(classics):
-    aligned = ("chroma", "qmax", "qmax_sharp", "default")
+    aligned = ("chroma", "qmax", "qmax_sharp", "qmax_2hz", "default", "late")
     assert jobs(classics[1])["align"] == len(aligned) * 2 * SMALL["shards"]
     assert jobs(classics[1])["train"] == 2  # default and lda
     assert not (classics[0] / "models" / "qmax").exists()
@@ -165,7 +167,15 @@ def test_alignment_fans_out_over_the_shards_of_each_collection(classics):
 
 def test_the_classics_stand_in_the_same_table(classics):
     rows = {(row["experiment"], row["collection"]): row for row in read_tsv(classics[0] / "metrics.tsv")}
-    assert {name for name, _ in rows} == {"chroma", "lda", "qmax", "qmax_sharp", "default"}
+    assert {name for name, _ in rows} == {
+        "chroma",
+        "lda",
+        "qmax",
+        "qmax_sharp",
+        "qmax_2hz",
+        "default",
+        "late",
+    }
     for row in rows.values():
         assert 0 < float(row["map_low"]) <= float(row["map"]) <= float(row["map_high"]) <= 1
         assert 0 <= float(row["roc_auc_nearest"]) <= float(row["roc_auc"]) <= 1
@@ -174,14 +184,24 @@ def test_the_classics_stand_in_the_same_table(classics):
     assert float(rows["qmax", "valid"]["map"]) > float(rows["chroma", "valid"]["map"])
 
 
+def test_late_fusion_trains_nothing_and_holds_all_its_parts(classics):
+    fused, *parts = (
+        embeddings.read(classics[0] / f"embeddings/{name}/1/train.h5").embeddings
+        for name in ("late", "default", "lda")
+    )
+    assert jobs(classics[1])["fuse"] == 1
+    assert fused.shape[1] == sum(part.shape[1] for part in parts)
+    assert not (classics[0] / "models" / "late").exists()
+
+
 def test_re_ranked_figures_are_further_columns(classics):
     rows = {(row["experiment"], row["collection"]): row for row in read_tsv(classics[0] / "metrics.tsv")}
     for collection in ("valid", "test"):
-        row = rows["default", collection]
-        assert row["candidates_reranked"] == "5"
-        for figure in ("map", "mrr", "hit_at_1"):
-            ends = [float(row[f"{figure}_reranked{end}"]) for end in ("_low", "", "_high")]
-            assert ends == sorted(ends)
+        for row in (rows["default", collection], rows["late", collection]):
+            assert row["candidates_reranked"] == "5"
+            for figure in ("map", "mrr", "hit_at_1"):
+                ends = [float(row[f"{figure}_reranked{end}"]) for end in ("_low", "", "_high")]
+                assert ends == sorted(ends)
         assert rows["qmax", collection]["map_reranked"] == ""
     assert "Re-ranked" in (classics[0] / "report.html").read_text()
 

@@ -1,0 +1,38 @@
+"""Join the embeddings of several experiments into one: late fusion."""
+
+import argparse
+import logging
+from pathlib import Path
+
+from coversim import embeddings
+from coversim.cli import run
+from coversim.fusion import fused
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--embeddings", type=Path, nargs="+", required=True, help="of a data set, one file per experiment"
+    )
+    parser.add_argument(
+        "--references",
+        type=Path,
+        nargs="+",
+        required=True,
+        help="of the training data set, in the same order",
+    )
+    parser.add_argument("--output", type=Path, required=True, help="embeddings, HDF5")
+    arguments = parser.parse_args()
+
+    parts = [embeddings.read(path) for path in arguments.embeddings]
+    songs = fused(parts, [embeddings.read(path) for path in arguments.references])
+    logging.info(
+        "%d songs; of the experiments: %s",
+        len(songs.works),
+        ", ".join(str(len(part.works)) for part in parts),
+    )
+    embeddings.write(arguments.output, *songs)
+
+
+if __name__ == "__main__":
+    run(main)
