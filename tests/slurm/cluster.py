@@ -1,7 +1,8 @@
 """A real SLURM cluster on this one machine: two CPU nodes and one node with two make-believe GPUs.
 
-It needs Debian's `slurm-wlm`, no root, no systemd, no accounting; it lives in a temporary folder, on free
-ports of the loopback interface. `python tests/slurm/cluster.py` starts one by hand, until Ctrl-C.
+It needs Debian's `slurm-wlm`, no root, no systemd; it lives in a temporary folder, on free ports of the
+loopback interface. `python tests/slurm/cluster.py` starts one by hand, until Ctrl-C; with `--accounting` it has
+accounts and QOS, in a database of its own (Debian's `slurmdbd` and `mariadb-server`).
 
 A supervisor process stops the cluster as soon as the pipe from whoever started it closes, so that it goes
 away however that process ends, `kill -9` included.
@@ -18,13 +19,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 INSTALL = "apt-get install -y --no-install-recommends slurm-wlm slurm-wlm-basic-plugins munge"
 NODES = ("n1", "n2", "g1")
 DAEMONS = ("munged", "slurmctld", "slurmd")
+INSTALL_ACCOUNTING = "apt-get install -y --no-install-recommends slurmdbd mariadb-server"
+ACCOUNTING_DAEMONS = ("slurmdbd", "mariadbd")
 # Ordinary users lack the folder of the daemons on their PATH.
 SEARCH_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"])
 
@@ -50,7 +54,7 @@ TaskPlugin=task/none
 JobAcctGatherType=jobacct_gather/linux
 JobAcctGatherFrequency=task=1
 JobAcctGatherParams=OverMemoryKill
-AccountingStorageType=accounting_storage/none
+AccountingStorageType={accounting}
 SwitchType=switch/none
 MpiDefault=none
 GresTypes=gpu
@@ -68,6 +72,29 @@ NodeName=g1 NodeHostname=localhost NodeAddr=127.0.0.1 Port={g1_port} CPUs=8 Real
 PartitionName=cpu Nodes=n1,n2 Default=YES MaxTime=INFINITE
 PartitionName=all Nodes=n1,n2,g1 MaxTime=INFINITE
 PartitionName=gpu Nodes=g1 MaxTime=INFINITE
+PartitionName=urgent Nodes=g1 MaxTime=INFINITE PriorityTier=2
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
+"""
+# Only who has an account may submit, and only with a QOS that is granted.
+ACCOUNTING_CONF = """\
+AccountingStorageHost=localhost
+AccountingStoragePort={dbd_port}
+AccountingStoragePass={folder}/munge/socket
+AccountingStorageEnforce=associations,limits,qos
+AccountingStoreFlags=job_comment
+"""
+# No password: the database lets in, through its socket, the user who started it.
+SLURMDBD_CONF = """\
+DbdHost=localhost
+DbdPort={dbd_port}
+SlurmUser={user}
+AuthType=auth/munge
+AuthInfo=socket={folder}/munge/socket
+PidFile={folder}/slurmdbd.pid
+LogFile={folder}/log/slurmdbd.log
+StorageType=accounting_storage/mysql
+StorageUser={user}
 """
 GRES_CONF = """\
 AutoDetect=off
@@ -82,10 +109,15 @@ exec {srun} "$@"
 """
 
 
-def missing() -> str | None:
+def missing(accounting: bool = False) -> str | None:
     """What is not installed, and the command that installs it; None where a cluster can start."""
-    lacking = [name for name in (*DAEMONS, "sbatch", "srun") if not shutil.which(name, path=SEARCH_PATH)]
-    return f"no SLURM here ({', '.join(lacking)} missing); install it with: {INSTALL}" if lacking else None
+    needed = {INSTALL: (*DAEMONS, "sbatch", "srun")}
+    if accounting:
+        needed[INSTALL_ACCOUNTING] = ACCOUNTING_DAEMONS
+    for install, programs in needed.items():
+        if lacking := [name for name in programs if not shutil.which(name, path=SEARCH_PATH)]:
+            return f"{', '.join(lacking)} missing; install with: {install}"
+    return None
 
 
 @dataclass(frozen=True)
@@ -119,13 +151,22 @@ class Cluster:
         _daemon(self.env, "slurmd", "-N", node, "-f", str(self.folder / "slurm.conf"))
 
 
+def until(condition: Callable, timeout: float = 120, pause: float = 0.1):
+    """What `condition` returns, as soon as that is true."""
+    deadline = time.monotonic() + timeout
+    while not (value := condition()):
+        assert time.monotonic() < deadline, f"waited {timeout} s in vain for {condition.__doc__ or condition}"
+        time.sleep(pause)
+    return value
+
+
 @contextlib.contextmanager
-def cluster() -> Iterator[Cluster]:
+def cluster(accounting: bool = False) -> Iterator[Cluster]:
     """A cluster for the length of a `with` block. Raises RuntimeError, with the logs, if it does not start."""
     with contextlib.ExitStack() as stack:
         folder = Path(tempfile.mkdtemp(prefix="coversim-slurm-"))
         supervisor = subprocess.Popen(
-            [sys.executable, __file__, "--supervise", str(folder)],
+            [sys.executable, __file__, "--supervise", str(folder), *(["--accounting"] if accounting else [])],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,  # Ctrl-C is for us; the supervisor stops when the pipe closes
@@ -138,12 +179,12 @@ def cluster() -> Iterator[Cluster]:
         yield running
 
 
-def _supervise(folder: Path) -> None:
+def _supervise(folder: Path, accounting: bool) -> None:
     """Start the cluster, say so, wait for the end of standard input, stop it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     try:
-        _start(Cluster(folder, _environment(folder)))
+        _start(Cluster(folder, _environment(folder)), accounting)
         print("ready", flush=True)
         sys.stdin.buffer.read()
     except Exception:
@@ -154,7 +195,7 @@ def _supervise(folder: Path) -> None:
         _stop(folder)
 
 
-def _start(this: Cluster) -> None:
+def _start(this: Cluster, accounting: bool) -> None:
     folder = this.folder
     folder.chmod(0o755)  # munged refuses a socket that others cannot reach
     for name in ("munge", "state", "log", "bin", *(f"spool/{node}" for node in NODES)):
@@ -162,9 +203,12 @@ def _start(this: Cluster) -> None:
     key = folder / "munge/key"
     key.touch(mode=0o600)
     key.write_bytes(os.urandom(128))
-    settings = dict(zip(("ctld_port", "n1_port", "n2_port", "g1_port"), _free_ports(4), strict=True))
-    user = pwd.getpwuid(os.getuid()).pw_name
-    (folder / "slurm.conf").write_text(SLURM_CONF.format(folder=folder, user=user, **settings))
+    ports = ("ctld_port", "n1_port", "n2_port", "g1_port", "dbd_port")
+    settings = dict(zip(ports, _free_ports(len(ports)), strict=True))
+    settings |= {"folder": folder, "user": pwd.getpwuid(os.getuid()).pw_name}
+    settings["accounting"] = f"accounting_storage/{'slurmdbd' if accounting else 'none'}"
+    slurm_conf = SLURM_CONF + (ACCOUNTING_CONF if accounting else "")
+    (folder / "slurm.conf").write_text(slurm_conf.format(**settings))
     (folder / "gres.conf").write_text(GRES_CONF)
     wrapper = folder / "bin/srun"
     wrapper.write_text(SRUN.format(folder=folder, srun=shutil.which("srun")))
@@ -173,19 +217,37 @@ def _start(this: Cluster) -> None:
     munge = folder / "munge"
     _daemon(this.env, "munged", f"--socket={munge}/socket", f"--key-file={key}", f"--seed-file={munge}/seed",
             f"--pid-file={folder}/munged.pid", f"--log-file={folder}/log/munged.log")  # fmt: skip
+    if accounting:
+        _start_accounting(this, settings)
     _daemon(this.env, "slurmctld", "-c", "-f", str(folder / "slurm.conf"))
     for node in NODES:
         this.start_node(node)
-    deadline = time.monotonic() + 60
-    while (states := _states_or_none(this)) != dict.fromkeys(NODES, "idle"):
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"the nodes are not idle after a minute: {states}")
-        time.sleep(0.1)
+
+    until(lambda: _answers(this, "sinfo") and this.node_states() == dict.fromkeys(NODES, "idle"))
+
+
+def _start_accounting(this: Cluster, settings: dict) -> None:
+    folder = this.folder
+    database, socket_file = folder / "database", folder / "database/socket"
+    with (folder / "log/mariadbd.log").open("w") as log:
+        start = partial(subprocess.Popen, stdout=log, stderr=log)
+        options = ("--no-defaults", f"--datadir={database}", f"--user={settings['user']}")
+        install = start(["mariadb-install-db", *options, "--innodb-log-file-size=4M"])
+        if install.wait(60) != 0:
+            raise RuntimeError("mariadb-install-db failed")
+        start([shutil.which("mariadbd", path=SEARCH_PATH), *options, "--skip-networking",
+               f"--socket={socket_file}", f"--pid-file={folder}/mariadbd.pid"])  # fmt: skip
+    until(socket_file.exists)
+    conf = folder / "slurmdbd.conf"
+    conf.touch(mode=0o600)
+    conf.write_text(SLURMDBD_CONF.format(**settings))
+    _daemon({**this.env, "MYSQL_UNIX_PORT": str(socket_file)}, "slurmdbd")
+    until(partial(_answers, this, "sacctmgr", "list", "cluster"))
 
 
 def _stop(folder: Path) -> None:
     """End the cluster's daemons by their pid files, then what its jobs have left running."""
-    for name in (*NODES, "slurmctld", "munged"):
+    for name in (*NODES, "slurmctld", "slurmdbd", "mariadbd", "munged"):
         _end(folder / f"{name}.pid", signal.SIGKILL)
     for pid in _job_processes(folder):
         with contextlib.suppress(ProcessLookupError):
@@ -215,10 +277,9 @@ def _daemon(env: dict[str, str], name: str, *arguments: str) -> None:
     subprocess.run([shutil.which(name, path=SEARCH_PATH), *arguments], env=env, check=True, timeout=60)
 
 
-def _states_or_none(this: Cluster) -> dict[str, str] | None:
-    with contextlib.suppress(subprocess.CalledProcessError):
-        return this.node_states()
-    return None
+def _answers(this: Cluster, *command: str) -> bool:
+    """Whether a command of SLURM finds the daemon that it asks."""
+    return subprocess.run(command, env=this.env, capture_output=True, check=False, timeout=60).returncode == 0
 
 
 def _end(pid_file: Path, signal_number: int) -> None:
@@ -235,10 +296,10 @@ def _free_ports(number: int) -> list[int]:
         return [each.getsockname()[1] for each in sockets]
 
 
-def _by_hand() -> None:
-    if reason := missing():
+def _by_hand(accounting: bool) -> None:
+    if reason := missing(accounting):
         sys.exit(f"error: {reason}")
-    with cluster() as running:
+    with cluster(accounting) as running:
         print(
             "A SLURM cluster runs. In another terminal, to use it:\n\n"
             f"  export SLURM_CONF={running.env['SLURM_CONF']} PATH={running.folder}/bin:$PATH\n"
@@ -250,7 +311,8 @@ def _by_hand() -> None:
 
 
 if __name__ == "__main__":
+    accounting = sys.argv[-1] == "--accounting"
     if sys.argv[1:2] == ["--supervise"]:
-        _supervise(Path(sys.argv[2]))
+        _supervise(Path(sys.argv[2]), accounting)
     else:
-        _by_hand()
+        _by_hand(accounting)

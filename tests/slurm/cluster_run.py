@@ -3,6 +3,7 @@
 import hashlib
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import yaml
 
-from cluster import Cluster
+from cluster import Cluster, until
 from workflow import ROOT, SMALL
 
 # Smaller still, and long enough in training to be interrupted. The cluster's GPUs are make-believe: hence `cpu`.
@@ -116,13 +117,10 @@ def outputs(directory: Path) -> dict[str, str]:
     }
 
 
-def until(condition: Callable, timeout: float = 120, pause: float = 0.1):
-    """What `condition` returns, as soon as that is true."""
-    deadline = time.monotonic() + timeout
-    while not (value := condition()):
-        assert time.monotonic() < deadline, f"waited {timeout} s in vain for {condition.__doc__ or condition}"
-        time.sleep(pause)
-    return value
+def remove(directory: Path, *made: str) -> None:
+    """Remove files and folders of a run's results."""
+    for path in (directory / "results/cluster" / name for name in made):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def processes(directory: Path, script: str, *words: str) -> list[int]:

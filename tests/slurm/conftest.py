@@ -1,4 +1,5 @@
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -38,3 +39,9 @@ def undisturbed(slurm, runs, tmp_path_factory):
     granted = watch(slurm, directory, process)
     runs.finish(process, directory)
     return Undisturbed(directory, jobs_of(slurm, directory), granted)
+
+
+@pytest.fixture
+def again(undisturbed, tmp_path):
+    """A copy of the undisturbed run, to remove outputs from and to run again."""
+    return shutil.copytree(undisturbed.directory, tmp_path / "again")

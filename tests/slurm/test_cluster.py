@@ -7,7 +7,7 @@ import sys
 import pytest
 
 import cluster
-from cluster_run import until
+from cluster import until
 
 
 def test_a_job_on_the_gpu_node_sees_the_gpus_it_asked_for(slurm):

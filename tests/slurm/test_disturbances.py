@@ -7,19 +7,13 @@ import signal
 from collections import Counter
 from functools import partial
 
-import pytest
 import yaml
 
-from cluster_run import CONFIG, QUICK, ROOT, hold, jobs_of, outputs, processes, until
+from cluster import until
+from cluster_run import CONFIG, QUICK, ROOT, hold, jobs_of, outputs, processes, remove
 
 FFT = "results/cluster/fft/train/crema-4hz"
 EPOCHS = CONFIG["train"]["epochs"]
-
-
-@pytest.fixture
-def again(undisturbed, tmp_path):
-    """A copy of the undisturbed run, to remove outputs from and to run again."""
-    return shutil.copytree(undisturbed.directory, tmp_path / "again")
 
 
 def attempts(slurm, directory, comment):
@@ -72,9 +66,7 @@ def test_shards_are_done_again_that_were_killed_cancelled_over_memory_or_on_a_de
 
 
 def test_training_goes_on_after_every_kind_of_end(slurm, runs, undisturbed, again):
-    for made in ("training_state", "models", "embeddings", "evaluation", "metrics.tsv", "report.html"):
-        path = again / "results/cluster" / made
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    remove(again, "training_state", "models", "embeddings", "evaluation", "metrics.tsv", "report.html")
     arguments = ("--profile", "slurm", *QUICK)
     ran = Counter()  # epochs, over all attempts
 
@@ -98,14 +90,19 @@ def test_training_goes_on_after_every_kind_of_end(slurm, runs, undisturbed, agai
         assert orphan["JobState"] == "CANCELLED"
         assert orphan["EndTime"] <= new["SubmitTime"]  # never two jobs on one output
 
-    # preemption, and the time limit: SIGTERM, then SIGKILL
+    # preemption by a job that needs one of the two GPUs, and the time limit: SIGTERM, then SIGKILL
     ran += hold_training(again)
-    preempted, limited = [attempts(slurm, again, train(seed))[-1]["JobId"] for seed in (1, 2)]
-    slurm.run("scontrol", "requeue", preempted)
-    slurm.run("scontrol", "update", f"JobId={limited}", "EndTime=now")
-    until(lambda: states(slurm, again, train(1))[-1] == "PENDING")
-    run_now(slurm, again, train(1))
-    until(lambda: states(slurm, again, train(2))[2] == "TIMEOUT")
+    urgent = ("--partition=urgent", "--gpus=1", "--mem=100", "--output=/dev/null", "--wrap=sleep 600")
+    urgent_job = slurm.run("sbatch", "--parsable", *urgent).strip()
+    [preempted] = until(
+        lambda: [seed for seed in (1, 2) if states(slurm, again, train(seed))[-1] == "PENDING"]
+    )
+    limited = {1: 2, 2: 1}[preempted]
+    assert states(slurm, again, train(limited))[-1] == "RUNNING"
+    slurm.run("scontrol", "update", f"JobId={last(slurm, again, train(limited))}", "EndTime=now")
+    slurm.run("scancel", urgent_job)
+    run_now(slurm, again, train(preempted))
+    until(lambda: states(slurm, again, train(limited))[2] == "TIMEOUT")
 
     runs.finish(process, again)
     for seed in (1, 2):
@@ -116,14 +113,18 @@ def test_training_goes_on_after_every_kind_of_end(slurm, runs, undisturbed, agai
 
 
 def test_a_job_whose_gpu_is_unusable_fails_and_says_so(slurm, runs, again):
-    shutil.rmtree(again / "results/cluster/training_state")
-    shutil.rmtree(again / "results/cluster/models")
+    remove(again, "training_state", "models")
     config = {**CONFIG, "train": {**CONFIG["train"], "device": "auto"}}
     target = "results/cluster/models/default/1/model.pt"
     process = runs.start(again, target, "--profile", "slurm", *QUICK, "--retries", "0", config=config)
     assert process.wait(120) != 0
     assert "cannot use a GPU here (CUDA_VISIBLE_DEVICES: 0). Remedy:" in training_log(again, 1)
     assert not (again / target).exists()
+
+
+def last(slurm, directory, comment):
+    """SLURM's number of the last attempt at a job."""
+    return attempts(slurm, directory, comment)[-1]["JobId"]
 
 
 def train(seed):
@@ -149,6 +150,4 @@ def hold_training(directory):
 
 def run_now(slurm, directory, comment):
     """Spare a requeued job the two minutes that SLURM lets it wait."""
-    slurm.run(
-        "scontrol", "update", f"JobId={attempts(slurm, directory, comment)[-1]['JobId']}", "StartTime=now"
-    )
+    slurm.run("scontrol", "update", f"JobId={last(slurm, directory, comment)}", "StartTime=now")
