@@ -2,7 +2,7 @@
 
 It needs Debian's `slurm-wlm`, no root, no systemd; it lives in a temporary folder, on free ports of the
 loopback interface. `python tests/slurm/cluster.py` starts one by hand, until Ctrl-C; with `--accounting` it has
-accounts and QOS, in a database of its own (Debian's `slurmdbd` and `mariadb-server`).
+accounts and QOS, in a database of its own (Debian's `slurmdbd`, `mariadb-server-core` and `mariadb-client-core`).
 
 A supervisor process stops the cluster as soon as the pipe from whoever started it closes, so that it goes
 away however that process ends, `kill -9` included.
@@ -27,7 +27,9 @@ from pathlib import Path
 INSTALL = "apt-get install -y --no-install-recommends slurm-wlm slurm-wlm-basic-plugins munge"
 NODES = ("n1", "n2", "g1")
 DAEMONS = ("munged", "slurmctld", "slurmd")
-INSTALL_ACCOUNTING = "apt-get install -y --no-install-recommends slurmdbd mariadb-server"
+INSTALL_ACCOUNTING = (
+    "apt-get install -y --no-install-recommends slurmdbd mariadb-server-core mariadb-client-core"
+)
 ACCOUNTING_DAEMONS = ("slurmdbd", "mariadbd")
 # Ordinary users lack the folder of the daemons on their PATH.
 SEARCH_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"])
