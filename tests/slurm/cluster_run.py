@@ -50,7 +50,16 @@ class Runs:
         """Start `snakemake ARGUMENTS` in a working directory; what it says goes to snakemake.log there."""
         directory.mkdir(parents=True, exist_ok=True)
         (directory / "mine.yaml").write_text(yaml.safe_dump(config))
-        command = [sys.executable, "-m", "snakemake", "--snakefile", str(snakefile)]
+        # a shell that starts the tests in the background has Ctrl-C ignored in all that they start
+        command = [
+            "env",
+            "--default-signal=INT",
+            sys.executable,
+            "-m",
+            "snakemake",
+            "--snakefile",
+            str(snakefile),
+        ]
         with (directory / "snakemake.log").open("a") as log:
             process = subprocess.Popen(
                 [*command, *arguments, "--configfile", "mine.yaml"],
