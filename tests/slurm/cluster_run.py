@@ -71,6 +71,11 @@ class Runs:
         self.started.append(process)
         return process
 
+    def kill(self) -> None:
+        """End every Snakemake that a failed test has left waiting."""
+        for process in self.started:
+            process.kill()
+
     def finish(self, process: subprocess.Popen, directory: Path, timeout: float = 300) -> None:
         """Wait for a Snakemake that is to succeed."""
         assert process.wait(timeout) == 0, said(directory)

@@ -26,8 +26,7 @@ def runs(slurm, tmp_path_factory):
     subprocess.run(make, cwd=ROOT, env={**os.environ, **env}, check=True)
     found = Runs(env)
     yield found
-    for process in found.started:
-        process.kill()  # what a failed test has left waiting
+    found.kill()
 
 
 @pytest.fixture(scope="session")

@@ -17,9 +17,12 @@ EPOCHS = CONFIG["train"]["epochs"]
 
 
 @pytest.fixture
-def again(undisturbed, tmp_path):
-    """A copy of the undisturbed run, to remove outputs from and to run again."""
-    return shutil.copytree(undisturbed.directory, tmp_path / "again")
+def again(slurm, runs, undisturbed, tmp_path):
+    """A copy of the undisturbed run, to remove outputs from and to run again; nothing of it runs on afterwards."""
+    yield shutil.copytree(undisturbed.directory, tmp_path / "again")
+    runs.kill()
+    for job in jobs_of(slurm, tmp_path / "again"):
+        slurm.run("scancel", job["JobId"])
 
 
 def attempts(slurm, directory, comment):
