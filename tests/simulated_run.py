@@ -114,7 +114,7 @@ def _evaluate(
             distance = np.linalg.norm(better[:, None] - better, axis=2) + 0.01
             distance[~nearest(embedding[own], np.arange(len(own)), candidates)] = np.nan
             distances.write(aligned[0], work[own], performance[own], np.arange(len(own)), distance)
-        return by_embedding(collection, [folder / "train.h5"], aligned, 1.0, torch.device("cpu"))
+        return by_embedding(collection, [folder / "train.h5"], aligned, 1.0, 0, torch.device("cpu"))
 
     return evaluate(compare, pairs, 200, 0)
 

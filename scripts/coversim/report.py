@@ -90,14 +90,15 @@ def write_report(
     ordered = [name for name in settings.get("experiments") or {} if name in experiments]
     reference = reference_of(ordered or experiments)
     bootstrap = {key: settings["evaluation"][key] for key in ("resamples", "seed")}
+    trained = {*trainings, *_fused_of(settings, trainings)}
     tables = [
-        make_table(results, collection, set(trainings), reference, **bootstrap)
+        make_table(results, collection, trained, reference, **bootstrap)
         for collection in collections_of(results)
     ]
     headline = make_headline(tables, results, **bootstrap)
     spoken = headline.table.collection
     kinds = _line_kinds(
-        headline.row.experiment, [row.experiment for row in headline.table.rows], reference, trainings
+        headline.row.experiment, [row.experiment for row in headline.table.rows], reference, trained
     )
     costs = read_costs(benchmarks)
     page = _environment().get_template("report.html.j2")
@@ -133,6 +134,15 @@ def write_report(
     }
     with replacing(output) as temporary:
         temporary.write_text(page.render(context), encoding="utf-8", errors="backslashreplace")
+
+
+def _fused_of(settings: Mapping[str, Any], trained: Iterable[str]) -> set[str]:
+    """Experiments that fuse others, of which at least one was trained."""
+    return {
+        name
+        for name, chosen in (settings.get("experiments") or {}).items()
+        if chosen and set(chosen.get("fuse", ())) & set(trained)
+    }
 
 
 def _line_kinds(

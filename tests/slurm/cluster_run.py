@@ -51,7 +51,16 @@ class Runs:
         """Start `snakemake ARGUMENTS` in a working directory; what it says goes to snakemake.log there."""
         directory.mkdir(parents=True, exist_ok=True)
         (directory / "mine.yaml").write_text(yaml.safe_dump(config))
-        command = [sys.executable, "-m", "snakemake", "--snakefile", str(snakefile)]
+        # a shell that starts the tests in the background has Ctrl-C ignored in all that they start
+        command = [
+            "env",
+            "--default-signal=INT",
+            sys.executable,
+            "-m",
+            "snakemake",
+            "--snakefile",
+            str(snakefile),
+        ]
         with (directory / "snakemake.log").open("a") as log:
             process = subprocess.Popen(
                 [*command, *arguments, "--configfile", "mine.yaml"],
@@ -62,6 +71,11 @@ class Runs:
             )
         self.started.append(process)
         return process
+
+    def kill(self) -> None:
+        """End every Snakemake that a failed test has left waiting."""
+        for process in self.started:
+            process.kill()
 
     def finish(self, process: subprocess.Popen, directory: Path, timeout: float = 300) -> None:
         """Wait for a Snakemake that is to succeed."""

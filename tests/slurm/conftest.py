@@ -27,8 +27,7 @@ def runs(slurm, tmp_path_factory):
     subprocess.run(make, cwd=ROOT, env={**os.environ, **env}, check=True)
     found = Runs(env)
     yield found
-    for process in found.started:
-        process.kill()  # what a failed test has left waiting
+    found.kill()
 
 
 @pytest.fixture(scope="session")
@@ -42,6 +41,9 @@ def undisturbed(slurm, runs, tmp_path_factory):
 
 
 @pytest.fixture
-def again(undisturbed, tmp_path):
-    """A copy of the undisturbed run, to remove outputs from and to run again."""
-    return shutil.copytree(undisturbed.directory, tmp_path / "again")
+def again(slurm, runs, undisturbed, tmp_path):
+    """A copy of the undisturbed run, to remove outputs from and to run again; nothing of it runs on afterwards."""
+    yield shutil.copytree(undisturbed.directory, tmp_path / "again")
+    runs.kill()
+    for job in jobs_of(slurm, tmp_path / "again"):
+        slurm.run("scancel", job["JobId"])

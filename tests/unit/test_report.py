@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import re
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -310,6 +311,18 @@ def test_the_kept_epoch_is_the_first_with_the_highest_validation_map(run):
 
 def test_experiments_without_an_epoch_are_baselines(run):
     assert set(read_histories(run["histories"])) == {"default", "brief"}
+
+
+def test_what_fuses_a_trained_experiment_is_no_baseline(tmp_path):
+    run = simulate(tmp_path, EXPERIMENTS | {"late": 0.4, "untrained": 0.6})
+    config = json.loads(run["config"].read_text())
+    config["experiments"] |= {"late": {"fuse": ["pca", "default"]}, "untrained": {"fuse": ["pca", "ftm2d"]}}
+    run["config"].write_text(json.dumps(config))
+    run["histories"] = [path for path in run["histories"] if path.parts[-3] not in ("late", "untrained")]
+    write_report(**run)
+    text = Page(run["output"]).text
+    assert re.search(r"late seeds? [\d, ]+ 0\.", text)
+    assert re.search(r"untrained seeds? [\d, ]+, baseline", text)
 
 
 @pytest.mark.parametrize("kind", ["evaluations", "ranks"])
