@@ -224,21 +224,20 @@ def _start(this: Cluster, accounting: bool) -> None:
     _daemon(this.env, "slurmctld", "-c", "-f", str(folder / "slurm.conf"))
     for node in NODES:
         this.start_node(node)
-
     until(lambda: _answers(this, "sinfo") and this.node_states() == dict.fromkeys(NODES, "idle"))
 
 
 def _start_accounting(this: Cluster, settings: dict) -> None:
     folder = this.folder
-    database, socket_file = folder / "database", folder / "database/socket"
+    socket_file = folder / "database/socket"
+    options = ("--no-defaults", f"--user={settings['user']}", f"--datadir={folder}/database",
+               "--innodb-log-file-size=4M")  # fmt: skip
     with (folder / "log/mariadbd.log").open("w") as log:
-        start = partial(subprocess.Popen, stdout=log, stderr=log)
-        options = ("--no-defaults", f"--datadir={database}", f"--user={settings['user']}")
-        install = start(["mariadb-install-db", *options, "--innodb-log-file-size=4M"])
-        if install.wait(60) != 0:
-            raise RuntimeError("mariadb-install-db failed")
-        start([shutil.which("mariadbd", path=SEARCH_PATH), *options, "--skip-networking",
-               f"--socket={socket_file}", f"--pid-file={folder}/mariadbd.pid"])  # fmt: skip
+        install = ["mariadb-install-db", *options]
+        subprocess.run(install, check=True, stdout=log, stderr=log, timeout=60)
+        database = [shutil.which("mariadbd", path=SEARCH_PATH), *options, "--skip-networking"]
+        database += [f"--socket={socket_file}", f"--pid-file={folder}/mariadbd.pid"]
+        subprocess.Popen(database, stdout=log, stderr=log)
     until(socket_file.exists)
     conf = folder / "slurmdbd.conf"
     conf.touch(mode=0o600)
