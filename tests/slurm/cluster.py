@@ -153,7 +153,7 @@ class Cluster:
         _daemon(self.env, "slurmd", "-N", node, "-f", str(self.folder / "slurm.conf"))
 
 
-def until(condition: Callable, timeout: float = 120, pause: float = 0.1):
+def until(condition: Callable, timeout: float = 300, pause: float = 0.1):
     """What `condition` returns, as soon as that is true."""
     deadline = time.monotonic() + timeout
     while not (value := condition()):

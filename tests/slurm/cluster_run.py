@@ -31,8 +31,9 @@ CONFIG = {
     "seeds": [1, 2],
     "experiments": {"brief": None, "ftm2d": None, "pca": None},
 }
-# The profile is patient, as a busy cluster wants it; this one is not busy, and its disk is local.
-QUICK = ["--slurm-init-seconds-before-status-checks", "4", "--latency-wait", "20"]
+# The profile is patient, as a busy cluster wants it; this one is not busy, and its disk is local. Snakemake looks
+# after so many seconds and then only 10 s later again: fewer seconds would be too few for its own start.
+QUICK = ["--slurm-init-seconds-before-status-checks", "9", "--latency-wait", "20"]
 GPU_SCRIPTS = ("train.py", "embed.py", "evaluate.py")
 # Outputs that tell times, and what is not an output.
 TELL_TIMES = ("logs", "benchmarks", "training_state", "report.html", "history.tsv")
@@ -77,7 +78,7 @@ class Runs:
         for process in self.started:
             process.kill()
 
-    def finish(self, process: subprocess.Popen, directory: Path, timeout: float = 300) -> None:
+    def finish(self, process: subprocess.Popen, directory: Path, timeout: float = 600) -> None:
         """Wait for a Snakemake that is to succeed."""
         assert process.wait(timeout) == 0, said(directory)
 
@@ -164,7 +165,7 @@ def hold(
                     held[word] = pid
         return len(held) == len(words)
 
-    until(all_held, timeout=180, pause=0.02)
+    until(all_held, pause=0.02)
     return held
 
 

@@ -74,7 +74,7 @@ def test_training_goes_on_after_every_kind_of_end(slurm, runs, undisturbed, agai
     process = runs.start(again, *arguments)
     ran += hold_training(again)
     process.send_signal(signal.SIGINT)
-    assert process.wait(60) != 0
+    assert process.wait(600) != 0
     until(lambda: [states(slurm, again, train(seed)) for seed in (1, 2)] == [["CANCELLED"]] * 2)
 
     # kill -9 of Snakemake: its jobs run on, until the next Snakemake ends them
@@ -117,7 +117,7 @@ def test_a_job_whose_gpu_is_unusable_fails_and_says_so(slurm, runs, again):
     config = {**CONFIG, "train": {**CONFIG["train"], "device": "auto"}}
     target = "results/cluster/models/default/1/model.pt"
     process = runs.start(again, target, "--profile", "slurm", *QUICK, "--retries", "0", config=config)
-    assert process.wait(120) != 0
+    assert process.wait(600) != 0
     assert "cannot use a GPU here (CUDA_VISIBLE_DEVICES: 0). Remedy:" in training_log(again, 1)
     assert not (again / target).exists()
 
