@@ -32,7 +32,7 @@ CONFIG = {
     "experiments": {"brief": None, "ftm2d": None, "pca": None},
 }
 # The profile is patient, as a busy cluster wants it; this one is not busy, and its disk is local. Snakemake looks
-# after so many seconds and then only 10 s later again: fewer seconds would be too few for its own start.
+# at its jobs after so many seconds, in which most are done; with fewer it would look in vain, and then wait longer.
 QUICK = ["--slurm-init-seconds-before-status-checks", "9", "--latency-wait", "20"]
 GPU_SCRIPTS = ("train.py", "embed.py", "evaluate.py")
 # Outputs that tell times, and what is not an output.
