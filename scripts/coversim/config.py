@@ -61,12 +61,22 @@ def experiments(config: Mapping[str, Any], features: list[str]) -> dict[str, dic
     resolved = {}
     for name, changes in config["experiments"].items():
         if changes is not None:
+            _check_fuse(name, changes)
             settings = merge({**defaults, "fuse": []}, changes)
             chosen = settings["features"] or features
             _check_chroma(name, chosen)
             sharpness = {"sharpness": _of_each(settings["representation"]["sharpness"], chosen, name)}
             resolved[name] = merge({**settings, "features": chosen}, {"representation": sharpness})
     return resolved
+
+
+def _check_fuse(experiment: str, changes: Mapping[str, Any]) -> None:
+    unread = [key for key in ("pca", "model", "train") if key in changes]
+    if changes.get("fuse") and unread:
+        raise CoversimError(
+            f"experiment '{experiment}' fuses others and trains nothing: {', '.join(unread)} would not be read. "
+            "Remedy: remove that, or fuse"
+        )
 
 
 def _check_chroma(experiment: str, features: list[str]) -> None:

@@ -31,14 +31,13 @@ def fused(parts: Sequence[Embeddings], references: Sequence[Embeddings]) -> Embe
         raise CoversimError(
             "no song has an embedding in every experiment to be fused. Remedy: look into set_aside.tsv for the reasons"
         )
+    order = [song for song in parts[0].performances.tolist() if song in common]
     scaled = []
     for part, reference in zip(parts, references, strict=True):
-        row = {song: row for row, song in enumerate(part.performances.tolist()) if song in common}
-        rows = [row[song] for song in parts[0].performances.tolist() if song in common]
-        scaled.append(
-            part.embeddings[rows] / np.sqrt(spread(reference.embeddings[reference.splits == "valid"]))
-        )
-    kept = np.isin(parts[0].performances, list(common))
+        row = {song: row for row, song in enumerate(part.performances.tolist())}
+        scale = np.sqrt(spread(reference.embeddings[reference.splits == "valid"]))
+        scaled.append(part.embeddings[[row[song] for song in order]] / scale)
+    kept = np.isin(parts[0].performances, order)
     names = (column[kept] for column in parts[0][:3])
     return Embeddings(*names, np.concatenate(scaled, axis=1).astype(np.float32))
 

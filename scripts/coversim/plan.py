@@ -106,11 +106,17 @@ def make_plan(config: Mapping[str, Any], results: Path, write: bool) -> Plan:
     settings = experiments(config, _default_features(summaries["train"]["features"]))
     if not settings:
         raise CoversimError("the configuration has no experiment. Remedy: add one under `experiments`")
-    for experiment, chosen in settings.items():
+    # what fuses others sees frames only to align them
+    framed = {
+        name: chosen
+        for name, chosen in settings.items()
+        if not chosen["fuse"] or chosen["rerank"]["candidates"]
+    }
+    for experiment, chosen in framed.items():
         _check_features(experiment, chosen["features"], summaries)
     frames = {
         frames_name(feature, chosen["fft"]): (feature, chosen["fft"])
-        for chosen in settings.values()
+        for chosen in framed.values()
         for feature in chosen["features"]
     }
     for name, of_dataset in songs.items():
@@ -140,7 +146,7 @@ def make_plan(config: Mapping[str, Any], results: Path, write: bool) -> Plan:
         },
         frames_of={
             experiment: [frames_name(feature, chosen["fft"]) for feature in chosen["features"]]
-            for experiment, chosen in settings.items()
+            for experiment, chosen in framed.items()
         },
         patches={patches_name(chosen): experiment for experiment, chosen in reversed(with_pca.items())},
         patch_settings={
@@ -229,7 +235,7 @@ def _parts(experiment: str, parts: list[str], embedding: Mapping[str, Any]) -> l
 def _alignment(settings: Mapping[str, Any]) -> str:
     kind = settings["model"]["kind"]
     sharpness = " ".join(f"{value:g}" for value in settings["representation"]["sharpness"])
-    if kind in PAIRWISE:
+    if kind in PAIRWISE and not settings["fuse"]:
         return f"--method {kind} --sharpness {sharpness}"
     return f"--method qmax --sharpness {sharpness} --candidates {settings['rerank']['candidates']}"
 

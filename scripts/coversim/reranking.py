@@ -31,13 +31,13 @@ def hubness(embeddings: np.ndarray, neighbours: int, device: torch.device | str 
     many songs (NICDM: Schnitzer, Flexer, Schedl & Widmer, 2012, "Local and global scaling reduce hubs in space").
     """
     squared, rounding = squared_distances(embeddings, device)
-    found = []
+    typical = torch.ones(len(embeddings), dtype=torch.float64, device=device)
     for rows in in_blocks(np.arange(len(embeddings)), len(embeddings)):
         distance = squared(rows)
         distance[torch.arange(len(rows)), torch.from_numpy(rows)] = torch.inf
         first = distance.topk(min(neighbours, len(embeddings) - 1), largest=False).values
-        found.append(first.clamp(min=max(rounding, np.finfo(np.float64).tiny)).mean(dim=1).sqrt())
-    return torch.cat(found)
+        typical[rows] = first.clamp(min=max(rounding, np.finfo(np.float64).tiny)).mean(dim=1).sqrt()
+    return typical
 
 
 def reordered(squared: Tensor, aligned: Tensor, weight: float) -> Tensor:

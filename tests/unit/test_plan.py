@@ -82,6 +82,31 @@ def test_what_is_fused_has_embeddings_and_no_model_and_as_many_seeds_as_its_part
     assert made.pca_of["late"] == []
 
 
+def test_what_fuses_others_sees_frames_only_to_align_them(tmp_path):
+    root = data_set(tmp_path / "data", many(40), features=("crema", "hpcp"))
+    benchmark = data_set(tmp_path / "other", many(3, prefix="X"), features=("hpcp",))
+    datasets = {"train": {"root": root}, "benchmark": {"root": benchmark}}
+    names = ("default", "brief", "ftm2d", "pca")
+    experiments = {name: {"features": ["hpcp"]} for name in names} | {"late": {"fuse": ["default", "pca"]}}
+    made = plan(tmp_path, datasets=datasets, experiments=experiments)  # late's own features would be crema
+    assert set(made.frames) == {"hpcp-4hz", "hpcp-256frames"}
+    experiments["late"]["rerank"] = {"candidates": 5}
+    with pytest.raises(CoversimError, match="experiment 'late' uses crema, which the data set"):
+        plan(tmp_path, datasets=datasets, experiments=experiments)
+    experiments["late"]["features"] = ["hpcp"]
+    made = plan(tmp_path, datasets=datasets, experiments=experiments, model={"kind": "motif"})
+    assert made.frames_of["late"] == ["hpcp-4hz"]
+    assert made.alignment["late"].endswith("--candidates 5")
+
+
+def test_what_fuses_others_has_no_settings_of_a_network(tmp_path):
+    experiments = {"late": {"fuse": ["default", "pca"], "model": {"kind": "qmax"}}}
+    with pytest.raises(
+        CoversimError, match="'late' fuses others and trains nothing: model would not be read"
+    ):
+        plan(tmp_path, experiments=experiments)
+
+
 @pytest.mark.parametrize("part", ["nothing", "classic", "early"])
 def test_what_has_no_embedding_of_its_own_is_not_fused(tmp_path, part):
     experiments = {

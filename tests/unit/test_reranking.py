@@ -58,8 +58,11 @@ def test_a_song_in_the_midst_of_all_is_a_hub_and_its_correction_moves_it_back():
     assert ((corrected < corrected[:, 9:]).sum(axis=1) >= rank_of_hub).all()
 
 
-def test_equal_embeddings_have_a_hubness():
-    assert (hubness(np.ones((4, 3), np.float32), 2) > 0).all()
+@pytest.mark.parametrize("songs", [0, 4])
+def test_equal_embeddings_and_no_embeddings_have_a_hubness(songs):
+    found = hubness(np.ones((songs, 3), np.float32), 2)
+    assert found.shape == (songs,)
+    assert (found > 0).all()
 
 
 @given(seed=SEEDS, candidates=st.integers(2, 19), weight=st.floats(0, 4))
