@@ -59,11 +59,12 @@ rule embed:
     threads: 1
     params:
         code=code("embed.py"),
+        query=lookup(within=PLAN.query, dpath="{experiment}"),
         device=lookup(within=PLAN.device, dpath="{experiment}"),
     shell:
         'python "$COVERSIM_SCRIPTS"/embed.py'
         " --model {input.model:q} --frames {input.frames:q} --songs {input.songs:q}"
-        " --threads {threads} --device {params.device}"
+        " {params.query} --threads {threads} --device {params.device}"
         " --output {output.embeddings:q} 2> {log:q}"
 
 

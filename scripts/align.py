@@ -91,7 +91,7 @@ def first_found(arguments: argparse.Namespace, queries: list[frames.Song]) -> di
     songs = of_split(arguments.embeddings, arguments.collection)
     row = {name: row for row, name in enumerate(songs.performances.tolist())}
     rows = np.array([row[song.performance] for song in queries], dtype=np.int64)
-    found = nearest(songs.embeddings, rows, arguments.candidates)
+    found = nearest(songs.embeddings, rows, arguments.candidates, songs.queries)
     return dict(zip(songs.performances.tolist(), found.T, strict=True))
 
 

@@ -21,6 +21,13 @@ def main() -> None:
         "--frames", nargs="+", required=True, help="all shards of all features, in their order"
     )
     parser.add_argument("--songs", type=Path, required=True, help="catalogue with the split of each song")
+    parser.add_argument(
+        "--query-tempi",
+        type=float,
+        nargs="*",
+        default=[],
+        help="tempi at which a song is sought; none: by its embedding",
+    )
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--output", type=Path, required=True, help="embeddings, HDF5")
@@ -31,13 +38,17 @@ def main() -> None:
     model = encoder.load(arguments.model, device)
     split = {song["performance"]: song["split"] for song in tsv.read(arguments.songs)}
     wanted = {performance for performance, name in split.items() if name != "shared"}
-    works, performances, found = [], [], []
+    tempi = model.settings["model"]["tempi"]
+    works, performances, found, queries = [], [], [], []
     songs = frames.songs(arguments.frames, wanted)
     while block := list(islice(songs, BLOCK)):
         works += [song.work for song in block]
         performances += [song.performance for song in block]
         songs_frames = [torch.from_numpy(song.frames) for song in block]
-        found.append(encoder.embed(model, songs_frames, device, model.settings["model"]["tempi"]))
+        played = encoder.embed_played(model, songs_frames, device, [*tempi, *arguments.query_tempi])
+        found.append(encoder.mean_embedding([played[tempo] for tempo in tempi]))
+        if arguments.query_tempi:
+            queries.append(torch.stack([played[tempo] for tempo in arguments.query_tempi], dim=1))
     if not works:
         raise CoversimError(
             f"{arguments.songs}: no song of this data set can be used. Remedy: look into set_aside.tsv for the reasons"
@@ -48,6 +59,7 @@ def main() -> None:
         performances,
         [split[performance] for performance in performances],
         torch.cat(found).numpy(),
+        torch.cat(queries).numpy() if queries else None,
     )
 
 

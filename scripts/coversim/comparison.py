@@ -34,7 +34,7 @@ def by_embedding(
     neighbours: int,
     device: torch.device,
 ) -> Comparison:
-    """Euclidean distances of embeddings; re-ranked by `aligned`, distances of the first songs, if there are any.
+    """Euclidean distances of embeddings, from the first song of a pair; re-ranked by `aligned`, distances of the first songs, if there are any.
 
     Parameters
     ----------
@@ -44,8 +44,8 @@ def by_embedding(
     neighbours : of each song by which the re-ranking corrects for hubs; 0: not at all
     """
     songs = of_split(embeddings, collection)
-    ranking = retrieval.rank_embeddings(songs.embeddings, songs.works, device)
-    pairs = partial(verification.pair_distances, songs.embeddings)
+    ranking = retrieval.rank_embeddings(songs.embeddings, songs.works, device, songs.queries)
+    pairs = partial(verification.pair_distances, songs.embeddings, queries=songs.queries)
     comparison = Comparison(songs.works, songs.performances, ranking, pairs)
     if not aligned:
         return comparison
@@ -80,7 +80,7 @@ def _compared(path: Path) -> np.ndarray:
 def _reranked(
     songs: Embeddings, aligned: Sequence[Path], weight: float, neighbours: int, device: torch.device
 ) -> Ranking:
-    squared, rounding = retrieval.squared_distances(songs.embeddings, device)
+    squared, rounding = retrieval.squared_distances(songs.embeddings, device, songs.queries)
     typical = torch.ones(len(songs.works), dtype=torch.float64, device=device)
     if neighbours:
         typical = hubness(songs.embeddings, neighbours, device)

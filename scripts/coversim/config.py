@@ -13,7 +13,7 @@ from coversim.errors import CoversimError
 from coversim.features import FEATURES
 
 PITCH_CLASSES = 12
-EXPERIMENT_SECTIONS = ("features", "fft", "representation", "pca", "model", "train", "rerank")
+EXPERIMENT_SECTIONS = ("features", "fft", "representation", "pca", "model", "train", "query", "rerank")
 
 
 def validate(config: Mapping[str, Any], schema_file: Path) -> None:
@@ -71,7 +71,7 @@ def experiments(config: Mapping[str, Any], features: list[str]) -> dict[str, dic
 
 
 def _check_fuse(experiment: str, changes: Mapping[str, Any]) -> None:
-    unread = [key for key in ("pca", "model", "train") if key in changes]
+    unread = [key for key in ("pca", "model", "train", "query") if key in changes]
     if changes.get("fuse") and unread:
         raise CoversimError(
             f"experiment '{experiment}' fuses others and trains nothing: {', '.join(unread)} would not be read. "

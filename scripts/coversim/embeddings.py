@@ -2,6 +2,7 @@
 
     work, performance, split   (n,) UTF-8    the songs
     embedding                  (n, size) float32
+    query                      (n, tempi, size) float32, what a song is sought by where `query.tempi` says so
 
 Every dataset carries a checksum.
 """
@@ -23,6 +24,7 @@ class Embeddings(NamedTuple):
     performances: np.ndarray  # of str
     splits: np.ndarray  # of str
     embeddings: np.ndarray  # (songs, size) float32
+    queries: np.ndarray | None = None  # (songs, tempi, size) float32; None: a song is sought by its embedding
 
 
 def write(
@@ -31,8 +33,9 @@ def write(
     performances: Sequence[str],
     splits: Sequence[str],
     embeddings: np.ndarray,
+    queries: np.ndarray | None = None,
 ) -> None:
-    """Write a data set's embeddings, (songs, size), to a file that appears once it is whole.
+    """Write a data set's embeddings, (songs, size), and what its songs are sought by, to a file that appears once whole.
 
     Raises
     ------
@@ -50,15 +53,20 @@ def write(
         for name, strings in (("work", works), ("performance", performances), ("split", splits)):
             hdf5.write(file, name, hdf5.text(strings))
         hdf5.write(file, "embedding", np.asarray(embeddings, dtype=np.float32))
+        if queries is not None:
+            hdf5.write(file, "query", np.asarray(queries, dtype=np.float32))
 
 
 def read(path: str | os.PathLike) -> Embeddings:
     """Read a data set's embeddings; a damaged file raises a CoversimError that says which to delete."""
     with hdf5.opened(path) as file:
         names = (np.array(hdf5.strings(file[name]), dtype=str) for name in ("work", "performance", "split"))
-        songs = Embeddings(*names, file["embedding"][:])
-        if len({len(column) for column in songs}) > 1:
+        queries = file["query"][:] if "query" in file else None
+        songs = Embeddings(*names, file["embedding"][:], queries)
+        if len({len(column) for column in songs if column is not None}) > 1:
             raise ValueError("songs and embeddings do not match")
+        if queries is not None and (queries.ndim != 3 or queries.shape[2:] != songs.embeddings.shape[1:]):
+            raise ValueError("queries and embeddings do not match")
     return songs
 
 
@@ -68,5 +76,7 @@ def of_split(paths: Iterable[str | os.PathLike], split: str) -> Embeddings:
     for path in paths:
         songs = read(path)
         chosen = songs.splits == split
-        parts.append([column[chosen] for column in songs])
-    return Embeddings(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+        parts.append([column if column is None else column[chosen] for column in songs])
+    *columns, queries = zip(*parts, strict=True)
+    sought = None if any(part is None for part in queries) else np.concatenate(queries)
+    return Embeddings(*map(np.concatenate, columns), sought)

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import torch
@@ -339,9 +339,23 @@ def embed(
     With several `tempi` a song's embedding is the mean of those of the song played at each, at unit length:
     versions whose tempi differ then overlap.
     """
+    return mean_embedding([*embed_played(encoder, songs, device, tempi).values()])
+
+
+def embed_played(
+    encoder: Encoder, songs: Sequence[Tensor], device: torch.device, tempi: Iterable[float]
+) -> dict[float, Tensor]:
+    """Embeddings (N, E), on the CPU, of songs (C, 12, T_i) played at each of the tempi."""
     encoder.eval()
-    played = [_embed(encoder, [at_tempo(song, tempo) for song in songs], device) for tempo in tempi]
-    return normalize(torch.stack(played).mean(dim=0), dim=1) if len(played) > 1 else played[0]
+    return {
+        tempo: _embed(encoder, [at_tempo(song, tempo) for song in songs], device)
+        for tempo in dict.fromkeys(tempi)
+    }
+
+
+def mean_embedding(played: Sequence[Tensor]) -> Tensor:
+    """Of embeddings (N, E) of the same songs, their mean at unit length; a single one as it is."""
+    return normalize(torch.stack([*played]).mean(dim=0), dim=1) if len(played) > 1 else played[0]
 
 
 @torch.no_grad()

@@ -14,7 +14,8 @@ def fused(parts: Sequence[Embeddings], references: Sequence[Embeddings]) -> Embe
     """One embedding per song, whose squared distance is the sum of those of the parts, each standardised.
 
     Standardised (z-scored) are the squared distances by their standard deviation over all pairs of validation
-    songs; their mean, which every pair has, is left out. So nothing is learned from the songs to be compared.
+    songs; their mean, which every pair has, is left out. So nothing is learned from the songs to be compared. What
+    the parts are sought by (`query.tempi`) does not count.
 
     Parameters
     ----------

@@ -75,6 +75,8 @@ class Plan:
     """Of each experiment that fuses others, and each seed: experiment/seed of its parts."""
     alignment: dict[str, str]
     """Arguments of each experiment that aligns songs: to compare all with all, or to re-rank."""
+    query: dict[str, str]
+    """Arguments of each experiment that says what a song is sought by; empty where by its own embedding."""
     rerank: dict[str, str]
     """Arguments of each experiment's re-ranking; empty without one."""
     device: dict[str, str]
@@ -127,6 +129,8 @@ def make_plan(config: Mapping[str, Any], results: Path, write: bool) -> Plan:
         for name, chosen in settings.items()
         if chosen["model"]["kind"] not in PAIRWISE and not chosen["fuse"]
     }
+    for experiment, chosen in embedding.items():
+        _check_tempi(experiment, chosen)
     with_pca = {name: chosen for name, chosen in embedding.items() if chosen["pca"]["components"]}
     fusing = {
         name: _parts(name, chosen["fuse"], embedding) for name, chosen in settings.items() if chosen["fuse"]
@@ -179,6 +183,7 @@ def make_plan(config: Mapping[str, Any], results: Path, write: bool) -> Plan:
             for name, chosen in settings.items()
             if chosen["rerank"]["candidates"] or (name not in embedding and name not in fusing)
         },
+        query={name: _query(chosen["query"]) for name, chosen in settings.items()},
         rerank={
             name: _reranking(chosen["rerank"]) if chosen["rerank"]["candidates"] else ""
             for name, chosen in settings.items()
@@ -216,7 +221,7 @@ def model_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     """
     train, model = settings["train"], settings["model"]
     of_model, untrained = BASELINES.get(model["kind"], (model, ("epochs",)))
-    return {key: value for key, value in settings.items() if key not in ("rerank", "fuse")} | {
+    return {key: value for key, value in settings.items() if key not in ("query", "rerank", "fuse")} | {
         "train": {key: train[key] for key in (train if train["epochs"] else untrained) if key != "device"},
         "model": {key: model[key] for key in of_model},
     }
@@ -240,6 +245,12 @@ def _alignment(settings: Mapping[str, Any]) -> str:
     return f"--method qmax --sharpness {sharpness} --candidates {settings['rerank']['candidates']}"
 
 
+def _query(chosen: Mapping[str, Any]) -> str:
+    return (
+        " ".join(("--query-tempi", *(f"{tempo:g}" for tempo in chosen["tempi"]))) if chosen["tempi"] else ""
+    )
+
+
 def _reranking(chosen: Mapping[str, Any]) -> str:
     return f"--weight {chosen['weight']:g} --neighbours {chosen['neighbours']}"
 
@@ -260,6 +271,15 @@ def _check_features(experiment: str, features: list[str], summaries: Mapping[str
                     f"experiment '{experiment}' uses {feature}, which the data set {summary['root']} does not have "
                     f"(datasets.{dataset}.features: {', '.join(summary['features'])}). Remedy: change `features`"
                 )
+
+
+def _check_tempi(experiment: str, settings: Mapping[str, Any]) -> None:
+    tempi = {*settings["model"]["tempi"], *settings["query"]["tempi"]}
+    if settings["fft"]["frames"] and tempi != {1}:
+        raise CoversimError(
+            f"experiment '{experiment}': songs of a fixed number of frames (fft.frames) have no tempo. Remedy: set its "
+            "model.tempi to [1.0] and its query.tempi to []"
+        )
 
 
 def _read_summary(results: Path, dataset: str) -> dict[str, Any]:

@@ -7,12 +7,15 @@ from torch import Tensor
 from coversim.retrieval import in_blocks, squared_distances
 
 
-def nearest(embeddings: np.ndarray, rows: np.ndarray, candidates: int) -> np.ndarray:
+def nearest(
+    embeddings: np.ndarray, rows: np.ndarray, candidates: int, queries: np.ndarray | None = None
+) -> np.ndarray:
     """Which songs are among the `candidates` nearest to each query: boolean, (queries, songs).
 
-    `rows` are those of the queries in the embeddings (songs, size); a query is not its own candidate.
+    `rows` are those of the queries in the embeddings (songs, size), and in what they are sought by, `queries`
+    (songs, any number, size), if that is something else; a query is not its own candidate.
     """
-    squared, _ = squared_distances(embeddings)
+    squared, _ = squared_distances(embeddings, queries=queries)
     chosen = np.zeros((len(rows), len(embeddings)), dtype=bool)
     start = 0
     for block in in_blocks(rows, len(embeddings)):

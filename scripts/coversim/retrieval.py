@@ -49,8 +49,10 @@ def mean_average_precision(embeddings, works: Sequence, device: torch.device | s
     return float(precision.mean()) if len(precision) else float("nan")
 
 
-def rank_embeddings(embeddings, works: Sequence, device: torch.device | str | None = None) -> Ranking:
-    """Rank a collection by the Euclidean distance of its embeddings.
+def rank_embeddings(
+    embeddings, works: Sequence, device: torch.device | str | None = None, queries: np.ndarray | None = None
+) -> Ranking:
+    """Rank a collection by the Euclidean distance of its embeddings, or of the nearest of each song's `queries`.
 
     Distances that agree to within their rounding count as equal, so that neither the size of the blocks nor the
     device shows in the ranks.
@@ -59,13 +61,14 @@ def rank_embeddings(embeddings, works: Sequence, device: torch.device | str | No
     ----------
     embeddings : (songs, size) array or tensor
     works : (songs,) work of each song
+    queries : (songs, any number, size) what each song is sought by; None: its embedding
 
     Raises
     ------
     CoversimError
         If an embedding is not finite.
     """
-    squared, rounding = squared_distances(embeddings, device)
+    squared, rounding = squared_distances(embeddings, device, queries)
     blocks = ((rows, squared(rows)) for rows in in_blocks(queries_of(works), len(works)))
     ranking = rank(blocks, works, tolerance=rounding)
 
@@ -78,12 +81,13 @@ def rank_embeddings(embeddings, works: Sequence, device: torch.device | str | No
 
 
 def squared_distances(
-    embeddings, device: torch.device | str | None = None
+    embeddings, device: torch.device | str | None = None, queries: np.ndarray | None = None
 ) -> tuple[Callable[[np.ndarray], torch.Tensor], float]:
     """Squared Euclidean distances of embeddings (songs, size), in float64, and their rounding error.
 
     The function takes a block of rows, as `in_blocks` makes them, and gives (rows, songs); the next call
-    overwrites it. Raises CoversimError if an embedding is not finite.
+    overwrites it. With `queries` (songs, any number, size) the distance is the smallest from those of the row to
+    the song's embedding. Raises CoversimError if an embedding is not finite.
     """
     songs = torch.as_tensor(embeddings).detach().to(device, torch.float64)
     finite = songs.isfinite().all(1)
@@ -92,16 +96,27 @@ def squared_distances(
             f"{int((~finite).sum())} of {len(songs)} embeddings are not finite, the first in row "
             f"{int(finite.int().argmin())} (from 0). Remedy: train again with a lower learning rate"
         )
-    songs = songs - songs.mean(0)  # smaller norms, smaller rounding errors; the distances stay
+    mean = songs.mean(0)
+    songs = songs - mean  # smaller norms, smaller rounding errors; the distances stay
     norms = songs.square().sum(1)
     largest = float(norms.max()) if len(songs) else 0.0
-    block = songs.new_empty(
-        _rows_of_block(len(songs)), len(songs)
-    )  # one for all: fresh ones fragment the heap
+    if queries is not None and queries.size:
+        furthest = np.einsum("nqe,nqe->nq", queries, queries).max()
+        largest = max(largest, 2 * float(furthest + mean.square().sum()))  # |a − b|² ≤ 2|a|² + 2|b|²
+    # one for all rows: fresh ones fragment the heap
+    blocks = songs.new_empty(1 if queries is None else 2, _rows_of_block(len(songs)), len(songs))
+
+    def to_all(points: torch.Tensor, squares: torch.Tensor, out: torch.Tensor) -> torch.Tensor:
+        return torch.addmm(norms, points, songs.T, alpha=-2, out=out[: len(points)]).add_(squares[:, None])
 
     def squared(rows: np.ndarray) -> torch.Tensor:
-        distances = torch.addmm(norms, songs[rows], songs.T, alpha=-2, out=block[: len(rows)])
-        return distances.add_(norms[rows, None])
+        if queries is None:
+            return to_all(songs[rows], norms[rows], blocks[0])
+        nearest = blocks[0, : len(rows)].fill_(torch.inf)
+        for number in range(queries.shape[1]):
+            points = torch.from_numpy(queries[rows, number]).to(device, torch.float64) - mean
+            torch.minimum(nearest, to_all(points, points.square().sum(1), blocks[1]), out=nearest)
+        return nearest
 
     return squared, 4 * (songs.shape[1] + 8) * torch.finfo(songs.dtype).eps * largest
 

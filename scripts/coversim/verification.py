@@ -29,14 +29,22 @@ class Estimate(NamedTuple):
     high: np.ndarray
 
 
-def pair_distances(embeddings: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Euclidean distances, (pairs,) float64, of the embeddings in the rows `first` and `second`."""
+def pair_distances(
+    embeddings: np.ndarray, first: np.ndarray, second: np.ndarray, queries: np.ndarray | None = None
+) -> np.ndarray:
+    """Euclidean distances, (pairs,) float64, of the embeddings in the rows `first` and `second`.
+
+    With `queries` (songs, any number, size) each is the smallest from those of the first song to the embedding of
+    the second.
+    """
+    if queries is None:
+        queries = embeddings[:, None]
     distances = np.empty(len(first))
-    step = max(1, BLOCK // embeddings.shape[1])
+    step = max(1, BLOCK // (queries.shape[1] * embeddings.shape[1]))
     for start in range(0, len(first), step):
         here = slice(start, start + step)
-        difference = embeddings[first[here]].astype(np.float64) - embeddings[second[here]]
-        distances[here] = np.sqrt(np.einsum("pe,pe->p", difference, difference))
+        difference = queries[first[here]].astype(np.float64) - embeddings[second[here], None]
+        distances[here] = np.sqrt(np.einsum("pqe,pqe->pq", difference, difference).min(axis=1))
     return distances
 
 

@@ -28,6 +28,18 @@ def test_what_is_written_is_read(path):
     assert songs.embeddings.dtype == np.float32
 
 
+def test_what_songs_are_sought_by_is_kept_with_them(path, tmp_path):
+    assert embeddings.read(path).queries is None
+    queries = np.stack((VALUES, VALUES + 1), axis=1)
+    other = tmp_path / "sought.h5"
+    embeddings.write(other, WORKS, PERFORMANCES, SPLITS, VALUES, queries)
+    np.testing.assert_array_equal(embeddings.read(other).queries, queries)
+    np.testing.assert_array_equal(embeddings.of_split([other, other], "test").queries, queries[[2, 2]])
+    embeddings.write(tmp_path / "damaged.h5", WORKS, PERFORMANCES, SPLITS, VALUES, queries[..., :7])
+    with pytest.raises(CoversimError, match=r"damaged\.h5: damaged .*Remedy: delete it"):
+        embeddings.read(tmp_path / "damaged.h5")
+
+
 def test_the_same_embeddings_are_the_same_bytes(path, tmp_path):
     embeddings.write(tmp_path / "again.h5", WORKS, PERFORMANCES, SPLITS, VALUES)
     assert (tmp_path / "again.h5").read_bytes() == path.read_bytes()

@@ -18,6 +18,7 @@ from coversim.encoder import (
     Median,
     Residual,
     embed,
+    embed_played,
     generalised_mean,
     load,
     mean_patch,
@@ -116,6 +117,15 @@ def test_an_embedding_over_several_tempi_is_their_mean_at_unit_length() -> None:
     slow, fast = (embed(made, [at_tempo(song(1), tempo)], device) for tempo in (0.8, 1.25))
     expected = torch.nn.functional.normalize(slow + fast, dim=1)
     torch.testing.assert_close(embed(made, [song(1)], device, tempi=[0.8, 1.25]), expected)
+
+
+def test_a_song_is_found_by_its_faster_version_at_the_tempo_that_slows_it_down() -> None:
+    made, device = encoder("motif, joined"), torch.device("cpu")
+    smooth = torch.nn.functional.avg_pool1d(song(1, 400), 15, 1, padding=7)
+    faster = at_tempo(smooth, 1.25)
+    stored = embed(made, [smooth], device)
+    played = embed_played(made, [faster], device, [0.8, 1.0, 1.25])
+    assert min(played, key=lambda tempo: (played[tempo] - stored).norm().item()) == 0.8
 
 
 def test_a_faster_song_is_shorter_and_keeps_its_course() -> None:

@@ -151,3 +151,26 @@ def test_discriminants_see_training_songs_only(tmp_path) -> None:
 def test_a_training_sees_a_share_of_the_works(tmp_path) -> None:
     with pytest.raises(AssertionError, match="no two training works"):
         train_on(Workplace(tmp_path), train={"epochs": 1, "works": 1e-9})
+
+
+def test_songs_are_sought_at_the_tempi_that_are_asked_for(tmp_path) -> None:
+    place = Workplace(tmp_path)
+    tempi = experiment()["model"]["tempi"]
+    train_on(place, model={"kind": "motif", "join": True}, train={"epochs": 1})
+    for name, asked in (("plain", {}), ("sought", {"query-tempi": [*tempi, 0.9]})):
+        call(
+            "embed",
+            model=tmp_path / "model.pt",
+            frames=place.frames("crema"),
+            songs=place.songs,
+            output=tmp_path / f"{name}.h5",
+            **asked,
+        )
+    plain, sought = (embeddings.read(tmp_path / f"{name}.h5") for name in ("plain", "sought"))
+    assert plain.queries is None
+    np.testing.assert_array_equal(sought.embeddings, plain.embeddings)
+    assert sought.queries.shape == (len(plain.works), 4, plain.embeddings.shape[1])
+    mean = sought.queries[:, :3].mean(axis=1)
+    np.testing.assert_allclose(
+        mean / np.linalg.norm(mean, axis=1, keepdims=True), plain.embeddings, atol=1e-6
+    )

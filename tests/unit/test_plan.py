@@ -127,6 +127,20 @@ def test_re_ranking_changes_no_model(tmp_path):
     assert (made.rerank["better"], made.rerank["default"]) == ("--weight 0.5 --neighbours 10", "")
 
 
+def test_what_a_song_is_sought_by_changes_no_model(tmp_path):
+    made = plan(tmp_path, experiments={"sought": {"query": {"tempi": [0.85, 1, 1.18]}}})
+    assert made.settings["sought"] == made.settings["default"]
+    assert (made.query["sought"], made.query["default"]) == ("--query-tempi 0.85 1 1.18", "")
+
+
+@pytest.mark.parametrize("changes", [{"model": {"tempi": [0.9, 1.1]}}, {"query": {"tempi": [0.9]}}])
+def test_a_fixed_number_of_frames_has_no_tempo(tmp_path, changes):
+    with pytest.raises(
+        CoversimError, match=r"'brief': songs of a fixed number of frames .* Remedy: set its model"
+    ):
+        plan(tmp_path, experiments={"brief": changes})
+
+
 def test_of_a_baselines_settings_only_those_that_it_reads_count(tmp_path):
     untrained = {"epochs": 0, "learning_rate": 0.5, "works": 0.5}
     baselines = {

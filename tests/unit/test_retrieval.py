@@ -80,6 +80,25 @@ def test_figures_are_those_of_sorting_every_querys_candidates(songs, block):
     assert_same(ranking, sorted_one_by_one(distance_matrix(embeddings), works), tolerance=1e-6)
 
 
+@given(songs=on_a_grid, number=st.integers(1, 3), block=st.integers(1, 200), seed=st.integers(0, 100))
+def test_of_what_a_song_is_sought_by_the_nearest_counts(songs, number, block, seed):
+    works = [f"W_{work}" for work, *_ in songs]
+    embeddings = np.array([point for _, *point in songs], dtype=np.float32)
+    queries = np.random.default_rng(seed).integers(3, size=(len(works), number, 2)).astype(np.float32)
+    distances = np.linalg.norm(queries[:, :, None].astype(float) - embeddings, axis=3).min(axis=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(retrieval, "BLOCK", block)
+        ranking = rank_embeddings(embeddings, works, queries=queries)
+    assert_same(ranking, sorted_one_by_one(distances, works), tolerance=1e-6)
+
+
+def test_a_song_sought_by_its_own_embedding_is_ranked_as_without():
+    embeddings, works = grouped(0)
+    sought = rank_embeddings(embeddings, works, queries=embeddings[:, None])
+    for column, expected in zip(sought, rank_embeddings(embeddings, works), strict=True):
+        np.testing.assert_allclose(column, expected)
+
+
 @given(songs=on_a_grid, seed=st.integers(0, 100), dtype=st.sampled_from([torch.float32, torch.float64]))
 def test_distances_of_any_kind_can_be_ranked(songs, seed, dtype):
     """Alignment costs, say: neither symmetric nor Euclidean, with ties, and infinite where nothing aligns."""

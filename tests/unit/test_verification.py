@@ -221,6 +221,19 @@ def test_distances_are_euclidean_in_blocks_of_any_size(monkeypatch):
     assert pair_distances(embeddings, first, first).tolist() == [0] * 100
 
 
+def test_the_first_song_of_a_pair_may_be_sought_by_several_points(monkeypatch):
+    random = np.random.default_rng(0)
+    embeddings = random.normal(size=(30, 5)).astype(np.float32)
+    queries = random.normal(size=(30, 3, 5)).astype(np.float32)
+    first, second = random.integers(30, size=(2, 100))
+    expected = [
+        min(np.linalg.norm(queries[a] - embeddings[b], axis=1)) for a, b in zip(first, second, strict=True)
+    ]
+    np.testing.assert_allclose(pair_distances(embeddings, first, second, queries), expected, rtol=1e-6)
+    monkeypatch.setattr(verification, "BLOCK", 20)
+    np.testing.assert_allclose(pair_distances(embeddings, first, second, queries), expected, rtol=1e-6)
+
+
 def test_a_distance_that_is_nan_is_an_error():
     with pytest.raises(ValueError, match="NaN"):
         curve_figures(np.array([1.0, np.nan]), np.array([COVER, NON_COVER]))

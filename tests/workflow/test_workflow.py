@@ -161,7 +161,7 @@ def classics(tmp_path_factory):
 def test_alignment_fans_out_over_the_shards_of_each_collection(classics):
     aligned = ("chroma", "qmax", "qmax_sharp", "qmax_2hz", "default", "late")
     assert jobs(classics[1])["align"] == len(aligned) * 2 * SMALL["shards"]
-    assert jobs(classics[1])["train"] == 2  # default and lda
+    assert jobs(classics[1])["train"] == 3  # default, default_tempi and lda
     assert not (classics[0] / "models" / "qmax").exists()
 
 
@@ -174,6 +174,7 @@ def test_the_classics_stand_in_the_same_table(classics):
         "qmax_sharp",
         "qmax_2hz",
         "default",
+        "default_tempi",
         "late",
     }
     for row in rows.values():
