@@ -10,10 +10,10 @@ import numpy as np
 import torch
 
 from coversim import alignment, distances, frames, tsv
+from coversim.candidates import nearest
 from coversim.cli import run
 from coversim.embeddings import of_split
 from coversim.patches import sharpen
-from coversim.reranking import nearest
 
 LOG_EVERY = 30  # seconds
 

@@ -14,10 +14,10 @@ import pyarrow.parquet as pq
 import torch
 
 from coversim import distances, embeddings
+from coversim.candidates import nearest
 from coversim.comparison import by_embedding
 from coversim.evaluation import evaluate
 from coversim.pairs import pair_table
-from coversim.reranking import nearest
 from coversim.training import HISTORY
 
 COLLECTIONS = {"valid": 40, "test": 60, "benchmark": 30}  # works

@@ -6,7 +6,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coversim.reranking import hubness, nearest, reordered
+from coversim.candidates import nearest
+from coversim.reranking import hubness, reordered
 
 SEEDS = st.integers(0, 2**32 - 1)
 
