@@ -34,7 +34,9 @@ def by_embedding(
     neighbours: int,
     device: torch.device,
 ) -> Comparison:
-    """Euclidean distances of embeddings, from the first song of a pair; re-ranked by `aligned`, distances of the first songs, if there are any.
+    """Euclidean distances of embeddings; re-ranked by `aligned`, distances of the first songs, if there are any.
+
+    Where songs are sought by something else than their embeddings, that is so for queries and the first song of a pair.
 
     Parameters
     ----------

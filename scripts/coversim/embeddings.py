@@ -35,14 +35,16 @@ def write(
     embeddings: np.ndarray,
     queries: np.ndarray | None = None,
 ) -> None:
-    """Write a data set's embeddings, (songs, size), and what its songs are sought by, to a file that appears once whole.
+    """Write a data set's embeddings to a file that appears once it is whole; see `Embeddings`.
 
     Raises
     ------
     CoversimError
-        If an embedding is not finite.
+        If an embedding is not finite, or something that its song is sought by.
     """
     finite = np.isfinite(embeddings).all(axis=1)
+    if queries is not None:
+        finite &= np.isfinite(queries).all(axis=(1, 2))
     if not finite.all():
         song = int(finite.argmin())
         raise CoversimError(

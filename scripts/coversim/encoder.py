@@ -339,7 +339,8 @@ def embed(
     With several `tempi` a song's embedding is the mean of those of the song played at each, at unit length:
     versions whose tempi differ then overlap.
     """
-    return mean_embedding([*embed_played(encoder, songs, device, tempi).values()])
+    played = embed_played(encoder, songs, device, tempi)
+    return mean_embedding([played[tempo] for tempo in tempi])
 
 
 def embed_played(
@@ -353,9 +354,9 @@ def embed_played(
     }
 
 
-def mean_embedding(played: Sequence[Tensor]) -> Tensor:
+def mean_embedding(played: list[Tensor]) -> Tensor:
     """Of embeddings (N, E) of the same songs, their mean at unit length; a single one as it is."""
-    return normalize(torch.stack([*played]).mean(dim=0), dim=1) if len(played) > 1 else played[0]
+    return normalize(torch.stack(played).mean(dim=0), dim=1) if len(played) > 1 else played[0]
 
 
 @torch.no_grad()

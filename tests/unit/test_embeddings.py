@@ -82,4 +82,6 @@ def test_an_embedding_that_is_not_finite_is_an_error_that_names_the_song(tmp_pat
     values[1:, 3] = np.nan
     with pytest.raises(CoversimError, match=r"W_1/P 2 is not finite, and of 1 other songs. Remedy"):
         embeddings.write(tmp_path / "bad.h5", WORKS, PERFORMANCES, SPLITS, values)
+    with pytest.raises(CoversimError, match=r"W_1/P 2 is not finite, and of 1 other songs. Remedy"):
+        embeddings.write(tmp_path / "bad.h5", WORKS, PERFORMANCES, SPLITS, VALUES, values[:, None])
     assert list(tmp_path.iterdir()) == []
