@@ -14,8 +14,8 @@ def fused(parts: Sequence[Embeddings], references: Sequence[Embeddings]) -> Embe
     """One embedding per song, whose squared distance is the sum of those of the parts, each standardised.
 
     Standardised (z-scored) are the squared distances by their standard deviation over all pairs of validation
-    songs; their mean, which every pair has, is left out. So nothing is learned from the songs to be compared. What
-    the parts are sought by (`query.tempi`) does not count.
+    songs; their mean, which every pair has, is left out. So nothing is learned from the songs to be compared. Where
+    parts are sought at several tempi, the same for all of them, so is the whole.
 
     Parameters
     ----------
@@ -33,14 +33,21 @@ def fused(parts: Sequence[Embeddings], references: Sequence[Embeddings]) -> Embe
             "no song has an embedding in every experiment to be fused. Remedy: look into set_aside.tsv for the reasons"
         )
     order = [song for song in parts[0].performances.tolist() if song in common]
-    scaled = []
+    scaled, sought = [], []
     for part, reference in zip(parts, references, strict=True):
         row = {song: row for row, song in enumerate(part.performances.tolist())}
         scale = np.sqrt(spread(reference.embeddings[reference.splits == "valid"]))
-        scaled.append(part.embeddings[[row[song] for song in order]] / scale)
+        rows = [row[song] for song in order]
+        scaled.append(part.embeddings[rows] / scale)
+        sought.append(scaled[-1][:, None] if part.queries is None else part.queries[rows] / scale)
     kept = np.isin(parts[0].performances, order)
     names = (column[kept] for column in parts[0][:3])
-    return Embeddings(*names, np.concatenate(scaled, axis=1).astype(np.float32))
+    queries = None
+    if any(part.queries is not None for part in parts):
+        tempi = max(points.shape[1] for points in sought)  # a part that is sought by its embedding has one
+        sought = [np.broadcast_to(points, (len(order), tempi, points.shape[2])) for points in sought]
+        queries = np.concatenate(sought, axis=2).astype(np.float32)
+    return Embeddings(*names, np.concatenate(scaled, axis=1).astype(np.float32), queries)
 
 
 def spread(embeddings: np.ndarray) -> float:

@@ -234,6 +234,11 @@ def _parts(experiment: str, parts: list[str], embedding: Mapping[str, Any]) -> l
                 f"experiment '{experiment}' fuses '{part}', which has no embedding of its own. Remedy: name "
                 f"experiments among {', '.join(embedding)}"
             )
+    if len({tuple(tempi) for part in parts if (tempi := embedding[part]["query"]["tempi"])}) > 1:
+        raise CoversimError(
+            f"experiment '{experiment}' fuses others that are sought at different tempi. Remedy: give them the same "
+            "query.tempi"
+        )
     return parts
 
 

@@ -67,6 +67,22 @@ def test_a_benchmark_is_scaled_as_the_training_data_set():
     np.testing.assert_allclose(squared(fused(parts, references)), expected, rtol=1e-3, atol=1e-3)
 
 
+def test_what_is_fused_is_sought_at_the_tempi_of_its_parts():
+    random = np.random.default_rng(0)
+    parts = [songs(0, 3), songs(1, 5, names=NAMES[::-1]), songs(2, 4)]
+    parts = [
+        part._replace(queries=random.normal(size=(8, 2, size)))
+        for part, size in zip(parts, (3, 5), strict=False)
+    ] + parts[2:]
+    found = fused(parts, parts)
+    assert found.queries.shape == (8, 2, 12)
+    scale = [np.sqrt(deviation(part)) for part in parts]
+    expected = [parts[0].queries, parts[1].queries[::-1], parts[2].embeddings[:, None].repeat(2, axis=1)]
+    expected = [points / factor for points, factor in zip(expected, scale, strict=True)]
+    np.testing.assert_allclose(found.queries, np.concatenate(expected, axis=2), rtol=1e-4)
+    assert fused(parts[2:], parts[2:]).queries is None
+
+
 def test_songs_that_a_part_lacks_are_left_out_whatever_the_order():
     whole, some = songs(0, 3), songs(1, 5, names=["P_6", "P_2", "P_1", "P_4"])
     found = fused([whole, some], [whole, some])

@@ -120,6 +120,18 @@ def test_what_has_no_embedding_of_its_own_is_not_fused(tmp_path, part):
         plan(tmp_path, experiments=experiments)
 
 
+def test_what_is_fused_is_sought_at_the_same_tempi(tmp_path):
+    experiments = {
+        "default": {"query": {"tempi": [0.9, 1.1]}},
+        "pca": {"query": {"tempi": [0.9]}},
+        "late": {"fuse": ["default", "pca"]},
+    }
+    with pytest.raises(CoversimError, match=r"'late' fuses others that are sought at different tempi"):
+        plan(tmp_path, experiments=experiments)
+    experiments["pca"]["query"]["tempi"] = []
+    assert plan(tmp_path, experiments=experiments).fused["late"] == {"1": ["default/1", "pca/1"]}
+
+
 def test_re_ranking_changes_no_model(tmp_path):
     made = plan(tmp_path, experiments={"better": {"rerank": {"candidates": 50, "weight": 0.5}}})
     assert made.settings["better"] == made.settings["default"]
