@@ -95,9 +95,37 @@ def _with_roots(config: Mapping[str, Any], change: Callable[[str], str]) -> dict
     return {**config, "datasets": datasets}
 
 
+def check_files(paths: Iterable[Path]) -> None:
+    """Raise CoversimError if one of these YAML or JSON files gives a key twice, of which the later would win."""
+    lines = [
+        f"{path}: '{'.'.join(map(str, place))}' is given twice, in lines {first} and {second}"
+        for path in paths
+        for place, first, second in _given_twice(yaml.compose(_text(Path(path)), Loader=yaml.SafeLoader))
+    ]
+    if lines:
+        raise CoversimError("\n".join((*lines, "Remedy: keep one of the two")))
+
+
 def _text(path: Path) -> str:
     # JSON may be indented by tabs, which YAML does not take
     return path.read_text(encoding="utf-8").replace("\t", " ")
+
+
+def _given_twice(node: yaml.Node | None, place: Place = ()) -> Iterator[tuple[Place, int, int]]:
+    """Place of each key that a mapping holds twice, and the two lines, from 1."""
+    if isinstance(node, yaml.SequenceNode):
+        for index, item in enumerate(node.value):
+            yield from _given_twice(item, (*place, index))
+    elif isinstance(node, yaml.MappingNode):
+        line_of: dict[str, int] = {}
+        for key_node, item in node.value:
+            if key_node.tag != "tag:yaml.org,2002:merge":
+                key = str(yaml.SafeLoader("").construct_object(key_node, deep=True))
+                line = key_node.start_mark.line + 1
+                if key in line_of:
+                    yield (*place, key), line_of[key], line
+                line_of[key] = line
+                yield from _given_twice(item, (*place, key))
 
 
 def _misread_keys(value: Any, place: Place = ()) -> Iterator[tuple[Place, Any, str]]:

@@ -1,4 +1,5 @@
 import copy
+import json
 from pathlib import Path
 
 import pytest
@@ -6,7 +7,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from coversim.config import as_json, experiments, merge, relative_to, validate
+from coversim.config import as_json, check_files, experiments, merge, relative_to, validate
 from coversim.errors import CoversimError
 
 ROOT = Path(__file__).parents[2]
@@ -250,6 +251,33 @@ def test_the_home_folder_and_relative_roots(tmp_path, monkeypatch):
     assert seen["train"]["root"] == "/home/somebody/da-tacos"
     assert seen["benchmark"]["root"] == "../../data/b"
     assert relative_to(DEFAULTS, tmp_path) == DEFAULTS
+
+
+def test_a_key_given_twice_is_named_with_its_file_and_lines(tmp_path):
+    yaml_file, json_file = tmp_path / "mine.yaml", tmp_path / "mine.json"
+    yaml_file.write_text(
+        "seeds: [1]\ntrain:\n  epochs: 3\n  loss: {kind: nce, kind: triplet}\n"
+        "experiments:\n  2024: {}\n  '2024': {}\nseeds: [2]\n"
+    )
+    json_file.write_text('{\n\t"train": {"epochs": 1,\n\t\t"epochs": 2}\n}')
+    with pytest.raises(CoversimError) as error:
+        check_files([yaml_file, json_file])
+    assert str(error.value).splitlines()[:-1] == [
+        f"{yaml_file}: 'train.loss.kind' is given twice, in lines 4 and 4",
+        f"{yaml_file}: 'experiments.2024' is given twice, in lines 6 and 7",
+        f"{yaml_file}: 'seeds' is given twice, in lines 1 and 8",
+        f"{json_file}: 'train.epochs' is given twice, in lines 2 and 3",
+    ]
+
+
+def test_a_key_that_overrides_a_merged_one_is_not_given_twice(tmp_path):
+    file = tmp_path / "mine.yaml"
+    file.write_text(
+        "experiments:\n  a: &a {pca: {components: 4}, train: {epochs: 1}}\n  b: {<<: *a, train: {}}"
+    )
+    check_files([file, *ROOT.glob("config/*.yaml"), ROOT / "config.yaml"])
+    file.write_text(json.dumps(DEFAULTS, indent="\t"))
+    check_files([file])
 
 
 def test_an_experiment_overrides_the_top_level_key_by_key():
