@@ -15,20 +15,21 @@ configfile: f"{workflow.basedir}/config.yaml"
 include: "rules/common.smk"
 
 
-pathvars:
-    results=str(RESULTS),
-    logs=str(RESULTS / "logs"),
-    benchmarks=str(RESULTS / "benchmarks"),
-
-
+# none is narrower than what the configuration allows: a target that no rule can make would be taken for a source
 wildcard_constraints:
-    dataset="train|benchmark",
-    collection="train|valid|test|benchmark",
-    frames=r"[a-z]+-[0-9.]+(hz|frames)",
-    shard="[0-9]{4}",
-    components="[0-9]+",
-    experiment="[A-Za-z0-9_-]+",
-    seed="[0-9]+",
+    **dict.fromkeys(
+        (
+            "collection",
+            "components",
+            "dataset",
+            "experiment",
+            "frames",
+            "patches",
+            "seed",
+            "shard",
+        ),
+        "[^/]+",
+    ),
 
 
 include: "rules/dataset.smk"
@@ -51,10 +52,20 @@ rule all:
         rules.report.output,
 
 
+if workflow.is_main_process:
+    running.doubt_unrecorded(RESULTS, is_output)
+
+
+onstart:
+    with workflow_errors():
+        running.begin(RESULTS, PLAN, workflow.dag)
+
+
 onsuccess:
-    remove_leftovers(RESULTS)
-    print_headline(RESULTS)
+    if running.end(RESULTS):
+        print_headline(RESULTS)
 
 
 onerror:
-    print_set_aside(RESULTS)
+    if running.end(RESULTS):
+        print_set_aside(RESULTS)

@@ -5,26 +5,26 @@
 rule align:
     """Align a shard's songs with those of their collection, pair by pair."""
     input:
-        frames=lambda wildcards: frames_of(
-            wildcards.experiment, PLAN.dataset_of[wildcards.collection], PLAN.shards
-        ),
-        songs=lambda wildcards: f"<results>/catalogue/{PLAN.dataset_of[wildcards.collection]}/songs.tsv",
-        embeddings=lambda wildcards: embeddings_of(
-            wildcards, [PLAN.dataset_of[wildcards.collection]]
-        ),
+        frames=frames_to_align,
+        embeddings=embeddings_to_align,
     output:
-        distances="<results>/aligned/{experiment}/{seed}/{collection}/{shard}.h5",
+        distances="aligned/{experiment}/{seed}/{collection}/{shard}.h5",
     log:
-        "<logs>/align/{experiment}-{seed}-{collection}-{shard}.log",
+        "logs/align/{experiment}-{seed}-{collection}-{shard}.log",
     benchmark:
-        "<benchmarks>/align/{experiment}-{seed}-{collection}-{shard}.tsv"
+        "benchmarks/align/{experiment}-{seed}-{collection}-{shard}.tsv"
     conda:
         "../envs/siamese.yaml"
+    resources:
+        mem_mb=megabytes_to_align,
+        runtime=minutes_to_align,
     params:
         code=code("align.py"),
+        content=content(songs_of_collection),
+        songs=songs_of_collection,
         settings=lookup(within=PLAN.alignment, dpath="{experiment}"),
     shell:
-        'python "$COVERSIM_SCRIPTS"/align.py'
+        "{PYTHON:q} {SCRIPTS:q}/align.py"
         " {params.settings} --collection {wildcards.collection} --shard {wildcards.shard}"
-        " --frames {input.frames:q} --songs {input.songs:q} --embeddings {input.embeddings:q}"
+        " --frames {input.frames:q} --songs {params.songs:q} --embeddings {input.embeddings:q}"
         " --output {output.distances:q} 2> {log:q}"

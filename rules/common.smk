@@ -1,111 +1,239 @@
-# Takes the configuration. Leaves what the rules ask for: the catalogue of each data set (made by the main
-# process, read by jobs), the settings of each experiment, and the digest of each script's code.
+# Takes the configuration and the data sets. Leaves the run's folder, which becomes the working directory, and what
+# the rules ask for: the plan, the functions that name inputs, the digests that decide what is stale, and what a job
+# needs of the computer.
 
 import os
+import re
 import sys
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
 SCRIPTS = Path(workflow.basedir, "scripts")
 sys.path.insert(0, str(SCRIPTS))
-# shell commands find the scripts by COVERSIM_SCRIPTS, wherever the clone lies; their `python` is the one that
-# runs Snakemake, or that of the job's conda environment
-os.environ.update(
-    COVERSIM_SCRIPTS=str(SCRIPTS),
-    PATH=os.pathsep.join([str(Path(sys.executable).parent), *os.get_exec_path()]),
-)
 
 from snakemake.exceptions import WorkflowError
+from snakemake.settings.types import DeploymentMethod
 
-from coversim.atomic import remove_leftovers
-from coversim.config import validate
+from coversim import fence, running
+from coversim.config import check_files, validate
 from coversim.digest import code_digest
 from coversim.errors import CoversimError
 from coversim.headline import print_headline, print_set_aside
-from coversim.orphans import cancel_orphans
-from coversim.plan import make_plan
-from coversim.running import MARK, claim, end_orphans, forget_what_is_not_recorded
+from coversim.options import refuse_to_replace_our_report, refuse_what_hides_changes
+from coversim.plan import DEMO_TITLES, make_plan
 
-RESULTS = Path("results", config["name"])
-# by this the next run knows the jobs of this one
-os.environ[MARK] = str(RESULTS.resolve())
+# a shell's `python` may be any: it is the one that runs Snakemake, or that of the job's conda environment
+with_conda = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
+PYTHON = "python" if with_conda else sys.executable
 
-try:
-    validate(config, Path(workflow.basedir, "schemas", "config.schema.yaml"))
+
+@contextmanager
+def workflow_errors():
+    """What the user can mend is said without a traceback."""
+    try:
+        yield
+    except CoversimError as error:
+        raise WorkflowError(str(error)) from None
+
+
+with workflow_errors():
+    check_files(workflow.configfiles)
+    files = [os.path.relpath(path) for path in workflow.configfiles]
+    files += ["--config"] if workflow.config_settings.config else []
+    schema = Path(workflow.basedir, "schemas", "config.schema.yaml")
+    config = validate(config, schema, files)
     if workflow.is_main_process:
-        claim(RESULTS)
-        forget_what_is_not_recorded(RESULTS)
-    PLAN = make_plan(config, RESULTS, write=workflow.is_main_process)
-except CoversimError as error:
-    raise WorkflowError(str(error)) from None
+        RESULTS = Path(
+            workflow.overwrite_workdir or Path("results", config["name"])
+        ).absolute()
+        os.environ.pop(fence.RUN, None)
+        refuse_to_replace_our_report(sys.argv[1:])
+        running.check_folder(RESULTS)
+        running.clear_dead_lock(RESULTS)
+    elif fence.superseded():
+        raise CoversimError(
+            "another run has begun: this job is not wanted any more. Remedy: none is needed"
+        )
+    else:
+        RESULTS = fence.results_of_job()
+    PLAN = make_plan(config, RESULTS, walk=workflow.is_main_process)
+
+
+workdir: RESULTS
+
+
+if workflow.is_main_process and workflow.resource_settings.nodes is None:
+    # on one computer, jobs that run beside each other share its memory, and its GPU
+    for name, there in running.shared_by_jobs().items():
+        workflow.global_resources.setdefault(name, there)
+
+
+def megabytes(base, per_mb=0):
+    """For `resources`: memory, so much for each MB of input, and more at each attempt."""
+
+    def needed(wildcards, input, attempt):
+        return attempt * round(base + per_mb * input.size_mb)
+
+    return needed
+
+
+def minutes(base, per_mb=0):
+    """For `resources`: time, so much for each MB of input, and more at each attempt."""
+
+    def needed(wildcards, input, attempt):
+        return attempt * round(base + per_mb * input.size_mb)
+
+    return needed
+
+
+def minutes_to_downsample(wildcards, attempt):
+    # measured: 6 ms for a song of Da-TACOS; 0.1 s are a reserve for slow storage
+    songs = PLAN.songs[wildcards.dataset] / len(PLAN.shards)
+    return attempt * round(10 + 0.1 / 60 * songs)
+
+
+# All songs are compared with those of one shard: time grows with the square of the data set. Measured: 273 MB; for
+# Qmax 21 s of CPU, 357 of 1,496 songs, 19 MB in 8 shards, and 335 s, 965 of 4,074 songs, 73 MB in 8 shards. Reckoned
+# from both: 9 s for MB² / shards where all songs are of one collection. Re-ranking takes less.
+def megabytes_to_align(wildcards, input, attempt):
+    return attempt * round(900 + 8 * input.size_mb / len(input.frames))
+
+
+def minutes_to_align(wildcards, input, attempt):
+    return attempt * round(30 + 0.25 * input.size_mb**2 / len(input.frames))
 
 
 @cache
-def code(script, *assets):
-    """Digest of a script, of the modules that it imports and of its assets: what its job does."""
+def digest_of(script, assets):
     return code_digest(
         SCRIPTS / script, *(SCRIPTS / "coversim" / asset for asset in assets)
     )
 
 
-def frames_of(experiment, dataset, shard):
+def code(script, *assets):
+    """For `params`: the digest of a script, of the modules that it imports and of its assets."""
+
+    def of_job(wildcards):
+        if workflow.is_main_process:
+            refuse_what_hides_changes(workflow)
+        return digest_of(script, assets)
+
+    return of_job
+
+
+def content(path):
+    """For `params`: the digest of what a file of the catalogue holds, given its path or a function of wildcards."""
+
+    def of_job(wildcards):
+        name = path(wildcards) if callable(path) else path.format(**wildcards)
+        return PLAN.digests.get(name, "")
+
+    return of_job
+
+
+def contents(paths):
+    """For `params` of a rule without wildcards: the digests of several files of the catalogue."""
+    return [PLAN.digests.get(path, "") for path in paths]
+
+
+def corpus_of(wildcards):
+    """What must be written before a data set's songs can be read: the demo corpus."""
+    return PLAN.corpus_of(wildcards.dataset)
+
+
+def corpus_content(wildcards):
+    """What the songs of the demo corpus are made from: its manifests cannot tell, being known beforehand."""
+    if not corpus_of(wildcards):
+        return ""
+    return digest_of("demo_corpus.py", ()), config["demo_corpus"]
+
+
+def manifest_of(wildcards):
+    feature = PLAN.frames[wildcards.frames]["feature"]
+    return f"catalogue/{wildcards.dataset}/manifests/{feature}/{wildcards.shard}.tsv"
+
+
+def songs_of_collection(wildcards):
+    return f"catalogue/{PLAN.dataset_of[wildcards.collection]}/songs.tsv"
+
+
+def frames_of(experiment, dataset, shards):
     """The shard files of the features that an experiment uses."""
     return collect(
-        "<results>/fft/{dataset}/{frames}/{shard}.h5",
+        "fft/{dataset}/{frames}/{shard}.h5",
         dataset=dataset,
         frames=PLAN.frames_of[experiment],
-        shard=shard,
+        shard=shards,
     )
 
 
-def one_of(names):
-    """Pattern of a wildcard that is one of these names; none matches where there is none."""
-    return "|".join(sorted(names)) or "(?!)"
+def frames_of_patches(wildcards):
+    experiment = PLAN.patches[wildcards.patches]
+    return frames_of(experiment, "train", wildcards.shard)
 
 
-def parts_of(wildcards, dataset):
-    """The embeddings of a data set that a run fuses."""
-    return [
-        f"<results>/embeddings/{run}/{dataset}.h5"
-        for run in PLAN.fused[wildcards.experiment][wildcards.seed]
-    ]
+def frames_to_train(wildcards):
+    return frames_of(wildcards.experiment, "train", PLAN.shards)
+
+
+def frames_to_embed(wildcards):
+    return frames_of(wildcards.experiment, wildcards.dataset, PLAN.shards)
+
+
+def frames_to_align(wildcards):
+    dataset = PLAN.dataset_of[wildcards.collection]
+    return frames_of(wildcards.experiment, dataset, PLAN.shards)
+
+
+def pairs_to_train(wildcards):
+    return PLAN.pairs_of[wildcards.experiment]
+
+
+def pca_of(wildcards):
+    return PLAN.pca_of[wildcards.experiment]
 
 
 def embeddings_of(wildcards, datasets):
     """The embeddings of a run; none where songs are compared pair by pair."""
     run = f"{wildcards.experiment}/{wildcards.seed}"
     return [
-        f"<results>/embeddings/{run}/{dataset}.h5"
-        for dataset in datasets
-        if run in PLAN.embedded
+        f"embeddings/{run}/{dataset}.h5" for dataset in datasets if run in PLAN.embedded
     ]
+
+
+def embeddings_to_align(wildcards):
+    return embeddings_of(wildcards, [PLAN.dataset_of[wildcards.collection]])
+
+
+def embeddings_to_evaluate(wildcards):
+    return embeddings_of(wildcards, PLAN.datasets)
+
+
+def embeddings_to_fuse(wildcards):
+    return PLAN.parts_of(wildcards.experiment, wildcards.seed, wildcards.dataset)
+
+
+def embeddings_to_standardise_by(wildcards):
+    return PLAN.parts_of(wildcards.experiment, wildcards.seed, "train")
 
 
 def aligned_of(wildcards):
     """The distances by alignment of a run, of all collections, if its experiment aligns songs."""
     run = f"{wildcards.experiment}/{wildcards.seed}"
     return [
-        f"<results>/aligned/{run}/{collection}/{shard}.h5"
+        f"aligned/{run}/{collection}/{shard}.h5"
         for collection in PLAN.collections
         for shard in PLAN.shards
         if wildcards.experiment in PLAN.alignment
     ]
 
 
-onstart:
-    # a run that was killed leaves its jobs running; two jobs must not write one output
-    if workflow.executor_plugin.name == "slurm":
-        cancel_orphans(Path.cwd())
-    end_orphans(RESULTS)
-    remove_leftovers(RESULTS)
+def one_of(names):
+    """Pattern of a wildcard that is one of these names; none matches where there is none."""
+    return "|".join(map(re.escape, sorted(names))) or "(?!)"
 
 
-# light enough to run beside Snakemake, where a cluster job would cost more than the work
-localrules:
-    pairs,
-    pca,
-    fuse,
-    metrics,
-    set_aside,
-    report,
-    verify,
+def is_output(path):
+    """Whether a rule makes this file."""
+    return any(rule.is_producer(path) for rule in workflow.rules)

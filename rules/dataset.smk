@@ -5,47 +5,56 @@
 rule demo_corpus:
     """Write the embedded corpus of works and covers as Da-TACOS files."""
     output:
-        metadata=f"<results>/demo_corpus/{PLAN.demo_metadata}",
+        metadata=DEMO_TITLES,
     log:
-        "<logs>/demo_corpus.log",
+        "logs/demo_corpus.log",
     benchmark:
-        "<benchmarks>/demo_corpus/demo_corpus.tsv"
+        "benchmarks/demo_corpus/demo_corpus.tsv"
     conda:
         "../envs/features.yaml"
     threads: 2
+    resources:
+        mem_mb=megabytes(1000),
+        runtime=minutes(30),
     params:
         code=code("demo_corpus.py"),
         root=subpath(output.metadata, ancestor=2),
-        corpus=lookup(within=config, dpath="demo_corpus"),
+        settings=lookup(within=config, dpath="demo_corpus"),
     shell:
-        'python "$COVERSIM_SCRIPTS"/demo_corpus.py'
-        " --works {params.corpus[works]} --seed {params.corpus[seed]} --jobs {threads}"
+        "{PYTHON:q} {SCRIPTS:q}/demo_corpus.py"
+        " --works {params.settings[works]} --seed {params.settings[seed]} --jobs {threads}"
         " --root {params.root:q} --metadata {output.metadata:q} 2> {log:q}"
+
+
+PROBLEMS = collect("catalogue/{dataset}/problems.tsv", dataset=PLAN.datasets)
 
 
 rule set_aside:
     """List the songs that were set aside, of all data sets and features, with reason and remedy."""
     input:
-        problems=collect(
-            "<results>/catalogue/{dataset}/problems.tsv", dataset=PLAN.datasets
-        ),
         frames=collect(
-            "<results>/fft/{dataset}/{frames}/{shard}.h5",
+            "fft/{dataset}/{frames}/{shard}.h5",
             dataset=PLAN.datasets,
             frames=PLAN.frames,
             shard=PLAN.shards,
         ),
     output:
-        table="<results>/set_aside.tsv",
+        table="set_aside.tsv",
     log:
-        "<logs>/set_aside.log",
+        "logs/set_aside.log",
     benchmark:
-        "<benchmarks>/set_aside/set_aside.tsv"
+        "benchmarks/set_aside/set_aside.tsv"
+    localrule: True
     conda:
         "../envs/features.yaml"
+    resources:
+        mem_mb=megabytes(500),
+        runtime=minutes(30),
     params:
         code=code("set_aside.py"),
+        content=contents(PROBLEMS),
+        problems=PROBLEMS,
     shell:
-        'python "$COVERSIM_SCRIPTS"/set_aside.py'
-        " --problems {input.problems:q} --frames {input.frames:q}"
+        "{PYTHON:q} {SCRIPTS:q}/set_aside.py"
+        " --problems {params.problems:q} --frames {input.frames:q}"
         " --output {output.table:q} 2> {log:q}"

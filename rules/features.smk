@@ -5,31 +5,30 @@
 rule fft:
     """Downsample one feature of a shard's songs along time, one song in memory at a time."""
     input:
-        manifest=lambda wildcards: (
-            "<results>/catalogue/{dataset}/manifests/"
-            f"{PLAN.frames[wildcards.frames]['feature']}/{{shard}}.tsv"
-        ),
-        corpus=PLAN.corpus_of,
+        corpus=corpus_of,
     output:
-        frames="<results>/fft/{dataset}/{frames}/{shard}.h5",
+        frames="fft/{dataset}/{frames}/{shard}.h5",
     log:
-        "<logs>/fft/{dataset}-{frames}-{shard}.log",
+        "logs/fft/{dataset}-{frames}-{shard}.log",
     benchmark:
-        "<benchmarks>/fft/{dataset}-{frames}-{shard}.tsv"
+        "benchmarks/fft/{dataset}-{frames}-{shard}.tsv"
     conda:
         "../envs/features.yaml"
+    resources:
+        mem_mb=megabytes(600),  # measured: 86 MB, whatever the number of songs
+        runtime=minutes_to_downsample,
     params:
         code=code("fft.py"),
-        # not an input: a data set that moved is still the same
-        summary=lambda wildcards: RESULTS
-        / "catalogue"
-        / wildcards.dataset
-        / "summary.json",
-        feature=lookup(within=PLAN.frames, dpath="{frames}/feature"),
-        sampling=lookup(within=PLAN.frames, dpath="{frames}/sampling"),
+        content=content(manifest_of),
+        corpus=corpus_content,
+        manifest=manifest_of,
+        # its content is no matter: a data set that moved is still the same
+        summary="catalogue/{dataset}/summary.json",
+        settings=lookup(within=PLAN.frames, dpath="{frames}"),
         on_bad_song=lookup(within=config, dpath="on_bad_song"),
     shell:
-        'python "$COVERSIM_SCRIPTS"/fft.py'
-        " --manifest {input.manifest:q} --summary {params.summary:q}"
-        " --feature {params.feature} {params.sampling} --on-bad-song {params.on_bad_song}"
+        "{PYTHON:q} {SCRIPTS:q}/fft.py"
+        " --manifest {params.manifest:q} --summary {params.summary:q}"
+        " --feature {params.settings[feature]} {params.settings[sampling]}"
+        " --on-bad-song {params.on_bad_song}"
         " --output {output.frames:q} 2> {log:q}"

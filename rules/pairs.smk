@@ -4,20 +4,24 @@
 
 rule pairs:
     """All cover pairs of a collection, and as many seeded non-cover pairs."""
-    input:
-        songs=lambda wildcards: f"<results>/catalogue/{PLAN.dataset_of[wildcards.collection]}/songs.tsv",
     output:
-        pairs="<results>/pairs/{collection}.parquet",
+        pairs="pairs/{collection}.parquet",
     log:
-        "<logs>/pairs/{collection}.log",
+        "logs/pairs/{collection}.log",
     benchmark:
-        "<benchmarks>/pairs/{collection}.tsv"
+        "benchmarks/pairs/{collection}.tsv"
+    localrule: True
     conda:
         "../envs/evaluation.yaml"
+    resources:
+        mem_mb=megabytes(500),
+        runtime=minutes(30),
     params:
         code=code("pairs.py"),
-        seed=lookup(within=config, dpath="pairs/seed"),
+        content=content(songs_of_collection),
+        songs=songs_of_collection,
+        settings=lookup(within=config, dpath="pairs"),
     shell:
-        'python "$COVERSIM_SCRIPTS"/pairs.py'
-        " --songs {input.songs:q} --split {wildcards.collection} --seed {params.seed}"
+        "{PYTHON:q} {SCRIPTS:q}/pairs.py"
+        " --songs {params.songs:q} --split {wildcards.collection} --seed {params.settings[seed]}"
         " --output {output.pairs:q} 2> {log:q}"

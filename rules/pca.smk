@@ -5,44 +5,48 @@
 rule pca_moments:
     """Count, mean and scatter of a shard's patches, training songs only."""
     input:
-        frames=lambda wildcards: frames_of(
-            PLAN.patches[wildcards.patches], "train", wildcards.shard
-        ),
-        songs="<results>/catalogue/train/songs/{shard}.tsv",
+        frames=frames_of_patches,
     output:
-        moments="<results>/pca/{patches}/moments/{shard}.npz",
+        moments="pca/{patches}/moments/{shard}.npz",
     log:
-        "<logs>/pca_moments/{patches}-{shard}.log",
+        "logs/pca_moments/{patches}-{shard}.log",
     benchmark:
-        "<benchmarks>/pca_moments/{patches}-{shard}.tsv"
+        "benchmarks/pca_moments/{patches}-{shard}.tsv"
     conda:
         "../envs/siamese.yaml"
+    resources:
+        mem_mb=megabytes(900),  # measured: 362 MB, whatever the number of songs
+        runtime=minutes(10, per_mb=0.5),  # measured: 5 s for 1 MB of frames
     params:
         code=code("pca_moments.py"),
+        content=content("catalogue/train/songs/{shard}.tsv"),
+        songs="catalogue/train/songs/{shard}.tsv",
         settings=lookup(within=PLAN.patch_settings, dpath="{patches}"),
     shell:
-        'python "$COVERSIM_SCRIPTS"/pca_moments.py'
-        " --frames {input.frames:q} --songs {input.songs:q} --settings {params.settings:q}"
+        "{PYTHON:q} {SCRIPTS:q}/pca_moments.py"
+        " --frames {input.frames:q} --songs {params.songs:q} --settings {params.settings:q}"
         " --output {output.moments:q} 2> {log:q}"
 
 
 rule pca:
     """Merge the shards' moments and take the leading principal components."""
     input:
-        moments=collect(
-            "<results>/pca/{{patches}}/moments/{shard}.npz", shard=PLAN.shards
-        ),
+        moments=collect("pca/{{patches}}/moments/{shard}.npz", shard=PLAN.shards),
     output:
-        pca="<results>/pca/{patches}/pca-{components}.npz",
+        pca="pca/{patches}/pca-{components}.npz",
     log:
-        "<logs>/pca/{patches}-{components}.log",
+        "logs/pca/{patches}-{components}.log",
     benchmark:
-        "<benchmarks>/pca/{patches}-{components}.tsv"
+        "benchmarks/pca/{patches}-{components}.tsv"
+    localrule: True
     conda:
         "../envs/features.yaml"
+    resources:
+        mem_mb=megabytes(500),
+        runtime=minutes(30),
     params:
         code=code("pca.py"),
     shell:
-        'python "$COVERSIM_SCRIPTS"/pca.py'
+        "{PYTHON:q} {SCRIPTS:q}/pca.py"
         " --moments {input.moments:q} --components {wildcards.components}"
         " --output {output.pca:q} 2> {log:q}"

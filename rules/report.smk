@@ -1,26 +1,28 @@
 # Takes the figures, training histories and measurements of a run. Leaves one self-contained HTML file.
 
+SUMMARIES = collect("catalogue/{dataset}/summary.json", dataset=PLAN.datasets)
+
 
 rule report:
     """The run as one HTML page: what ran on what, figures with intervals, what was set aside, cost."""
     input:
-        config="<results>/config.json",
         evaluations=rules.metrics.input.metrics,
-        ranks=[f"<results>/evaluation/{run}/ranks.parquet" for run in PLAN.runs],
-        histories=[f"<results>/models/{run}/history.tsv" for run in PLAN.models],
+        ranks=[f"evaluation/{run}/ranks.parquet" for run in PLAN.runs],
+        histories=[f"models/{run}/history.tsv" for run in PLAN.models],
         set_aside=rules.set_aside.output.table,
-        summaries=collect(
-            "<results>/catalogue/{dataset}/summary.json", dataset=PLAN.datasets
-        ),
-        titles=PLAN.titles,
+        corpus=PLAN.corpus_of("train"),
     output:
-        report="<results>/report.html",
+        report="report.html",
     log:
-        "<logs>/report.log",
+        "logs/report.log",
     benchmark:
-        "<benchmarks>/report/report.tsv"
+        "benchmarks/report/report.tsv"
+    localrule: True
     conda:
         "../envs/evaluation.yaml"
+    resources:
+        mem_mb=megabytes(1000),
+        runtime=minutes(30),
     params:
         code=code(
             "report.py",
@@ -29,11 +31,13 @@ rule report:
             "report.css",
             "report.js",
         ),
-        name=lookup(within=config, dpath="name"),
-        benchmarks=RESULTS / "benchmarks",
+        content=contents(["config.json", *SUMMARIES, *PLAN.titles]),
+        summaries=SUMMARIES,
+        titles=PLAN.titles,
+        settings=lookup(within=config, dpath="name"),
     shell:
-        'python "$COVERSIM_SCRIPTS"/report.py --name {params.name:q} --config {input.config:q}'
+        "{PYTHON:q} {SCRIPTS:q}/report.py --name {params.settings:q} --config config.json"
         " --evaluations {input.evaluations:q} --ranks {input.ranks:q}"
-        " --histories {input.histories:q} --set-aside {input.set_aside:q} --summaries {input.summaries:q}"
-        " --titles {input.titles:q}"
-        " --benchmarks {params.benchmarks:q} --output {output.report:q} 2> {log:q}"
+        " --histories {input.histories:q} --set-aside {input.set_aside:q}"
+        " --summaries {params.summaries:q} --titles {params.titles:q}"
+        " --benchmarks benchmarks --output {output.report:q} 2> {log:q}"

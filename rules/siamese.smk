@@ -5,35 +5,37 @@
 rule train:
     """Train the Siamese network; go on where an interrupted job stopped, and never train the same twice."""
     input:
-        frames=lambda wildcards: frames_of(wildcards.experiment, "train", PLAN.shards),
-        songs="<results>/catalogue/train/songs.tsv",
-        pairs=lambda wildcards: PLAN.pairs_of[wildcards.experiment],
-        pca=lambda wildcards: PLAN.pca_of[wildcards.experiment],
+        frames=frames_to_train,
+        pairs=pairs_to_train,
+        pca=pca_of,
     output:
-        model="<results>/models/{experiment}/{seed}/model.pt",
-        history="<results>/models/{experiment}/{seed}/history.tsv",
+        model="models/{experiment}/{seed}/model.pt",
+        history="models/{experiment}/{seed}/history.tsv",
     log:
-        "<logs>/train/{experiment}-{seed}.log",
+        "logs/train/{experiment}-{seed}.log",
     benchmark:
-        "<benchmarks>/train/{experiment}-{seed}.tsv"
+        "benchmarks/train/{experiment}-{seed}.tsv"
     conda:
         "../envs/siamese.yaml"
     threads: 1
+    resources:
+        gpu=1,  # never `gpus`: sbatch would not see it
+        # measured: 986 MB and 16 s for 1 MB of frames, which are all held in memory; 3 GB are an allowance for CUDA
+        mem_mb=megabytes(4000, per_mb=5),
+        # a training that hits the limit goes on from its last epoch
+        runtime=minutes(60, per_mb=0.5),
     params:
         code=code("train.py"),
+        content=content("catalogue/train/songs.tsv"),
+        songs="catalogue/train/songs.tsv",
         settings=lookup(within=PLAN.settings, dpath="{experiment}"),
         # not an output: Snakemake deletes those before it reruns a job
-        state=lambda wildcards: RESULTS
-        / "training_state"
-        / wildcards.experiment
-        / wildcards.seed,
-        pairs=lambda wildcards, input: ["--pairs", input.pairs] if input.pairs else [],
-        pca=lambda wildcards, input: ["--pca", input.pca] if input.pca else [],
+        state="training_state/{experiment}/{seed}",
         device=lookup(within=PLAN.device, dpath="{experiment}"),
     shell:
-        'python "$COVERSIM_SCRIPTS"/train.py'
+        "{PYTHON:q} {SCRIPTS:q}/train.py"
         " --settings {params.settings:q} --seed {wildcards.seed} --frames {input.frames:q}"
-        " --songs {input.songs:q} {params.pairs:q} {params.pca:q}"
+        " --songs {params.songs:q} --pairs {input.pairs:q} --pca {input.pca:q}"
         " --code {params.code} --state {params.state:q} --threads {threads} --device {params.device}"
         " --model {output.model:q} --history {output.history:q} 2> {log:q}"
 
@@ -41,29 +43,32 @@ rule train:
 rule embed:
     """Embed every song of a data set."""
     input:
-        model="<results>/models/{experiment}/{seed}/model.pt",
-        frames=lambda wildcards: frames_of(
-            wildcards.experiment, wildcards.dataset, PLAN.shards
-        ),
-        songs="<results>/catalogue/{dataset}/songs.tsv",
+        model="models/{experiment}/{seed}/model.pt",
+        frames=frames_to_embed,
     output:
-        embeddings="<results>/embeddings/{experiment}/{seed}/{dataset}.h5",
+        embeddings="embeddings/{experiment}/{seed}/{dataset}.h5",
     log:
-        "<logs>/embed/{experiment}-{seed}-{dataset}.log",
+        "logs/embed/{experiment}-{seed}-{dataset}.log",
     benchmark:
-        "<benchmarks>/embed/{experiment}-{seed}-{dataset}.tsv"
+        "benchmarks/embed/{experiment}-{seed}-{dataset}.tsv"
     wildcard_constraints:
         experiment=one_of(PLAN.settings.keys() - PLAN.fused.keys()),
     conda:
         "../envs/siamese.yaml"
     threads: 1
+    resources:
+        gpu=1,
+        mem_mb=megabytes(4000),  # measured: 456 MB, 128 songs at a time; the rest is an allowance for CUDA
+        runtime=minutes(20, per_mb=0.2),  # measured: 1.5 s for 1 MB of frames
     params:
         code=code("embed.py"),
+        content=content("catalogue/{dataset}/songs.tsv"),
+        songs="catalogue/{dataset}/songs.tsv",
         query=lookup(within=PLAN.query, dpath="{experiment}"),
         device=lookup(within=PLAN.device, dpath="{experiment}"),
     shell:
-        'python "$COVERSIM_SCRIPTS"/embed.py'
-        " --model {input.model:q} --frames {input.frames:q} --songs {input.songs:q}"
+        "{PYTHON:q} {SCRIPTS:q}/embed.py"
+        " --model {input.model:q} --frames {input.frames:q} --songs {params.songs:q}"
         " {params.query} --threads {threads} --device {params.device}"
         " --output {output.embeddings:q} 2> {log:q}"
 
@@ -71,21 +76,25 @@ rule embed:
 rule fuse:
     """Join the embeddings of several experiments: late fusion."""
     input:
-        embeddings=lambda wildcards: parts_of(wildcards, wildcards.dataset),
-        references=lambda wildcards: parts_of(wildcards, "train"),
+        embeddings=embeddings_to_fuse,
+        references=embeddings_to_standardise_by,
     output:
-        embeddings="<results>/embeddings/{experiment}/{seed}/{dataset}.h5",
+        embeddings="embeddings/{experiment}/{seed}/{dataset}.h5",
     log:
-        "<logs>/fuse/{experiment}-{seed}-{dataset}.log",
+        "logs/fuse/{experiment}-{seed}-{dataset}.log",
     benchmark:
-        "<benchmarks>/fuse/{experiment}-{seed}-{dataset}.tsv"
+        "benchmarks/fuse/{experiment}-{seed}-{dataset}.tsv"
     wildcard_constraints:
         experiment=one_of(PLAN.fused),
+    localrule: True
     conda:
         "../envs/siamese.yaml"
+    resources:
+        mem_mb=megabytes(1000),
+        runtime=minutes(30),
     params:
         code=code("fuse.py"),
     shell:
-        'python "$COVERSIM_SCRIPTS"/fuse.py'
+        "{PYTHON:q} {SCRIPTS:q}/fuse.py"
         " --embeddings {input.embeddings:q} --references {input.references:q}"
         " --output {output.embeddings:q} 2> {log:q}"

@@ -4,10 +4,9 @@
 rule verify:
     """Compare every output with what was recorded when it was written; list what is damaged, and the remedy."""
     log:
-        "<logs>/verify.log",
+        "logs/verify.log",
+    localrule: True
     conda:
         "../envs/features.yaml"
-    params:
-        results=RESULTS,
     shell:
-        'python "$COVERSIM_SCRIPTS"/verify.py --results {params.results:q} 2> {log:q}'
+        "{PYTHON:q} {SCRIPTS:q}/verify.py --results . 2> {log:q}"

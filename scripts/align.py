@@ -76,6 +76,12 @@ def main() -> None:
         [performance for _, performance in names],
         np.array([row[song.performance] for song in queries], dtype=np.int64),
         np.array(columns, np.float32).reshape(len(names), len(queries)).T,
+        {
+            "method": arguments.method,
+            "frames": sorted({Path(path).parent.name for path in arguments.frames}),
+            "sharpness": arguments.sharpness,
+            "candidates": arguments.candidates,
+        },
     )
 
 

@@ -60,6 +60,7 @@ def main() -> None:
         [split[performance] for performance in performances],
         torch.cat(found).numpy(),
         torch.cat(queries).numpy() if queries else None,
+        model.settings | ({"query": {"tempi": arguments.query_tempi}} if arguments.query_tempi else {}),
     )
 
 

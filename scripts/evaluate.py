@@ -3,9 +3,11 @@
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 
+from coversim import hdf5
 from coversim.atomic import replacing
 from coversim.cli import run
 from coversim.comparison import Comparison, by_alignment, by_embedding
@@ -54,11 +56,26 @@ def main() -> None:
         return by_alignment(aligned)
 
     figures, ranks = evaluate(compare, arguments.pairs, arguments.resamples, arguments.bootstrap_seed)
-    result = {"experiment": arguments.experiment, "seed": arguments.seed, "collections": figures}
+    result = {
+        "experiment": arguments.experiment,
+        "seed": arguments.seed,
+        "settings": settings_of(arguments),
+        "collections": figures,
+    }
     with replacing(arguments.output) as temporary:
         temporary.write_text(json.dumps(result, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     with replacing(arguments.ranks) as temporary:
         pq.write_table(ranks, temporary)
+
+
+def settings_of(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What the evaluated files were made with, as they say themselves."""
+    settings = hdf5.read_settings(arguments.embeddings[0]) if arguments.embeddings else {}
+    if arguments.aligned:
+        settings["alignment"] = hdf5.read_settings(arguments.aligned[0])
+    if arguments.aligned and arguments.embeddings:
+        settings["rerank"] = {"weight": arguments.weight, "neighbours": arguments.neighbours}
+    return settings
 
 
 if __name__ == "__main__":

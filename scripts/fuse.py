@@ -4,7 +4,7 @@ import argparse
 import logging
 from pathlib import Path
 
-from coversim import embeddings
+from coversim import embeddings, hdf5
 from coversim.cli import run
 from coversim.fusion import fused
 
@@ -31,7 +31,8 @@ def main() -> None:
         len(songs.works),
         ", ".join(str(len(part.works)) for part in parts),
     )
-    embeddings.write(arguments.output, *songs)
+    settings = {"fuse": [hdf5.read_settings(path) for path in arguments.embeddings]}
+    embeddings.write(arguments.output, *songs, settings=settings)
 
 
 if __name__ == "__main__":

@@ -29,8 +29,10 @@ def main() -> None:
         "--frames", nargs="+", required=True, help="all shards of all features, in their order"
     )
     parser.add_argument("--songs", type=Path, required=True, help="catalogue with the split of each song")
-    parser.add_argument("--pairs", type=Path, help="training pairs, if train.loss.negatives is pairs")
-    parser.add_argument("--pca", type=Path, help="projection, .npz; none: patches as they are")
+    parser.add_argument(
+        "--pairs", type=Path, nargs="?", help="training pairs, if train.loss.negatives is pairs"
+    )
+    parser.add_argument("--pca", type=Path, nargs="?", help="projection, .npz; none: patches as they are")
     parser.add_argument("--code", required=True, help="digest of the code that trains")
     parser.add_argument("--state", type=Path, required=True, help="folder that remembers trainings")
     parser.add_argument("--threads", type=int, default=1)

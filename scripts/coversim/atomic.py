@@ -9,6 +9,7 @@ from pathlib import Path
 
 from coversim import records
 from coversim.errors import CoversimError
+from coversim.fence import Superseded, superseded
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _SUFFIX = ".partial"
@@ -19,9 +20,9 @@ def replacing(path: str | os.PathLike, recorded: bool = True) -> Iterator[Path]:
     """Yield a temporary path beside `path`, which takes its place once the block has ended well.
 
     The file is forced to disk before the rename, so that not even a power cut leaves half of it; after
-    an error it is removed and `path` stays as it was. Each writer has a temporary file of its own: of two
-    that SLURM left running on one output, the later one wins whole. What was written is recorded (see
-    coversim.records), so that damage is found later.
+    an error it is removed and `path` stays as it was. Each writer has a temporary file of its own, and one whose
+    run is over leaves `path` alone (see coversim.fence). What was written is recorded (see coversim.records), so
+    that damage is found later.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -29,6 +30,8 @@ def replacing(path: str | os.PathLike, recorded: bool = True) -> Iterator[Path]:
     try:
         yield temporary
         _force_to_disk(temporary)
+        if superseded():
+            raise Superseded
         record = records.entry(temporary, path.name) if recorded else None
         records.record_of(path).unlink(missing_ok=True)  # no record rather than that of another content
         temporary.replace(path)

@@ -1,10 +1,9 @@
 """The catalogue of a data set: its songs, their shard and split, and one manifest per shard and feature.
 
-Made in the main Snakemake process only, and written only where its content changed: a job on a cluster reads
-it and never walks the data set. A shard's manifest is the declared input that stands for its song files: it
-lists their sizes and times in nanoseconds, so that a replaced file makes its shard stale even with an older
-time, and the workflow's graph stays as small as the number of shards. Each feature that is used has its own, so
-that fetching another one makes nothing stale.
+Made in the main Snakemake process only: a job on a cluster reads it and never walks the data set. A shard's
+manifest stands for its song files: it lists their sizes and times in nanoseconds, so that a replaced file makes
+its shard stale even with an older time, and the workflow's graph stays as small as the number of shards. Each
+feature that is used has its own, so that fetching another one makes nothing stale.
 
     songs.tsv                         work, performance, shard, split
     songs/<shard>.tsv                 the same rows, of one shard
@@ -14,10 +13,10 @@ that fetching another one makes nothing stale.
 """
 
 import json
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from coversim import tsv
 from coversim.atomic import replacing
@@ -38,65 +37,61 @@ def shard_name(shard: int) -> str:
 def split_works(works: Iterable[str], split: Mapping[str, Any]) -> dict[str, str]:
     """Split of each work, by the `split` section of the configuration."""
     if split["method"] == "first":
+        works = set(works)
+        if split["train"] >= len(works):
+            raise CoversimError(
+                f"split.train: the first {split['train']:,} works are to train, and there are {len(works):,} in all. "
+                "Remedy: lower split.train, so that works remain to validate with"
+            )
         return split_first(works, int(split["train"]), int(split["valid"]))
     return {work: split_by_hash(work, split["valid"], split["test"], split["seed"]) for work in works}
 
 
-def write_catalogue(
-    folder: Path,
-    root: str,
-    layout: Layout,
-    metadata: Path | None,
-    songs: list[Song],
-    problems: list[Problem],
-    split: Mapping[str, str],
-    shards: int,
-) -> dict[str, Any]:
-    """Write the catalogue of `songs`, but for the manifests, and return its summary.
+class DataSet(NamedTuple):
+    """What one walk through a data set found, and how its works are divided."""
 
-    `split` is that of each work, `metadata` the file with the songs' titles, if there is one.
-    """
-    shard_of_work = {work: shard_of(work, shards) for work in split}
-    rows = [(song.work, song.performance, shard_of_work[song.work], split[song.work]) for song in songs]
-    of_shard: dict[int, list[tuple]] = defaultdict(list)
-    for row in rows:
-        of_shard[row[2]].append(row)
-    write_if_changed(folder / "songs.tsv", tsv.text(SONG_COLUMNS, rows))
-    write_if_changed(folder / "problems.tsv", tsv.text(PROBLEM_COLUMNS, problems))
-    for shard in range(shards):
-        write_if_changed(
-            folder / "songs" / f"{shard_name(shard)}.tsv", tsv.text(SONG_COLUMNS, of_shard[shard])
-        )
-    summary = summarise(root, layout, metadata, rows)
-    write_if_changed(folder / "summary.json", json.dumps(summary, indent=1, ensure_ascii=False) + "\n")
-    return summary
+    root: str  # as jobs see it, from the results folder
+    layout: Layout
+    metadata: str | None  # the file with the songs' titles, if there is one
+    songs: list[Song]
+    problems: list[Problem]
+    split: dict[str, str]  # of each work
 
 
-def write_manifests(folder: Path, songs: list[Song], features: Iterable[str], shards: int) -> None:
-    """Write the manifests of these features."""
-    shard_of_work = {work: shard_of(work, shards) for work in {song.work for song in songs}}
-    of_shard: dict[int, list[Song]] = defaultdict(list)
-    for song in songs:
+def catalogue_files(
+    data_set: DataSet, folder: Path, features: Iterable[str], shards: int
+) -> Iterator[tuple[Path, str]]:
+    """Path and text of each file of a catalogue in `folder`, with the manifests of these features."""
+    shard_of_work = {work: shard_of(work, shards) for work in data_set.split}
+    of_shard: list[list[Song]] = [[] for _ in range(shards)]
+    for song in data_set.songs:
         of_shard[shard_of_work[song.work]].append(song)
-    for feature in features:
-        for shard in range(shards):
-            files = (
-                (song.work, song.performance, *song.files.get(feature, NO_FILE)) for song in of_shard[shard]
-            )
-            path = folder / "manifests" / feature / f"{shard_name(shard)}.tsv"
-            write_if_changed(path, tsv.text(FILE_COLUMNS, files))
+
+    def songs(chosen: Iterable[Song]) -> str:
+        rows = (
+            (song.work, song.performance, shard_of_work[song.work], data_set.split[song.work])
+            for song in chosen
+        )
+        return tsv.text(SONG_COLUMNS, rows)
+
+    yield folder / "summary.json", json.dumps(summarise(data_set), indent=1, ensure_ascii=False) + "\n"
+    yield folder / "problems.tsv", tsv.text(PROBLEM_COLUMNS, data_set.problems)
+    yield folder / "songs.tsv", songs(data_set.songs)
+    for shard, chosen in enumerate(of_shard):
+        yield folder / "songs" / f"{shard_name(shard)}.tsv", songs(chosen)
+        for feature in features:
+            files = ((song.work, song.performance, *song.files.get(feature, NO_FILE)) for song in chosen)
+            yield folder / "manifests" / feature / f"{shard_name(shard)}.tsv", tsv.text(FILE_COLUMNS, files)
 
 
-def summarise(
-    root: str, layout: Layout, metadata: Path | None, rows: list[tuple[str, str, int, str]]
-) -> dict[str, Any]:
+def summarise(data_set: DataSet) -> dict[str, Any]:
     """Counts of works and songs in all and by split; `shared` works are those left out of a benchmark."""
-    size_of_work = Counter(row[0] for row in rows)
-    split_of_work = {row[0]: row[3] for row in rows}
+    split_of_work = data_set.split
+    size_of_work = Counter(song.work for song in data_set.songs)
     splits = {
         name: {
             "works": sum(split == name for split in split_of_work.values()),
-            "songs": sum(row[3] == name for row in rows),
+            "songs": sum(size for work, size in size_of_work.items() if split_of_work[work] == name),
             "queries": sum(
                 size for work, size in size_of_work.items() if size > 1 and split_of_work[work] == name
             ),
@@ -104,13 +99,13 @@ def summarise(
         for name in sorted(set(split_of_work.values()))
     }
     return {
-        "root": root,
-        "layout": layout.kind,
-        "subset": layout.subset,
-        "features": list(layout.features),
-        "metadata": str(metadata) if metadata else None,
+        "root": data_set.root,
+        "layout": data_set.layout.kind,
+        "subset": data_set.layout.subset,
+        "features": list(data_set.layout.features),
+        "metadata": data_set.metadata,
         "works": len(size_of_work),
-        "songs": len(rows),
+        "songs": len(data_set.songs),
         "distractors": sum(size == 1 for size in size_of_work.values()),
         "split": splits,
     }
@@ -134,10 +129,14 @@ def check_split(summary: Mapping[str, Any], needed: Iterable[str]) -> None:
 
 
 def write_if_changed(path: Path, text: str) -> None:
-    """Write `text`, unless it stands there already: a file's time tells when its content changed."""
-    content = text.encode("utf-8", "surrogateescape")
+    """Write `text`, unless it stands there already."""
+    content = encoded(text)
     if path.is_file() and path.stat().st_size == len(content) and path.read_bytes() == content:
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path, recorded=False) as temporary:  # each run compares it with what it should be
-        Path(temporary).write_bytes(content)
+        temporary.write_bytes(content)
+
+
+def encoded(text: str) -> bytes:
+    """A file's content; names that are not UTF-8 are as they are on disk."""
+    return text.encode("utf-8", "surrogateescape")

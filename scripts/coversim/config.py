@@ -80,13 +80,6 @@ def validate(config: Mapping[str, Any], schema_file: Path, files: Sequence[str] 
     return _with_roots(config, os.path.expanduser)
 
 
-def relative_to(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """The configuration as it is to be read from `folder`: relative roots of data sets are seen from there."""
-    return _with_roots(
-        config, lambda root: root if Path(root).is_absolute() else os.path.relpath(root, folder)
-    )
-
-
 def _with_roots(config: Mapping[str, Any], change: Callable[[str], str]) -> dict[str, Any]:
     datasets = {
         name: {**chosen, "root": change(chosen["root"])} if chosen and chosen.get("root") else chosen

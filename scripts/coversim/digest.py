@@ -8,48 +8,38 @@ made at run time by name (importlib) escape it.
 import ast
 import hashlib
 from functools import cache
+from modulefinder import ModuleFinder
 from pathlib import Path
-
-PACKAGE = "coversim"
 
 
 def code_digest(script: Path, *assets: Path) -> str:
-    """Sixteen hex digits for the code of `script` and of the modules it imports, directly or not.
+    """Sixteen hex digits for the code of `script` and of the modules beside it that it imports, directly or not.
 
-    `script` lies beside the package; `assets` are other files that it reads, which count byte by byte. Paths
-    do not count, so that moving a clone reruns nothing.
+    `assets` are other files that it reads, which count byte by byte. Paths do not count, so that moving a clone
+    reruns nothing.
     """
-    found: dict[Path, str] = {}
-    waiting = [script]
-    while waiting:
-        path = waiting.pop()
-        if path not in found:
-            found[path], imported = _code_and_imports(path)
-            waiting += [script.parent / PACKAGE / f"{name}.py" for name in sorted(imported)]
-    code: list[tuple[str, str | bytes]] = sorted(
-        (path.relative_to(script.parent).as_posix(), text) for path, text in found.items()
-    )
+    code: list[tuple[str, str | bytes]] = [
+        (path.relative_to(script.parent).as_posix(), _normal_form(path)) for path in imported_by(script)
+    ]
     code += [(asset.name, asset.read_bytes()) for asset in assets]
     return hashlib.sha256(repr(code).encode()).hexdigest()[:16]
 
 
+def imported_by(script: Path) -> list[Path]:
+    """The files of a script and of the modules below its folder that it imports, sorted."""
+    finder = ModuleFinder(path=[str(script.parent)])
+    finder.run_script(str(script))
+    return sorted({Path(module.__file__) for module in finder.modules.values() if module.__file__})
+
+
 @cache
-def _code_and_imports(path: Path) -> tuple[str, frozenset[str]]:
-    """Normal form of a file's code, and the names of the package's modules that it imports."""
+def _normal_form(path: Path) -> str:
+    """A file's code without comments, white space and docstrings."""
     tree = ast.parse(path.read_bytes(), filename=str(path))
-    imported = set()
     for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            imported |= {
-                name.name.split(".")[1] for name in node.names if name.name.startswith(PACKAGE + ".")
-            }
-        elif isinstance(node, ast.ImportFrom) and node.module == PACKAGE:
-            imported |= {name.name for name in node.names}
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith(PACKAGE + "."):
-            imported.add(node.module.split(".")[1])
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             _drop_docstring(node)
-    return ast.unparse(tree), frozenset(imported)
+    return ast.unparse(tree)
 
 
 def _drop_docstring(node: ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> None:

@@ -3,13 +3,14 @@
     work, performance   (n,) UTF-8         the songs of the collection
     query               (q,) int64         rows of the queries among them
     distance            (q, n) float32     NaN where the two were not compared
+    settings            JSON               how they were compared
 
 Every dataset carries a checksum; the distances are compressed, since re-ranking leaves most of them NaN.
 """
 
 import os
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -31,6 +32,7 @@ def write(
     performances: Sequence[str],
     query: np.ndarray,
     distance: np.ndarray,
+    settings: Mapping[str, Any] | None = None,
 ) -> None:
     """Write the distances of a shard's queries to a file that appears once it is whole."""
     with hdf5.creating(path) as file:
@@ -38,6 +40,7 @@ def write(
         hdf5.write(file, "performance", hdf5.text(performances))
         hdf5.write(file, "query", np.asarray(query, dtype=np.int64))
         hdf5.write(file, "distance", np.asarray(distance, dtype=np.float32), compression="gzip")
+        hdf5.write_settings(file, settings or {})
 
 
 def read(path: str | os.PathLike) -> Distances:

@@ -3,13 +3,14 @@
     work, performance, split   (n,) UTF-8    the songs
     embedding                  (n, size) float32
     query                      (n, tempi, size) float32, what a song is sought by where `query.tempi` says so
+    settings                   JSON: those that the model carries
 
 Every dataset carries a checksum.
 """
 
 import os
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -34,6 +35,7 @@ def write(
     splits: Sequence[str],
     embeddings: np.ndarray,
     queries: np.ndarray | None = None,
+    settings: Mapping[str, Any] | None = None,
 ) -> None:
     """Write a data set's embeddings to a file that appears once it is whole; see `Embeddings`.
 
@@ -57,6 +59,7 @@ def write(
         hdf5.write(file, "embedding", np.asarray(embeddings, dtype=np.float32))
         if queries is not None:
             hdf5.write(file, "query", np.asarray(queries, dtype=np.float32))
+        hdf5.write_settings(file, settings or {})
 
 
 def read(path: str | os.PathLike) -> Embeddings:

@@ -1,9 +1,11 @@
 """HDF5 files that the workflow itself writes and reads: whole, checked, and the same bytes for the same content."""
 
 import io
+import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from typing import Any
 
 import h5py
 import numpy as np
@@ -49,6 +51,17 @@ def write(file: h5py.File, name: str, data: np.ndarray, compression: str | None 
     file.create_dataset(
         name, data=data, chunks=chunks, maxshape=maxshape, fletcher32=True, compression=compression
     )
+
+
+def write_settings(file: h5py.File, settings: Mapping[str, Any]) -> None:
+    """Write the settings that the file's content was made with: they go where it goes."""
+    write(file, "settings", text([json.dumps(settings, sort_keys=True)]))
+
+
+def read_settings(path: str | os.PathLike) -> dict[str, Any]:
+    """What `write_settings` wrote."""
+    with opened(path) as file:
+        return json.loads(strings(file["settings"])[0])
 
 
 def text(strings: Sequence) -> np.ndarray:

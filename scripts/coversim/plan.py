@@ -1,24 +1,29 @@
 """What a run consists of: its data sets, experiments and collections, and the names of what they share.
 
-The main Snakemake process makes the plan from the configuration and one walk through each data set, and
-leaves the catalogue on disk; a job makes it from the configuration and that catalogue.
+The main Snakemake process makes the plan from the configuration and one walk through each data set, without
+writing anything. It writes the catalogue when it begins to run jobs; a job makes the plan from the configuration
+and that catalogue.
 """
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+import logging
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from coversim import demo_songs, tsv
+from coversim import demo_songs
 from coversim.catalogue import (
+    DataSet,
+    catalogue_files,
     check_split,
+    encoded,
     shard_name,
     split_works,
-    write_catalogue,
+    summarise,
     write_if_changed,
-    write_manifests,
 )
 from coversim.config import as_json, experiments
 from coversim.errors import CoversimError
@@ -37,6 +42,15 @@ BASELINES = {  # kinds of model without a network, and the settings of model and
     "lda": (("kind", "tempi", "embedding"), ("epochs", "works")),
 }
 PAIRWISE = ("qmax", "chroma")  # kinds of model that compare songs pair by pair and embed none
+CATALOGUE = Path("catalogue")
+CONFIG = Path("config.json")
+DEMO_TITLES = f"demo_corpus/{demo_songs.METADATA}"
+WALKED = (
+    "datasets",
+    "demo_corpus",
+    "shards",
+    "split",
+)  # sections of the configuration on which a catalogue depends
 SEEN_SPLITS = ("train", "valid")  # splits whose works a benchmark must not hold: something was chosen on them
 
 
@@ -50,6 +64,8 @@ class Plan:
     """What is evaluated: `valid`, `test` unless the split has none, `benchmark`."""
     dataset_of: dict[str, str]
     """The data set of each collection, and of the training pairs."""
+    songs: dict[str, int]
+    """Number of songs of each data set."""
     shards: list[str]
     settings: dict[str, str]
     """JSON of each experiment's resolved settings."""
@@ -85,24 +101,47 @@ class Plan:
     """The metadata file of each data set that has one: what its songs are called."""
     demo: bool
     """Whether the training data set is the demo corpus."""
-    demo_metadata: str = demo_songs.METADATA
+    unreachable: str = ""
+    """Why the data sets could not be walked, where the plan is made from the catalogue of the last run."""
+    digests: dict[str, str] = field(default_factory=dict, compare=False)
+    """Of the content of each file of the catalogue, and of titles; known to the main process only."""
+    files: Callable[[], Iterator[tuple[Path, str]]] = field(default=lambda: iter(()), compare=False)
+    """Path below the results and text of each file of the catalogue that is to be written."""
 
-    def corpus_of(self, wildcards: Any) -> list[str]:
+    def write(self, results: Path) -> None:
+        """Write the catalogue: to be called while Snakemake holds its lock."""
+        for path, text in self.files():
+            write_if_changed(results / path, text)
+
+    def corpus_of(self, dataset: str) -> list[str]:
         """What must be written before a data set's songs can be read: the demo corpus."""
-        return (
-            [f"<results>/demo_corpus/{self.demo_metadata}"]
-            if self.demo and wildcards.dataset == "train"
-            else []
-        )
+        return [DEMO_TITLES] if self.demo and dataset == "train" else []
+
+    def parts_of(self, experiment: str, seed: str, dataset: str) -> list[str]:
+        """The embeddings of a data set that a run fuses."""
+        return [f"embeddings/{run}/{dataset}.h5" for run in self.fused[experiment][seed]]
 
 
-def make_plan(config: Mapping[str, Any], results: Path, write: bool) -> Plan:
-    """The plan of a run below `results`; with `write`, its catalogue is brought up to date first."""
+def make_plan(config: Mapping[str, Any], results: Path, walk: bool) -> Plan:
+    """The plan of a run in the folder `results`: from a walk through its data sets, or from its catalogue."""
     datasets = [name for name in ("train", "benchmark") if config["datasets"].get(name)]
-    songs = {name: _write_catalogue(config, name, results) for name in datasets if write}
-    if write:
-        write_if_changed(results / "config.json", json.dumps(config, indent=1, ensure_ascii=False) + "\n")
-    summaries = {name: _read_summary(results, name) for name in datasets}
+    found: dict[str, DataSet] = {}
+    unreachable = ""
+    if walk:
+        try:
+            for name in datasets:
+                found[name] = _walk(config, name, results, found.get("train"))
+        except CoversimError as error:
+            if not _has_catalogue_of(config, results):
+                raise
+            # songs cannot be read now; what was made from them can be looked at
+            found, unreachable = {}, str(error)
+            logging.warning("%s. Planning from the catalogue of the last run", error)
+    summaries = {
+        name: summarise(found[name]) if name in found else _read_summary(results, name) for name in datasets
+    }
+    for name in datasets:
+        check_split(summaries[name], ("train", "valid") if name == "train" else ("benchmark",))
     splits = summaries["train"]["split"]
 
     settings = experiments(config, _default_features(summaries["train"]["features"]))
@@ -121,9 +160,15 @@ def make_plan(config: Mapping[str, Any], results: Path, write: bool) -> Plan:
         for chosen in framed.values()
         for feature in chosen["features"]
     }
-    for name, of_dataset in songs.items():
-        used = sorted({feature for feature, _ in frames.values()})
-        write_manifests(results / "catalogue" / name, of_dataset, used, config["shards"])
+    used = sorted({feature for feature, _ in frames.values()})
+
+    def files() -> Iterator[tuple[Path, str]]:
+        # made anew for each use, so that the texts of a million songs are never in memory together
+        yield CONFIG, json.dumps(config, indent=1, ensure_ascii=False) + "\n"
+        for name, data_set in found.items():
+            yield from catalogue_files(data_set, CATALOGUE / name, used, config["shards"])
+
+    titles = [summary["metadata"] for summary in summaries.values() if summary["metadata"]]
     embedding = {
         name: chosen
         for name, chosen in settings.items()
@@ -143,6 +188,7 @@ def make_plan(config: Mapping[str, Any], results: Path, write: bool) -> Plan:
         datasets=datasets,
         collections=["valid", *(["test"] if "test" in splits else []), *datasets[1:]],
         dataset_of={"train": "train", "valid": "train", "test": "train", "benchmark": "benchmark"},
+        songs={name: summary["songs"] for name, summary in summaries.items()},
         shards=[shard_name(shard) for shard in range(config["shards"])],
         settings={experiment: as_json(model_settings(chosen)) for experiment, chosen in settings.items()},
         frames={
@@ -157,13 +203,13 @@ def make_plan(config: Mapping[str, Any], results: Path, write: bool) -> Plan:
             patches_name(chosen): as_json(patch_settings(chosen)) for chosen in with_pca.values()
         },
         pca_of={
-            experiment: [f"<results>/pca/{patches_name(chosen)}/pca-{chosen['pca']['components']}.npz"]
+            experiment: [f"pca/{patches_name(chosen)}/pca-{chosen['pca']['components']}.npz"]
             if experiment in with_pca
             else []
             for experiment, chosen in settings.items()
         },
         pairs_of={
-            experiment: ["<results>/pairs/train.parquet"]
+            experiment: ["pairs/train.parquet"]
             if chosen["train"]["epochs"] and chosen["train"]["loss"]["negatives"] == "pairs"
             else []
             for experiment, chosen in settings.items()
@@ -189,8 +235,11 @@ def make_plan(config: Mapping[str, Any], results: Path, write: bool) -> Plan:
             for name, chosen in settings.items()
         },
         device={experiment: chosen["train"]["device"] for experiment, chosen in settings.items()},
-        titles=[summary["metadata"] for summary in summaries.values() if summary["metadata"]],
+        titles=titles,
         demo=config["datasets"]["train"]["root"] is None,
+        unreachable=unreachable,
+        digests=_digests(results, files, titles, found) if walk else {},
+        files=files,
     )
 
 
@@ -288,7 +337,7 @@ def _check_tempi(experiment: str, settings: Mapping[str, Any]) -> None:
 
 
 def _read_summary(results: Path, dataset: str) -> dict[str, Any]:
-    path = results / "catalogue" / dataset / "summary.json"
+    path = results / CATALOGUE / dataset / "summary.json"
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -297,35 +346,59 @@ def _read_summary(results: Path, dataset: str) -> dict[str, Any]:
         ) from None
 
 
-def _write_catalogue(config: Mapping[str, Any], dataset: str, results: Path) -> list[Song]:
-    """Write a data set's catalogue, but for the manifests; its songs."""
+def _has_catalogue_of(config: Mapping[str, Any], results: Path) -> bool:
+    """Whether the last run in this folder was of the same data sets, divided in the same way."""
+    try:
+        last = json.loads((results / CONFIG).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return all(last.get(section) == config[section] for section in WALKED)
+
+
+def _digests(
+    results: Path,
+    files: Callable[[], Iterator[tuple[Path, str]]],
+    titles: list[str],
+    found: Mapping[str, DataSet],
+) -> dict[str, str]:
+    """SHA-256, by path below the results: what decides whether a job that reads the file is stale."""
+    digests = {str(path): hashlib.sha256(encoded(text)).hexdigest() for path, text in files()}
+    on_disk = [path for path in titles if path != DEMO_TITLES]  # which a rule makes
+    if not found:
+        on_disk += [str(path.relative_to(results)) for path in (results / CATALOGUE).rglob("*.*")]
+    for path in on_disk:
+        if Path(results, path).is_file():
+            with Path(results, path).open("rb") as file:
+                digests[path] = hashlib.file_digest(file, "sha256").hexdigest()
+    return digests
+
+
+def _walk(config: Mapping[str, Any], dataset: str, results: Path, train: DataSet | None) -> DataSet:
+    """What a data set holds; works of a benchmark on which something was fitted or chosen are `shared`."""
     chosen = dict.fromkeys(("subset", "layout", "features")) | config["datasets"][dataset]
-    folder = results / "catalogue" / dataset
-    if chosen["root"] is None and dataset == "train":
-        root, (layout, songs, problems) = str(results / "demo_corpus"), _demo_songs(config["demo_corpus"])
-        metadata = Path(root, demo_songs.METADATA)
+    root = chosen["root"]
+    if root is None and dataset == "train":
+        root, (layout, songs, problems) = "demo_corpus", _demo_songs(config["demo_corpus"])
+        metadata: str | None = DEMO_TITLES
     else:
-        root = chosen["root"]
         layout = recognise(
             root, chosen["subset"], chosen["layout"], chosen["features"], key=f"datasets.{dataset}"
         )
         songs, problems = walk(root, layout)
-        metadata = find(root, layout.subset)
+        titles = find(root, layout.subset)
+        metadata = str(_seen_from(results, titles)) if titles else None
+        root = str(_seen_from(results, Path(root)))
     works = {song.work for song in songs}
-    if dataset == "train":
+    if train is None:
         split = split_works(works, config["split"])
     else:
-        seen = _seen_works(results)
-        split = {work: "shared" if work in seen else "benchmark" for work in works}
-    summary = write_catalogue(folder, root, layout, metadata, songs, problems, split, config["shards"])
-    check_split(summary, ("train", "valid") if dataset == "train" else ("benchmark",))
-    return songs
+        split = {work: "shared" if train.split.get(work) in SEEN_SPLITS else "benchmark" for work in works}
+    return DataSet(root, layout, metadata, songs, problems, split)
 
 
-def _seen_works(results: Path) -> set[str]:
-    """Works of the training data set on which something was fitted or chosen."""
-    songs = tsv.read(results / "catalogue" / "train" / "songs.tsv")
-    return {song["work"] for song in songs if song["split"] in SEEN_SPLITS}
+def _seen_from(folder: Path, path: Path) -> Path:
+    """A path that is relative to the present folder, relative to another one; an absolute path as it is."""
+    return path if path.is_absolute() else Path(os.path.relpath(path, folder))
 
 
 def _demo_songs(demo: Mapping[str, Any]) -> tuple[Layout, list[Song], list[Problem]]:

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from coversim.errors import CoversimError
@@ -39,17 +40,26 @@ def check(path: str | os.PathLike) -> None:
         )
 
 
-def damages(folder: Path) -> tuple[int, list[tuple[Path, str]]]:
-    """How many outputs below `folder` have a record, and which do not match it: path and what is wrong."""
-    records = sorted(folder.rglob(f".*{_SUFFIX}"))
-    outputs = [record.with_name(record.name[1 : -len(_SUFFIX)]) for record in records]
-    return len(outputs), [(path, wrong) for path in outputs if (wrong := _what_is_wrong(path))]
+def findings(folder: Path, outputs: Iterable[Path], at_work: bool) -> dict[Path, str]:
+    """What is found of each of the `outputs` below `folder`, and of each that has a record, by path below `folder`.
+
+    `intact`, `damaged`, `missing` (where a run is `at_work`: `being made`), `without a record`, `not readable (…)`.
+    """
+    recorded = {
+        record.with_name(record.name[1 : -len(_SUFFIX)]).relative_to(folder)
+        for record in folder.rglob(f".*{_SUFFIX}")
+    }
+    return {
+        path: _finding(folder / path, path in recorded, at_work) for path in sorted({*recorded, *outputs})
+    }
 
 
-def _what_is_wrong(path: Path) -> str:
+def _finding(path: Path, recorded: bool, at_work: bool) -> str:
     try:
-        return "" if is_intact(path) else "damaged"
-    except FileNotFoundError:
-        return "missing"
+        if not path.exists():
+            return "being made" if at_work else "missing"
+        if not recorded:
+            return "being made" if at_work else "without a record"
+        return "intact" if is_intact(path) else "damaged"
     except OSError as error:
         return f"not readable ({error.strerror})"

@@ -22,6 +22,7 @@ from markupsafe import Markup
 from coversim import metadata
 from coversim import report_figures as figures
 from coversim.atomic import replacing
+from coversim.config import EXPERIMENT_SECTIONS
 from coversim.errors import CoversimError
 from coversim.report_inputs import (
     Cost,
@@ -29,17 +30,20 @@ from coversim.report_inputs import (
     Key,
     Queries,
     Result,
+    benchmarks_of_run,
     read_alignment_seconds,
     read_config,
     read_costs,
     read_histories,
     read_results,
     read_set_aside,
+    read_settings,
     read_summaries,
 )
 from coversim.report_results import Table, collections_of, make_headline, make_table, reference_of
 
 PACKAGES = ("snakemake", "torch", "numpy", "scipy", "h5py", "pandas", "pyarrow", "scikit-learn")
+OF_EXPERIMENTS = {*EXPERIMENT_SECTIONS, "experiments"}  # sections of the configuration that models carry
 SET_ASIDE_SHOWN = 50
 QUERIES_SHOWN = 8
 LINES_SHOWN = 6  # in the figure of first ranks: more cannot be told apart
@@ -100,7 +104,8 @@ def write_report(
     kinds = _line_kinds(
         headline.row.experiment, [row.experiment for row in headline.table.rows], reference, trained
     )
-    costs = read_costs(benchmarks)
+    of_jobs = benchmarks_of_run(benchmarks)
+    costs = read_costs(of_jobs, benchmarks)
     page = _environment().get_template("report.html.j2")
     script = _asset("report.js")
     context = {
@@ -121,7 +126,7 @@ def write_report(
         "histograms": _histograms(results, headline.table),
         "trainings": _training_charts(trainings, tables),
         "queries": _queries(results[spoken, headline.row.experiment].queries, _titles(titles)),
-        "alignments": _alignments(results, headline.table, read_alignment_seconds(benchmarks)),
+        "alignments": _alignments(results, headline.table, read_alignment_seconds(of_jobs)),
         "set_aside": read_set_aside(set_aside, SET_ASIDE_SHOWN),
         "set_aside_name": set_aside.name,
         "costs": costs,
@@ -130,10 +135,15 @@ def write_report(
         "brief": BRIEF_GIGABYTES,
         "memory_axis": _memory_axis(costs),
         "versions": _versions(),
-        "config": json.dumps(settings, indent=2, ensure_ascii=False),
+        "config": _json({key: settings[key] for key in settings if key not in OF_EXPERIMENTS}),
+        "settings": {name: _json(found) for name, found in read_settings(evaluations).items()},
     }
     with replacing(output) as temporary:
         temporary.write_text(page.render(context), encoding="utf-8", errors="backslashreplace")
+
+
+def _json(settings: Mapping[str, Any]) -> str:
+    return json.dumps(settings, indent=2, ensure_ascii=False)
 
 
 def _fused_of(settings: Mapping[str, Any], trained: Iterable[str]) -> set[str]:

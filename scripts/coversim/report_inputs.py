@@ -177,6 +177,11 @@ def _queries(tables: list[pa.Table]) -> Queries | None:
     )
 
 
+def read_settings(evaluations: Iterable[Path]) -> dict[str, dict[str, Any]]:
+    """Experiment → the settings that its model carries, from `…/{experiment}/{seed}/metrics.json`."""
+    return {path.parts[-3]: _read_json(path).get("settings", {}) for path in sorted(evaluations)}
+
+
 def read_histories(paths: Iterable[Path]) -> dict[str, list[History]]:
     """Experiment → its trainings, from `…/{experiment}/{seed}/history.tsv`.
 
@@ -192,12 +197,27 @@ def read_histories(paths: Iterable[Path]) -> dict[str, list[History]]:
     return {experiment: sorted(runs, key=lambda run: run.seed) for experiment, runs in histories.items()}
 
 
-def read_costs(folder: Path) -> list[Cost]:
-    """Time and memory per rule from `{folder}/{rule}/**/*.tsv` as Snakemake's `benchmark:` writes them."""
+def benchmarks_of_run(folder: Path) -> list[Path]:
+    """Snakemake's benchmark files `{folder}/{rule}/**/*.tsv`: of the jobs in `{folder}/jobs.txt`, where it is there.
+
+    Those of jobs that the run no longer has stay beside them.
+    """
+    found = sorted(folder.glob("*/**/*.tsv"))
+    if (folder / "jobs.txt").is_file():
+        jobs = set((folder / "jobs.txt").read_text(encoding="utf-8").splitlines())
+        found = [path for path in found if f"{folder.name}/{path.relative_to(folder)}" in jobs]
+    return found
+
+
+def read_costs(benchmarks: Iterable[Path], folder: Path) -> list[Cost]:
+    """Time and memory per rule from files `{folder}/{rule}/**/*.tsv` as Snakemake's `benchmark:` writes them."""
+    files = defaultdict(list)
+    for path in benchmarks:
+        files[path.relative_to(folder).parts[0]].append(path)
     costs = []
-    for rule in sorted(path for path in folder.glob("*") if path.is_dir()):
-        cost = Cost(rule.name)
-        for row in (row for path in sorted(rule.rglob("*.tsv")) for row in _rows(path)):
+    for rule, paths in files.items():
+        cost = Cost(rule)
+        for row in (row for path in paths for row in _rows(path)):
             seconds, cpu, peak = (number(row[column]) for column in ("s", "cpu_time", "max_rss"))
             cost.jobs += 1
             cost.seconds += seconds
@@ -211,10 +231,10 @@ def read_costs(folder: Path) -> list[Cost]:
     return sorted(costs, key=lambda cost: (-cost.seconds, cost.rule))
 
 
-def read_alignment_seconds(folder: Path) -> dict[Key, float]:
+def read_alignment_seconds(benchmarks: Iterable[Path]) -> dict[Key, float]:
     """Time of all jobs that aligned the songs of a collection for an experiment, mean over its seeds."""
     seeds: dict[Key, dict[str, float]] = defaultdict(lambda: defaultdict(float))
-    for path in sorted(folder.glob("align/*.tsv")):
+    for path in (path for path in benchmarks if path.parent.name == "align"):
         experiment, seed, collection, _ = path.stem.rsplit("-", 3)
         seeds[collection, experiment][seed] += sum(number(row["s"]) for row in _rows(path))
     return {key: sum(seconds.values()) / len(seconds) for key, seconds in seeds.items()}

@@ -10,6 +10,8 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
+import torch
+
 from coversim.atomic import replacing
 from coversim.records import is_intact
 
@@ -17,8 +19,9 @@ KEPT = 5  # trainings remembered per experiment and seed: going back to an earli
 
 
 def training_key(settings: dict, seed: int, code: str, inputs: Iterable[bytes]) -> str:
-    """Digest of settings, seed, code and the content of the inputs, part by part."""
-    digest = hashlib.sha256(json.dumps([settings, seed, code], sort_keys=True).encode())
+    """Digest of settings, seed, code, the installed torch and the content of the inputs, part by part."""
+    known = [settings, seed, code, torch.__version__]
+    digest = hashlib.sha256(json.dumps(known, sort_keys=True).encode())
     for part in inputs:
         digest.update(hashlib.sha256(part).digest())
     return digest.hexdigest()[:32]

@@ -3,7 +3,7 @@ import os
 import pytest
 
 from coversim import tsv
-from coversim.catalogue import check_split, split_works, write_catalogue, write_manifests
+from coversim.catalogue import DataSet, catalogue_files, check_split, split_works, summarise, write_if_changed
 from coversim.errors import CoversimError
 from coversim.layout import File, Layout, Song
 
@@ -22,8 +22,10 @@ def write(folder, songs, shards=4):
     split = split_works(
         {song.work for song in songs}, {"method": "hash", "valid": 0.3, "test": 0.3, "seed": 0}
     )
-    write_manifests(folder, songs, LAYOUT.features, shards)
-    return write_catalogue(folder, "/data", LAYOUT, None, songs, [], split, shards)
+    data_set = DataSet("/data", LAYOUT, None, songs, [], split)
+    for path, text in catalogue_files(data_set, folder, LAYOUT.features, shards):
+        write_if_changed(path, text)
+    return summarise(data_set)
 
 
 def contents(folder):
@@ -107,3 +109,9 @@ def test_a_data_set_without_covers_is_refused(tmp_path):
 def test_a_split_without_covers_is_refused(tmp_path):
     with pytest.raises(CoversimError, match="split 'valid' has 0 works"):
         check_split(write(tmp_path, collection(WORKS[:1])), ["valid"])
+
+
+def test_more_works_to_train_with_than_there_are_is_an_error():
+    brief = {"method": "first", "train": 4000, "valid": 1000}
+    with pytest.raises(CoversimError, match=r"the first 4,000 works are to train, and there are 20 in all"):
+        split_works(WORKS, brief)

@@ -9,15 +9,22 @@ def project(tmp_path):
 
     def write(**changes):
         files = {
+            "coversim/__init__": "",
             "fft": "from coversim import cli\nfrom coversim.spectrum import power\nprint(power)\n",
             "coversim/cli": "def run(): ...\n",
             "coversim/spectrum": '"""Spectra."""\nfrom coversim import window\n\ndef power(x):\n    return x ** 2\n',
             "coversim/window": "LENGTH = 4\n",
             "coversim/unused": "LENGTH = 8\n",
-        } | {name.replace("__", "/"): text for name, text in changes.items()}
+        } | {
+            name.replace("coversim____init__", "coversim/__init__")
+            .replace("signal____init__", "signal/__init__")
+            .replace("coversim__", "coversim/")
+            .replace("signal__", "signal/"): text
+            for name, text in changes.items()
+        }
         folder = tmp_path / str(len(list(tmp_path.iterdir())))
-        (folder / "coversim").mkdir(parents=True)
         for name, text in files.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / f"{name}.py").write_text(text)
         return code_digest(folder / "fft.py")
 
@@ -57,3 +64,23 @@ def test_an_asset_counts_byte_by_byte(tmp_path):
     before = code_digest(script, page)
     page.write_text("<p> ")
     assert code_digest(script, page) != before != code_digest(script)
+
+
+def test_relative_imports_count(project):
+    relative = "from .window import LENGTH\n"
+    assert project(coversim__spectrum=relative) != project(
+        coversim__spectrum=relative, coversim__window="LENGTH = 5\n"
+    )
+
+
+def test_code_of_a_package_counts(project):
+    assert project(coversim____init__="ANSWER = 42\n") != project()
+
+
+def test_a_module_may_lie_in_a_package(project):
+    moved = {
+        "fft": "from coversim.signal.spectrum import power\nprint(power)\n",
+        "coversim__signal____init__": "",
+        "coversim__signal__spectrum": "power = 2\n",
+    }
+    assert project(**moved) != project(**{**moved, "coversim__signal__spectrum": "power = 3\n"})

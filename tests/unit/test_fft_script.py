@@ -1,6 +1,5 @@
 """The rule `fft`: from the files of a shard's songs to their frames, whatever the files are like."""
 
-import json
 import resource
 import subprocess
 import sys
@@ -15,7 +14,7 @@ from hypothesis import strategies as st
 
 import corpus
 from coversim import frames
-from coversim.catalogue import write_manifests
+from coversim.catalogue import DataSet, catalogue_files, write_if_changed
 from coversim.errors import CoversimError
 from coversim.features import FEATURES
 from coversim.layout import recognise, walk
@@ -26,9 +25,11 @@ SCRIPT = Path(__file__).parents[2] / "scripts" / "fft.py"
 
 def catalogue(folder, root):
     """Write the manifests of all songs below `root`, and the summary, as the catalogue does."""
-    songs, _ = walk(root, recognise(root))
-    write_manifests(folder, songs, FEATURES, shards=1)
-    (folder / "summary.json").write_text(json.dumps({"root": str(root)}))
+    layout = recognise(root)
+    songs, problems = walk(root, layout)
+    data_set = DataSet(str(root), layout, None, songs, problems, {song.work: "train" for song in songs})
+    for path, text in catalogue_files(data_set, folder, FEATURES, shards=1):
+        write_if_changed(path, text)
 
 
 def manifest(folder, feature="crema"):

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,10 @@ DEFAULTS = yaml.safe_load((Path(__file__).parents[2] / "config.yaml").read_text(
 SHARPNESS = DEFAULTS["representation"]["sharpness"]["crema"]
 
 
-def plan(tmp_path, write=True, **changes):
-    return make_plan(merge(DEFAULTS, changes), tmp_path / "results", write)
+def plan(tmp_path, walk=True, **changes):
+    made = make_plan(merge(DEFAULTS, changes), tmp_path / "results", walk)
+    made.write(tmp_path / "results")
+    return made
 
 
 def data_set(root, works, features=("crema",)):
@@ -32,12 +35,49 @@ def many(works, songs=2, prefix="W"):
 
 
 def test_a_job_makes_the_same_plan_from_the_catalogue_alone(tmp_path):
-    assert plan(tmp_path) == plan(tmp_path, write=False)
+    assert plan(tmp_path) == plan(tmp_path, walk=False)
+
+
+def test_planning_writes_nothing(tmp_path):
+    make_plan(DEFAULTS, tmp_path / "results", walk=True)
+    assert not list(tmp_path.iterdir())
+
+
+def test_after_the_data_set_is_gone_the_plan_is_that_of_its_catalogue(tmp_path, caplog):
+    train = {"train": {"root": data_set(tmp_path / "data", many(40))}}
+    before = plan(tmp_path, datasets=train)
+    (tmp_path / "data").rename(tmp_path / "elsewhere")
+    after = plan(tmp_path, datasets=train)
+    assert str(tmp_path / "data") in after.unreachable
+    assert "Planning from the catalogue of the last run" in caplog.text
+    assert replace(after, unreachable="") == before
+    assert after.digests == before.digests
+
+
+@pytest.mark.parametrize(
+    "change", [{"shards": 3}, {"split": {"seed": 1}}, {"datasets": {"train": {"root": "typo"}}}]
+)
+def test_a_catalogue_of_other_data_does_not_stand_in_for_data_that_is_gone(tmp_path, change):
+    train = {"train": {"root": data_set(tmp_path / "data", many(40))}}
+    plan(tmp_path, datasets=train)
+    (tmp_path / "data").rename(tmp_path / "elsewhere")
+    with pytest.raises(CoversimError, match=r"No such file|no such"):
+        plan(tmp_path, **merge({"datasets": train}, change))
+
+
+def test_a_song_that_changed_changes_the_digest_of_one_manifest(tmp_path):
+    root = data_set(tmp_path / "data", many(40))
+    train = {"train": {"root": root}}
+    before = plan(tmp_path, datasets=train).digests
+    next((tmp_path / "data").rglob("*.h5")).write_text("other")
+    after = plan(tmp_path, datasets=train).digests
+    [changed] = [path for path in before if before[path] != after[path]]
+    assert changed.startswith("catalogue/train/manifests/crema/")
 
 
 def test_a_job_without_a_catalogue_says_what_is_missing(tmp_path):
     with pytest.raises(CoversimError, match=r"summary\.json: no catalogue yet"):
-        plan(tmp_path, write=False)
+        plan(tmp_path, walk=False)
 
 
 def test_naming_a_root_is_all_it_takes_to_leave_the_demo_corpus(tmp_path):

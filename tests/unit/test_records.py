@@ -17,9 +17,15 @@ def output(tmp_path):
     return path
 
 
+def found(output, at_work=False):
+    folder = output.parents[1]
+    [finding] = records.findings(folder, [output.relative_to(folder)], at_work).values()
+    return finding
+
+
 def test_what_was_written_is_intact(output):
     records.check(output)
-    assert records.damages(output.parents[1]) == (1, [])
+    assert found(output) == "intact"
 
 
 def test_one_flipped_bit_is_damage(output):
@@ -28,19 +34,24 @@ def test_one_flipped_bit_is_damage(output):
     output.write_bytes(content)
     with pytest.raises(CoversimError, match=r"0000\.h5: damaged.*Remedy: delete it"):
         records.check(output)
-    assert records.damages(output.parents[1]) == (1, [(output, "damaged")])
+    assert found(output) == "damaged"
 
 
 def test_an_output_that_is_gone_is_missing(output):
     output.unlink()
-    assert records.damages(output.parents[1]) == (1, [(output, "missing")])
+    assert found(output) == "missing"
+    assert found(output, at_work=True) == "being made"
 
 
 def test_what_was_never_recorded_is_taken_as_it_is(tmp_path):
     path = tmp_path / "model.pt"
     path.write_bytes(b"from elsewhere")
     records.check(path)
-    assert records.damages(tmp_path) == (0, [])
+
+
+def test_an_output_without_a_record_is_found_where_it_is_looked_for(output):
+    records.record_of(output).unlink()
+    assert found(output) == "without a record"
 
 
 def test_an_output_written_again_has_a_new_record(output):
@@ -50,7 +61,7 @@ def test_an_output_written_again_has_a_new_record(output):
     with replacing(output, recorded=False) as temporary:
         temporary.write_bytes(b"unrecorded")
     records.check(output)
-    assert records.damages(output.parents[1]) == (0, [])
+    assert found(output) == "without a record"
 
 
 def test_sha256sum_understands_a_record(output):

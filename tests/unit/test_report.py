@@ -4,6 +4,7 @@ import csv
 import json
 import math
 import re
+import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -22,6 +23,7 @@ from coversim.report_figures import Axis, histogram_chart, spanning
 from coversim.report_inputs import (
     PER_QUERY,
     RERANKED,
+    benchmarks_of_run,
     read_alignment_seconds,
     read_costs,
     read_histories,
@@ -196,7 +198,7 @@ def test_what_alignment_took_is_summed_over_shards_and_averaged_over_seeds(tmp_p
     for job, seconds in {"a-b-1-test-0000": 3, "a-b-1-test-0001": 4, "a-b-2-test-0000": 5}.items():
         (tmp_path / "align").mkdir(exist_ok=True)
         (tmp_path / "align" / f"{job}.tsv").write_text(f"s\th:m:s\n{seconds}\t-\n")
-    assert read_alignment_seconds(tmp_path) == {("test", "a-b"): 6.0}
+    assert read_alignment_seconds(benchmarks_of_run(tmp_path)) == {("test", "a-b"): 6.0}
 
 
 def test_without_re_ranking_nothing_is_said_of_it(page):
@@ -281,11 +283,32 @@ def test_fifty_songs_set_aside_are_listed_and_the_others_counted(tmp_path):
 
 
 def test_costs_add_up_over_the_jobs_of_a_rule(run):
-    costs = {cost.rule: cost for cost in read_costs(run["benchmarks"])}
+    costs = {cost.rule: cost for cost in read_costs(benchmarks_of_run(run["benchmarks"]), run["benchmarks"])}
     assert (costs["fft"].jobs, costs["fft"].seconds, costs["fft"].longest) == (2, 26.0, 13.5)
     assert costs["fft"].peak == pytest.approx(190.0 * 1.048576)  # Snakemake counts MiB
     assert math.isnan(costs["pca"].peak)
     assert math.isnan(costs["metrics"].cpu_seconds)
+
+
+def test_jobs_that_the_run_no_longer_has_cost_nothing(run, tmp_path):
+    folder = shutil.copytree(run["benchmarks"], tmp_path / "benchmarks")
+    (folder / "jobs.txt").write_text("benchmarks/fft/train-crema-4hz-1.tsv\nbenchmarks/pca/p-96.tsv\n")
+    costs = {cost.rule: cost for cost in read_costs(benchmarks_of_run(folder), folder)}
+    assert (costs["fft"].jobs, costs["fft"].seconds) == (1, 13.5)
+    assert set(costs) == {"fft", "pca"}
+
+
+def test_the_settings_shown_are_those_that_models_carry(tmp_path):
+    run = simulate(tmp_path, {"default": 0.5}, seeds=[1])
+    [metrics] = run["evaluations"]
+    carried = {"settings": {"pca": {"components": 96}}}
+    metrics.write_text(json.dumps(json.loads(metrics.read_text()) | carried))
+    config = json.loads(run["config"].read_text()) | {"pca": {"components": 4}}
+    run["config"].write_text(json.dumps(config))
+    write_report(**run)
+    text = Page(run["output"]).text
+    assert '"components": 96' in text
+    assert '"components": 4' not in text
 
 
 def test_the_briefs_memory_is_shown_as_the_briefs(page):

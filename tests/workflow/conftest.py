@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from staleness import make_place
-from workflow import run, where
+from workflow import run
 
 
 @pytest.fixture(scope="session")
@@ -12,7 +12,7 @@ def finished_place(tmp_path_factory) -> Path:
     """A finished run of a small real corpus (see staleness.py), which no test may change."""
     place = tmp_path_factory.mktemp("finished") / "place"
     make_place(place)
-    run(where(place), place / "run")
+    run(place)
     return place
 
 

@@ -1,7 +1,7 @@
 """The kinds of change in staleness.tsv, and how to make each to a finished run of a small real corpus.
 
 A place is a folder that holds all of it: `clone` (of the workflow), `data` (a data set in the layout of
-Da-TACOS), `run` (the working directory, with results and Snakemake's metadata) and `run.yaml`. The run has two
+Da-TACOS), `run` (where Snakemake is started; the results lie below it) and `run.yaml`. The run has two
 experiments on the same patches: a network, and a baseline without one.
 """
 
@@ -286,7 +286,7 @@ CHANGES: dict[str, Callable[[Path], list[str] | None]] = {
     "a model deleted": lambda place: (place / RESULTS / "models" / "network" / "1" / "model.pt").unlink(),
     "table of figures deleted": lambda place: (place / RESULTS / "metrics.tsv").unlink(),
     "remembered trainings deleted": lambda place: shutil.rmtree(place / RESULTS / "training_state"),
-    "Snakemake's metadata deleted": lambda place: shutil.rmtree(place / "run" / ".snakemake"),
+    "Snakemake's metadata deleted": lambda place: shutil.rmtree(place / RESULTS / ".snakemake"),
     "resources in a profile": _more_memory,
     "threads": lambda place: ["--set-threads", "train=2"],
 }

@@ -87,7 +87,7 @@ def test_with_on_bad_song_fail_the_run_stops_and_names_the_song(damaged_corpus, 
 
 def test_more_shards_than_works_leave_empty_shards_that_harm_nothing(tmp_path):
     root = corpus.write_corpus(tmp_path / "data", WORKS, features=["crema"], seconds=12)
-    done = snakemake(tmp_path / "run", "results/small/set_aside.tsv", config=configuration(root, shards=40))
+    done = snakemake(tmp_path / "run", "set_aside.tsv", config=configuration(root, shards=40))
     assert jobs(done)["fft"] == 40
     assert set_aside(tmp_path / "run") == []
 

@@ -1,6 +1,9 @@
 """Damage to any output is found by `snakemake verify`, and by whoever reads it: never trained on, never shown."""
 
+import os
 import random
+import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +15,7 @@ from coversim import embeddings, encoder, frames, parquet, report_inputs
 from coversim.errors import CoversimError
 from coversim.moments import Moments, Projection
 from staleness import RESULTS, song
-from workflow import jobs, run, where
+from workflow import jobs, run
 
 READERS: dict[str, Callable[[Path], object]] = {
     "fft/train/crema-4hz/0000.h5": lambda path: [
@@ -52,14 +55,14 @@ def flip_a_bit(path: Path, seed: int = 0) -> None:
 
 
 def verify(place: Path):
-    return run([*where(place), "verify"], place / "run", check=False)
+    return run(place, "verify", check=False)
 
 
 def test_a_finished_run_is_as_it_was_written(place):
     done = verify(place)
     assert done.returncode == 0
-    assert "0 of them not as they were written" in done.stdout
-    assert not jobs(run([*where(place), "-n"], place / "run")), "to look at outputs makes none of them stale"
+    assert re.search(r"(\d+) outputs: \1 intact$", done.stdout, flags=re.MULTILINE)
+    assert not jobs(run(place, "-n")), "to look at outputs makes none of them stale"
 
 
 def test_verify_lists_every_kind_of_damaged_output_and_no_other(place):
@@ -68,14 +71,26 @@ def test_verify_lists_every_kind_of_damaged_output_and_no_other(place):
         flip_a_bit(path)
     missing = place / RESULTS / "pairs" / "test.parquet"
     missing.unlink()
+    strange = place / RESULTS / "pca" / "from_another_run.npz"
+    shutil.copy(found(place, "pca/*/pca-4.npz"), strange)
     done = verify(place)
-    assert done.returncode != 0
-    listed = [line for line in done.stdout.splitlines() if ". Remedy: delete it, and run" in line]
-    expected = [(path, "damaged") for path in damaged] + [(missing, "missing")]
+    listed = [line for line in done.stdout.splitlines() if ". Remedy: " in line]
+    expected = [(path, "damaged") for path in damaged]
+    expected += [(missing, "missing"), (strange, "without a record")]
     assert sorted(line.split(". Remedy")[0] for line in listed) == sorted(
-        f"{path.relative_to(place / 'run')}: {wrong}" for path, wrong in expected
+        f"{path.relative_to(place / RESULTS)}: {wrong}" for path, wrong in expected
     )
-    assert f"{len(expected)} of them not as they were written" in done.stdout
+    assert f"{len(damaged)} damaged" in done.stdout
+
+
+def test_beside_a_run_what_is_not_there_yet_is_being_made(place):
+    found(place, "pairs/test.parquet").unlink()
+    claim = place / "run" / "results" / ".small.run"
+    claim.write_text(f"another-host {os.getpid()} 0 0123\n")
+    done = verify(place)
+    assert done.returncode == 0
+    assert "pairs/test.parquet: being made" in done.stdout
+    assert claim.exists()
 
 
 @pytest.mark.parametrize("pattern", READERS)
@@ -100,15 +115,15 @@ def test_a_run_stops_at_a_damaged_shard_and_is_mended_by_deleting_it(place):
     shard = found(place, "fft/train/crema-4hz/0001.h5")
     shard.write_bytes(shard.read_bytes()[:-1000])
     song(place, "train").touch()  # something else to do
-    done = run([*where(place), "--keep-going"], place / "run", check=False)
+    done = run(place, "--keep-going", check=False)
     assert done.returncode != 0
     logs = "".join(path.read_text() for path in (place / RESULTS / "logs").rglob("*.log"))
-    assert f"{shard.relative_to(place / 'run')}: damaged" in logs
+    assert f"{shard.relative_to(place / RESULTS)}: damaged" in logs
     assert "Traceback" not in logs
     shard.unlink()
-    run(where(place), place / "run")
+    run(place)
     assert table.read_bytes() == figures
-    assert "0 of them" in verify(place).stdout
+    assert verify(place).returncode == 0
 
 
 def test_a_model_altered_by_hand_is_refused(place, tmp_path):

@@ -13,7 +13,7 @@ import yaml
 import what_reruns
 from coversim.config import merge
 from staleness import CHANGES, CONFIG, RESULTS, make_change, table
-from workflow import ROOT, jobs, plan, run, where
+from workflow import ROOT, jobs, plan, run
 
 ROWS = table()
 ROW = {row.change: row for row in ROWS}
@@ -32,26 +32,26 @@ if os.environ.get("COVERSIM_RUN_ROWS") == "all":
 @pytest.mark.parametrize("change", ROW)
 def test_a_change_reruns_what_the_table_says(change, place):
     options = make_change(place, ROW[change])
-    assert jobs(plan([*where(place), *options])) == ROW[change].jobs
+    assert jobs(plan(place, *options)) == ROW[change].jobs
 
 
 @pytest.mark.parametrize("change", TRULY_RUN)
 def test_a_network_is_trained_where_the_table_says_so(change, place):
     shutil.rmtree(place / RESULTS / "logs" / "train")
     options = make_change(place, ROW[change])
-    assert jobs(run([*where(place), *options], place / "run")) == ROW[change].jobs
+    assert jobs(run(place, *options)) == ROW[change].jobs
     logs = [path.read_text() for path in (place / "run" / "results").glob("*/logs/train/*.log")]
     trains = any(re.search(r"epoch \d+/\d+ ", log) for log in logs)
     assert ROW[change].epochs == ("yes" if trains else "no")
-    assert not jobs(plan([*where(place), *options]))
+    assert not jobs(plan(place, *options))
 
 
 def test_touch_declares_songs_unchanged_whose_times_changed(place):
     make_change(place, ROW["every song file touched"])
-    run([*where(place), "--touch"], place / "run")
-    assert not jobs(plan(where(place)))
+    run(place, "--touch")
+    assert not jobs(plan(place))
     make_change(place, ROW["a song's content"])
-    assert jobs(plan(where(place)))["fft"] == 1
+    assert jobs(plan(place))["fft"] == 1
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.change)

@@ -32,22 +32,43 @@ def snakemake(directory, *arguments, config=SMALL, check=True):
     directory.mkdir(parents=True, exist_ok=True)
     configfile = directory.parent / f"{directory.name}.yaml"
     configfile.write_text(yaml.safe_dump(config, allow_unicode=True))
-    options = ["--snakefile", ROOT / "Snakefile", "--directory", directory, "--configfile", configfile]
-    return run([*options, "--cores", 2, *arguments], directory, check)
+    options = ["--snakefile", ROOT / "Snakefile", "--configfile", configfile, "--cores", 2]
+    return _run([*options, *arguments], directory, check)
 
 
-def where(place):
-    """Arguments for Snakemake that name the parts of a place (see staleness.py)."""
-    return [
-        *("--snakefile", place / "clone" / "Snakefile", "--directory", place / "run"),
-        *("--configfile", place / "run.yaml", "--cores", 2),
-    ]
+def run(place, *arguments, check=True):
+    """Run Snakemake in a place (see staleness.py)."""
+    return _run([*_options(place), *arguments], place / "run", check)
 
 
-def run(arguments, directory, check=True):
-    """Run Snakemake with these arguments; the logs in `directory` explain a failure."""
+def plan(place, *arguments, check=True):
+    """A dry run, by `start`: the completed process."""
+    with tempfile.TemporaryDirectory() as folder:
+        output = Path(folder, "output.txt")
+        process = start(place, output, *arguments, "-n")
+        process.join()
+        done = subprocess.CompletedProcess(arguments, process.exitcode, output.read_text())
+    assert not check or done.returncode == 0, done.stdout
+    return done
+
+
+def start(place, output, *arguments):
+    """Start Snakemake, in a copy of a process that has imported it already; its text goes to the file `output`."""
+    words = [str(word) for word in (*_options(place), *arguments)]
+    process = _SERVER.Process(target=_snakemake, args=(words, str(place / "run"), str(output)))
+    process.start()
+    return process
+
+
+def _options(place):
+    return "--snakefile", place / "clone" / "Snakefile", "--configfile", place / "run.yaml", "--cores", 2
+
+
+def _run(arguments, directory, check):
+    """Run Snakemake in a folder; the logs there explain a failure."""
     done = subprocess.run(
         [sys.executable, "-m", "snakemake", *map(str, arguments)],
+        cwd=directory,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -57,29 +78,12 @@ def run(arguments, directory, check=True):
     return done
 
 
-def plan(arguments):
-    """A dry run, by `start`: the completed process."""
-    with tempfile.TemporaryDirectory() as folder:
-        output = Path(folder, "output.txt")
-        process = start([*arguments, "-n"], output)
-        process.join()
-        done = subprocess.CompletedProcess(arguments, process.exitcode, output.read_text())
-    assert done.returncode == 0, done.stdout
-    return done
-
-
-def start(arguments, output):
-    """Start Snakemake, in a copy of a process that has imported it already; its text goes to the file `output`."""
-    process = _SERVER.Process(target=_snakemake, args=([*map(str, arguments)], str(output)))
-    process.start()
-    return process
-
-
-def _snakemake(arguments, output):
+def _snakemake(arguments, directory, output):
     import snakemake.cli
 
     for module in [name for name in sys.modules if name.partition(".")[0] == "coversim"]:
         del sys.modules[module]  # the Snakefile imports that of its own clone
+    os.chdir(directory)
     with Path(output).open("w") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
