@@ -33,7 +33,7 @@ def main() -> None:
     feature = FEATURES[arguments.feature]
     root = os.path.realpath(json.loads(arguments.summary.read_text(encoding="utf-8"))["root"])
     keep_freed_memory()
-    songs = set_aside = repaired = 0
+    songs = set_aside = repaired = renamed = 0
     with frames.writing(arguments.output, feature.name, feature.rows, arguments.rate or 0) as shard:
         for work, performance, path in listed(arguments.manifest):
             try:
@@ -58,6 +58,12 @@ def main() -> None:
             shard.append(work, performance, values, reading.nan + reading.inf)
             songs += 1
             repaired += reading.nan + reading.inf
+            renamed += reading.renamed
+    if renamed:
+        logging.warning(
+            "%d songs whose files name another work or performance: their folders and file names count",
+            renamed,
+        )
     logging.info(
         "%s: %d songs, %d set aside, %d values that were not finite interpolated",
         *(feature.name, songs, set_aside, repaired),

@@ -8,11 +8,14 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+from h5py import h5d, h5p, h5s, h5t, h5z
 
 from coversim.features import FEATURES, FRAME_RATE
 
 REAL = Path(__file__).parents[2] / "shared" / "data" / "da-tacos_real"
 """One genuine song of Da-TACOS, in the per-feature layout; lies beside the repository, not in it."""
+
+BLOSC = 32001
 
 _CHUNK_FRAMES = {"hpcp": 1365, "cens": 682}
 
@@ -98,20 +101,6 @@ def write_corpus(
     return root
 
 
-def write_extras(path: Path, work: str, performance: str) -> None:
-    """Write key, beats and tags into one file, as the single files of Da-TACOS hold them."""
-    with h5py.File(path, "a") as file:
-        file.attrs.update(label=np.bytes_(work.encode()), track_id=np.bytes_(performance.encode()))
-        key = file.create_group("key_extractor")
-        key.attrs.update(key=np.bytes_("F#"), scale=np.bytes_("minor"), strength=0.75)
-        beats = file.create_group("madmom_features")
-        beats["novfn"] = beats["snovfn"] = np.linspace(0, 1, 100)
-        beats["onsets"] = np.array([3, 40, 77])
-        beats["tempos"] = np.array([[120.0, 0.7], [60.0, 0.3]])
-        for i, (tag, score) in enumerate([("rock", "0.127"), ("80s", "0.020")]):
-            file.create_group(f"tags/i{i}").attrs.update(i0=np.bytes_(tag), i1=np.bytes_(score))
-
-
 @contextmanager
 def as_nobody() -> Iterator[None]:
     """As a user without rights, since root may read whatever it likes."""
@@ -188,6 +177,17 @@ def _bomb(file: h5py.File, name: str) -> None:
     dataset.id.write_direct_chunk((0, 0), zlib.compress(bytes(2**25), 9))
 
 
+def _compressed_elsewhere(file: h5py.File, name: str) -> None:
+    """Compressed as PyTables can, by a filter that h5py comes without."""
+    del file[name]
+    creation = h5p.create(h5p.DATASET_CREATE)
+    creation.set_chunk((12, 40))
+    creation.set_filter(BLOSC, h5z.FLAG_OPTIONAL, (2, 2, 4, 1920, 5, 1, 1))
+    space = h5s.create_simple((12, 40))
+    dataset = h5d.create(file.id, name.encode(), h5t.NATIVE_FLOAT, space, creation)
+    dataset.write_direct_chunk((0, 0), b"compressed")
+
+
 def _one_bit(path: Path) -> None:
     """Flip one bit in the middle of the compressed array."""
     content = bytearray(path.read_bytes())
@@ -227,13 +227,6 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
     "external link": _link(lambda name: h5py.ExternalLink("elsewhere.h5", name)),
     "soft link to itself": _link(lambda name: h5py.SoftLink(f"/{name}")),
     "object references": _rewrite(_referenced),
-    "label of another work": _rewrite(lambda file, _: file.attrs.__setitem__("label", np.bytes_("W_other"))),
-    "track of another song": _rewrite(
-        lambda file, _: file.attrs.__setitem__("track_id", np.bytes_("P_other"))
-    ),
-    "array for label": _rewrite(lambda file, _: file.attrs.__setitem__("label", np.zeros(100))),
-    "reference for label": _rewrite(
-        lambda file, _: file.attrs.create("label", file.ref, dtype=h5py.ref_dtype)
-    ),
+    "unknown compression": _rewrite(_compressed_elsewhere),
 }
 """What can be wrong with a song's file so that the song is set aside; each takes the file's path."""

@@ -25,10 +25,6 @@ import corpus  # noqa: E402
 READERS = (
     lambda path: reading.read_feature(path, "crema", "W_1", "P_1").values,
     lambda path: reading.read_feature(path, "hpcp").values,
-    reading.read_key,
-    reading.read_beats,
-    reading.read_tags,
-    reading.read_identity,
 )
 
 
@@ -47,7 +43,6 @@ def main() -> None:
         for seed, damage in enumerate([None, *corpus.DAMAGES.values()]):
             song = corpus.song_arrays(seed, seconds=0.5)
             [path] = corpus.write_song(Path(folder), "W_1", f"P_{seed}", song, layout="single")
-            corpus.write_extras(path, "W_1", f"P_{seed}")
             if damage:
                 damage(path)
         seeds = Path(folder, "da-tacos_toy_subset_single_files", "W_1")

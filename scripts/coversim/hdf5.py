@@ -39,6 +39,8 @@ def opened(path: str | os.PathLike) -> Iterator[h5py.File]:
             yield file
     except FileNotFoundError as error:
         raise CoversimError(f"{path}: no such file. Remedy: run the workflow, which makes it") from error
+    except PermissionError as error:
+        raise CoversimError(f"{path}: reading it is not permitted. Remedy: make it readable") from error
     except (OSError, RuntimeError, LookupError, ValueError, TypeError) as error:
         raise CoversimError(
             f"{path}: damaged ({error}). Remedy: delete it; the next run makes it anew"

@@ -12,7 +12,8 @@ Hidden entries are ignored, and so are files that do not end in `.h5`.
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from coversim.errors import BadSong, CoversimError
@@ -73,33 +74,66 @@ def recognise(
     layout: str | None = None,
     features: Sequence[str] | None = None,
     key: str = "datasets.train",
+    names: Mapping[str, str] | None = None,
 ) -> Layout:
     """The layout of the data set at `root`; whatever is named by an argument is not guessed.
 
     Without `features`, they are all that have a folder; what single files hold cannot be known without
-    opening them, so all that Da-TACOS has are taken. `key` is the data set's place in the config, for the
-    messages of the CoversimError raised where nothing, or more than one thing, is recognised.
+    opening them, so all that Da-TACOS has are taken. The CoversimError raised where nothing, or more than one
+    thing, is recognised says which setting to change: root, subset, layout or features below `key`, the data
+    set's place in the config, or what `names` calls these.
     """
+    names = names or {name: f"{key}.{name}" for name in ("root", "subset", "layout", "features")}
     contents = defaultdict(set)
-    for entry in _entries(root, f"set {key}.root to the folder of a data set"):
-        match = _FOLDER.fullmatch(entry.name)
-        if match and (match["content"] in FEATURES or match["content"] == _SINGLE) and entry.is_dir():
+    for entry in _entries(root, f"set {names['root']} to the folder of a data set"):
+        if (match := _holds_works(entry.name)) and entry.is_dir():
             if _printable(entry.name) != entry.name:
                 raise CoversimError(f"{root}: {_printable(entry.name)} is not UTF-8. Remedy: rename it")
             contents[match["subset"]].add(match["content"])
     if not contents:
-        raise CoversimError(
-            f"{root}: no folder da-tacos_<subset>_subset_<feature> or da-tacos_<subset>_subset_{_SINGLE}. "
-            f"Remedy: set {key}.root to the folder that holds them"
-        )
-    subset = _choice(root, f"{key}.subset", "subset", subset, sorted(contents))
+        raise _no_data_set(root, names["root"])
+    subset = _choice(root, names["subset"], "subset", subset, sorted(contents))
     found = contents[subset]
     kinds = [kind for kind in KINDS if (found - {_SINGLE} if kind == "per-feature" else _SINGLE in found)]
-    kind = _choice(root, f"{key}.layout", "layout", layout, kinds)
+    kind = _choice(root, names["layout"], "layout", layout, kinds)
     available = [feature for feature in FEATURES if kind == "single" or feature in found]
     for feature in features or ():
-        _choice(root, f"{key}.features", "feature", feature, available)
+        _choice(root, names["features"], "feature", feature, available)
     return Layout(kind, subset, tuple(features or available))
+
+
+def _no_data_set(root: str | os.PathLike, setting: str) -> CoversimError:
+    """What to say where nothing is recognised: the data set may lie one folder further down, or up."""
+    folder = Path(root).absolute()
+    inside = sorted(folder / entry.name for entry in _visible(folder) if entry.is_dir())
+    for where, candidates in (("one folder further down", inside), ("further up", folder.parents[:2])):
+        if found := [_printable(str(path)) for path in candidates if _is_data_set(path)]:
+            return CoversimError(
+                f"{root}: the data set lies {where}. Remedy: set {setting} to {' or '.join(found)}"
+            )
+    for feature in FEATURES:
+        if works := [_printable(path.name) for path in inside if path.name.endswith(f"_{feature}")]:
+            return CoversimError(
+                f"{root}: its folder {works[0]} is a work's. "
+                f"Remedy: move all like it into a folder da-tacos_<subset>_subset_{feature}"
+            )
+    return CoversimError(
+        f"{root}: no folder da-tacos_<subset>_subset_<feature> or da-tacos_<subset>_subset_{_SINGLE}. "
+        f"Remedy: set {setting} to the folder that holds them"
+    )
+
+
+def _is_data_set(folder: Path) -> bool:
+    try:
+        return any(_holds_works(entry.name) for entry in _visible(folder))
+    except OSError:
+        return False
+
+
+def _holds_works(name: str) -> re.Match | None:
+    """Subset and content of a folder of that name, if it is one of works."""
+    match = _FOLDER.fullmatch(name)
+    return match if match and (match["content"] in FEATURES or match["content"] == _SINGLE) else None
 
 
 def walk(root: str | os.PathLike, layout: Layout) -> tuple[list[Song], list[Problem]]:
@@ -127,14 +161,17 @@ def walk(root: str | os.PathLike, layout: Layout) -> tuple[list[Song], list[Prob
         others = ", ".join(repr(other) for other in works[performance] if other != work)
         if others:
             reason = f"the same performance also lies in {others}"
-            problems.append(Problem(work, performance, reason, "delete every copy but the right one"))
+            remedy = "leave it where it belongs, and move the other files out of the data set"
+            problems.append(Problem(work, performance, reason, remedy))
         else:
             songs.append(Song(work, performance, of_features))
     problems.sort()
     if not songs:
-        first = (
-            problems[0] if problems else Problem("", "", "the folders are empty", "unpack the archives here")
+        song = f"<work>{suffix}/<performance>{suffix}{_SUFFIX}"
+        empty = Problem(
+            "", "", "no work holds a file of one", f"unpack the archives so that songs lie there as {song}"
         )
+        first = problems[0] if problems else empty
         raise CoversimError(
             f"{root}: no song in {', '.join(layout.folders)}: {first.reason}. Remedy: {first.remedy}"
         )
@@ -153,8 +190,15 @@ def _walk_folder(root: str, folder: str, suffix: str) -> Iterator[tuple[str, str
         work = _printable(entry.name).removesuffix(suffix)
         path = f"{folder}/{_printable(entry.name)}"
         try:
-            _check(root, entry, suffix)
-            songs = [song for song in _visible(entry.path) if song.name.endswith(_SUFFIX)]
+            _check(root, entry)
+            inside = _visible(entry.path)
+            songs = [song for song in inside if song.name.endswith(_SUFFIX)]
+            if not songs and (deeper := next(filter(_holds_songs, inside), None)):
+                raise BadSong(
+                    f"songs lie one folder further down, in {_printable(deeper.name)}",
+                    f"move the folders of works up, so that each lies in {folder}",
+                )
+            _check_name(entry, suffix)
         except OSError as error:
             yield Problem(work, "", f"{path}: {error.strerror}", "make it a folder that can be read")
             continue
@@ -164,9 +208,10 @@ def _walk_folder(root: str, folder: str, suffix: str) -> Iterator[tuple[str, str
         for song in songs:
             performance = _printable(song.name).removesuffix(suffix + _SUFFIX)
             try:
-                _check(root, song, suffix + _SUFFIX)
+                _check(root, song)
+                _check_name(song, suffix + _SUFFIX)
                 if not song.is_file():
-                    raise BadSong("not a file", "remove it")
+                    raise BadSong("not a file", "move it out of the data set")
                 status = song.stat()
             except OSError as error:
                 reason = f"{path}/{_printable(song.name)}: {error.strerror}"
@@ -177,17 +222,28 @@ def _walk_folder(root: str, folder: str, suffix: str) -> Iterator[tuple[str, str
                 yield work, performance, File(f"{path}/{song.name}", status.st_size, status.st_mtime_ns)
 
 
-def _check(root: str, entry: os.DirEntry, suffix: str) -> None:
-    """Raise BadSong unless `entry` is named <name><suffix> and lies inside the data set."""
+def _check(root: str, entry: os.DirEntry) -> None:
+    """Raise BadSong unless the name of `entry` is text and it lies inside the data set."""
     if _printable(entry.name) != entry.name:
         raise BadSong("its name is not UTF-8", "rename it")
-    if not entry.name.endswith(suffix) or entry.name == suffix:
-        raise BadSong(f"its name does not end in {suffix!r} after an identifier", "rename it")
     if entry.is_symlink() and not is_inside(root, entry.path):
         raise BadSong("a link out of the data set", "put what it points to in its place")
 
 
-def _visible(folder: str) -> list[os.DirEntry]:
+def _check_name(entry: os.DirEntry, suffix: str) -> None:
+    """Raise BadSong unless `entry` is named <name><suffix>."""
+    if not entry.name.endswith(suffix) or entry.name == suffix:
+        raise BadSong(f"its name does not end in {suffix!r} after an identifier", "rename it")
+
+
+def _holds_songs(entry: os.DirEntry) -> bool:
+    try:
+        return entry.is_dir() and any(song.name.endswith(_SUFFIX) for song in _visible(entry.path))
+    except OSError:
+        return False
+
+
+def _visible(folder: str | os.PathLike) -> list[os.DirEntry]:
     with os.scandir(folder) as entries:
         return [entry for entry in entries if not entry.name.startswith(".")]
 

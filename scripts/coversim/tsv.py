@@ -1,9 +1,9 @@
 """Tab-separated tables with a row of column names; odd characters are quoted, so that any file name survives."""
 
 import csv
-import io
 from collections.abc import Iterable
 from pathlib import Path
+from types import SimpleNamespace
 
 
 def read(path: Path) -> list[dict[str, str]]:
@@ -14,8 +14,10 @@ def read(path: Path) -> list[dict[str, str]]:
 
 def text(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
     """A table as text; written with errors="surrogateescape" it holds names that are not UTF-8 too."""
-    table = io.StringIO()
-    writer = csv.writer(table, dialect="excel-tab", lineterminator="\n")
+    lines: list[str] = []
+    # csv quotes no line ends but the characters of its own: with both it quotes both, and the tables keep one
+    take = SimpleNamespace(write=lambda line: lines.append(line.removesuffix("\r\n") + "\n"))
+    writer = csv.writer(take, dialect="excel-tab", lineterminator="\r\n")
     writer.writerow(columns)
     writer.writerows(rows)
-    return table.getvalue()
+    return "".join(lines)

@@ -7,6 +7,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from hypothesis import given
@@ -96,9 +97,11 @@ def test_songs_of_both_layouts_go_through_at_a_rate_and_at_a_number_of_frames(tm
 
 
 def test_odd_names_survive(tmp_path, root):
+    corpus.write_song(root, "W\r9", "P\r\n9\r", corpus.song_arrays(seconds=5))
+    catalogue(tmp_path, root)
     result, _ = shard(tmp_path)
     assert list(zip(result.works, result.performances, strict=True)) == [
-        *(("W 2 'ü'", 'P\t3\n"x"'), ("W_1", "P_1"), ("W_1", "P_2")),
+        *(("W\r9", "P\r\n9\r"), ("W 2 'ü'", 'P\t3\n"x"'), ("W_1", "P_1"), ("W_1", "P_2")),
     ]
 
 
@@ -118,6 +121,17 @@ def test_each_bad_song_is_set_aside_and_the_others_go_on(tmp_path, root):
     assert f"3 songs, {len(corpus.DAMAGES)} set aside" in log
 
 
+def test_songs_whose_files_name_another_are_taken_and_said_in_one_line(tmp_path, root):
+    assert "name another" not in shard(tmp_path)[1]
+    for performance in ("P_1", "P_2"):
+        with h5py.File(corpus.song_path(root, "W_1", performance, "crema", "per-feature"), "a") as file:
+            file.attrs["label"] = np.bytes_("W_other")
+    result, log = shard(tmp_path)
+    assert result.works == ["W 2 'ü'", "W_1", "W_1"]
+    [line] = [line for line in log.splitlines() if "name another" in line]
+    assert "2 songs whose files name another work or performance" in line
+
+
 def test_a_song_without_a_file_of_the_feature_is_set_aside(tmp_path, root):
     corpus.song_path(root, "W_1", "P_1", "crema", "per-feature").unlink()
     catalogue(tmp_path, root)
@@ -132,8 +146,8 @@ def test_a_bad_song_can_be_made_to_fail_the_job(tmp_path, root):
     output, job = fft(tmp_path, "--rate", "4", "--on-bad-song", "fail")
     assert job.returncode == 1
     assert job.stderr.splitlines() == [
-        f"error: {root}: W_1 P_1: P_1_crema.h5: cut off before its end. Remedy: fetch the file again, or delete "
-        "it, or set on_bad_song: set_aside"
+        f"error: {root}: W_1 P_1: P_1_crema.h5: cut off before its end. Remedy: fetch the file again, or "
+        "move the file out of the data set, or set on_bad_song: set_aside"
     ]
     assert list(output.parent.iterdir()) == []
 

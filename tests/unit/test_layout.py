@@ -120,6 +120,19 @@ def test_what_is_named_must_be_there(per_feature, wrong, message):
         recognise(per_feature, **wrong)
 
 
+def test_messages_may_name_other_settings(per_feature):
+    names = dict.fromkeys(("root", "subset", "layout", "features"), "argument")
+    for place, wrong in (
+        (per_feature, {"subset": "x"}),
+        (per_feature, {"layout": "single"}),
+        (per_feature, {"features": ["cens"]}),
+        (per_feature / "nowhere", {}),
+        (per_feature.parent.parent, {}),
+    ):
+        with pytest.raises(CoversimError, match="Remedy: set argument to"):
+            recognise(place, names=names, **wrong)
+
+
 def test_named_features_are_taken_in_their_order(per_feature):
     assert recognise(per_feature, features=["hpcp", "crema"]).features == ("hpcp", "crema")
     assert recognise(per_feature, features=["hpcp"]).features == ("hpcp",)
@@ -134,9 +147,58 @@ def test_a_root_that_holds_no_data_set_is_named_with_the_remedy(tmp_path, make):
         recognise(tmp_path / "data")
 
 
+@pytest.mark.parametrize("layout", KINDS)
+@pytest.mark.parametrize("further", ["down", "up"])
+def test_a_data_set_one_folder_further_down_or_up_is_named(tmp_path, layout, further):
+    data = corpus.write_corpus(tmp_path / "data" / "da-tacos", WORKS, layout=layout, seconds=1)
+    root = data.parent if further == "down" else next(data.iterdir())
+    with pytest.raises(
+        CoversimError,
+        match=f"{root}: the data set lies .*further {further}. Remedy: set datasets.train.root to {data}$",
+    ):
+        recognise(root)
+
+
+def test_works_that_were_unpacked_without_their_folder_are_named(tmp_path):
+    touch(tmp_path / "W_1_hpcp" / "P_1_hpcp.h5")
+    with pytest.raises(
+        CoversimError,
+        match=r"W_1_hpcp is a work's. Remedy: move .* into a folder da-tacos_<subset>_subset_hpcp",
+    ):
+        recognise(tmp_path)
+
+
+@pytest.mark.parametrize("layout", KINDS)
+@pytest.mark.parametrize("wrapper", ["da-tacos_toy_subset_crema", "unpacked"])
+def test_works_one_folder_too_deep_are_named(tmp_path, layout, wrapper):
+    corpus.write_corpus(tmp_path, WORKS, ["crema"], layout=layout, seconds=1)
+    [folder] = tmp_path.iterdir()
+    folder.rename(tmp_path / "works")
+    folder.mkdir()
+    (tmp_path / "works").rename(folder / wrapper)
+    with pytest.raises(
+        CoversimError,
+        match=rf"{folder.name}/{wrapper}: songs lie one folder further down, in W_\d\w*\. "
+        f"Remedy: move the folders of works up, so that each lies in {folder.name}$",
+    ):
+        found(tmp_path)
+
+
+def test_one_feature_that_lies_too_deep_is_a_problem(per_feature):
+    folder = per_feature / "da-tacos_toy_subset_hpcp"
+    folder.rename(per_feature / "works")
+    folder.mkdir()
+    (per_feature / "works").rename(folder / folder.name)
+    songs, [problem] = found(per_feature)
+    assert [sorted(song.files) for song in songs] == [["crema"]] * 3
+    assert "songs lie one folder further down" in problem.reason
+
+
 def test_a_data_set_without_songs_is_an_error(tmp_path):
     (tmp_path / "da-tacos_toy_subset_crema" / "W_1_crema").mkdir(parents=True)
-    with pytest.raises(CoversimError, match=r"no song in da-tacos_toy_subset_crema.*Remedy: unpack"):
+    with pytest.raises(
+        CoversimError, match=r"no song in da-tacos_toy_subset_crema.*Remedy: unpack .* <work>_crema/"
+    ):
         found(tmp_path)
 
 
@@ -147,6 +209,7 @@ def test_the_same_performance_in_two_works_is_right_in_neither(per_feature):
     assert [(problem.work, problem.performance) for problem in problems] == [("W_1", "P_1"), ("W_2", "P_1")]
     assert "W_2" in problems[0].reason
     assert "W_1" in problems[1].reason
+    assert "delete" not in problems[0].remedy
 
 
 @pytest.mark.parametrize("layout", KINDS)

@@ -1,11 +1,15 @@
 """Titles come from a JSON file that may be of any origin."""
 
 import json
+import re
+import subprocess
+import sys
 import tempfile
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coversim import metadata
@@ -32,7 +36,6 @@ def test_titles_are_found_by_work_and_performance(tmp_path):
     path = written(tmp_path, {"W_1": {"P_1": ENTRY, "P_2": {}}, "W_2": {"P_3": ENTRY | {"perf_title": None}}})
     assert metadata.read(path) == {
         ("W_1", "P_1"): Titles("Yesterday", "The Beatles", "Ieri", "Ægir Þór & 曲"),
-        ("W_1", "P_2"): Titles("", "", "", ""),
         ("W_2", "P_3"): Titles("Yesterday", "The Beatles", "", "Ægir Þór & 曲"),
     }
 
@@ -63,25 +66,28 @@ def test_the_file_is_found_where_the_archives_put_it(tmp_path, folder):
         (b"<html>404</html>", "not JSON"),
         (b'{"W_1": {"P_1": {"work_title": "cut', "not JSON"),
         (b'{"W_1": "\xff"}', "not JSON"),
-        (b"9" * 5000, "not JSON"),
-        (b"[" * 100_000, "nested too deep"),
+        (b'{"W_1": ' + b"9" * 5000 + b"}", "not JSON"),
+        (b"[" * 100_000, "not JSON"),
         (b'{"a":' * 100_000, "nested too deep"),
-        ([], "the top level is not an object, but list"),
+        ([], "not JSON of the form {work: {performance: …}} after the start"),
+        (b'{"W_1": {}, "W_2"', "not JSON of the form {work: {performance: …}} after W_1"),
+        (b'{"W_1": {}} {}', "not JSON"),
         ({"W_1": [ENTRY]}, "W_1 is not an object, but list"),
         ({"W_1": {"P_1": "Yesterday"}}, "W_1, P_1 is not an object, but str"),
     ],
 )
 def test_what_is_not_metadata_is_refused_by_name(tmp_path, content, reason):
-    with pytest.raises(CoversimError, match=f"metadata.json: {reason}.*Remedy: "):
+    with pytest.raises(CoversimError, match=f"metadata.json: {re.escape(reason)}.*Remedy: fetch"):
         metadata.read(written(tmp_path, content))
 
 
-@given(
-    st.recursive(
-        st.none() | st.booleans() | st.floats() | st.text(),
-        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
-    )
+anything = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
 )
+
+
+@given(anything)
 def test_any_json_gives_titles_or_a_reason(content):
     with tempfile.TemporaryDirectory() as folder:
         path = written(Path(folder), content)
@@ -91,6 +97,57 @@ def test_any_json_gives_titles_or_a_reason(content):
             titles = {}
     for song in titles.values():
         "".join(song).encode("utf-8")
+
+
+@settings(max_examples=50)
+@given(
+    titles=st.dictionaries(st.tuples(st.text(), st.text()), st.text('a曲"\\{}[],:', min_size=1)),
+    other=anything,
+    indent=st.sampled_from([None, 1]),
+    ascii=st.booleans(),
+    piece=st.integers(1, 50),
+)
+def test_the_same_is_found_in_pieces_as_at_once(titles, other, indent, ascii, piece):
+    works = defaultdict(dict)
+    for (work, performance), title in titles.items():
+        works[work][performance] = {"work_title": title, "other": other}
+    text = json.dumps(works, indent=indent, ensure_ascii=ascii)
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(metadata, "_PIECE", piece)
+        found = metadata.read(written(Path(folder), text.encode()))
+    assert found == {song: Titles(title, "", "", "") for song, title in titles.items()}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        'b"[" + b"{}," * 21_000_000',
+        """b'{"W_1": {' + b",".join(b'"%d":{}' % i for i in range(5_000_000)) + b"}}\"""",
+        """b'{"W_1": [' + b'{"a":{}},' * 7_000_000""",
+        """b"{" + b",".join(b'"%d":{"":{}}' % i for i in range(3_500_000)) + b"}\"""",
+    ],
+    ids=["list", "work", "list in work", "songs"],
+)
+def test_64_megabytes_of_empty_objects_take_no_more_than_300(tmp_path, content):
+    path = tmp_path / "metadata.json"
+    make = f"import pathlib; pathlib.Path({str(path)!r}).write_bytes({content})"
+    subprocess.run([sys.executable, "-c", make], check=True)
+    program = f"""
+from contextlib import suppress
+from coversim import errors, metadata
+with suppress(errors.CoversimError):
+    metadata.read({str(path)!r})
+print(open("/proc/self/status").read())
+"""
+    status = subprocess.run(
+        [sys.executable, "-c", program],
+        env={"PYTHONPATH": str(Path(metadata.__file__).parents[1])},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    kilobytes = int(re.search(r"VmHWM:\s+(\d+) kB", status)[1])  # unlike ru_maxrss, not that of pytest
+    assert kilobytes < 300_000
 
 
 def test_ten_thousand_levels_are_refused(tmp_path):
