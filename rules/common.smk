@@ -20,7 +20,11 @@ from coversim.config import check_files, validate
 from coversim.digest import code_digest
 from coversim.errors import CoversimError
 from coversim.headline import print_headline, print_set_aside
-from coversim.options import refuse_to_replace_our_report, refuse_what_hides_changes
+from coversim.options import (
+    refuse_braces,
+    refuse_to_replace_our_report,
+    refuse_what_hides_changes,
+)
 from coversim.plan import DEMO_TITLES, make_plan
 
 # a shell's `python` may be any: it is the one that runs Snakemake, or that of the job's conda environment
@@ -38,6 +42,7 @@ def workflow_errors():
 
 
 with workflow_errors():
+    refuse_braces(workflow.basedir)
     check_files(workflow.configfiles)
     files = [os.path.relpath(path) for path in workflow.configfiles]
     files += ["--config"] if workflow.config_settings.config else []

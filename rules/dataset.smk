@@ -39,7 +39,9 @@ rule set_aside:
             shard=PLAN.shards,
         ),
     output:
-        table="set_aside.tsv",
+        table=report(
+            "set_aside.tsv", caption="captions/set_aside.rst", category="Songs"
+        ),
     log:
         "logs/set_aside.log",
     benchmark:

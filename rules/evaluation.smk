@@ -40,7 +40,7 @@ rule metrics:
     input:
         metrics=[f"evaluation/{run}/metrics.json" for run in PLAN.runs],
     output:
-        table=report("metrics.tsv", caption="../docs/metrics.rst", category="Figures"),
+        table=report("metrics.tsv", caption="captions/metrics.rst", category="Figures"),
     log:
         "logs/metrics.log",
     benchmark:

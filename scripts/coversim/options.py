@@ -1,4 +1,4 @@
-"""Options of Snakemake under which its "nothing to be done" would not be true: they are refused."""
+"""What Snakemake allows and this workflow refuses, since its "nothing to be done" would not be true."""
 
 import argparse
 from collections.abc import Sequence
@@ -10,6 +10,14 @@ from snakemake.settings.enums import RerunTrigger
 from coversim.errors import CoversimError
 
 NEEDED = {RerunTrigger.CODE, RerunTrigger.INPUT, RerunTrigger.MTIME, RerunTrigger.PARAMS}
+
+
+def refuse_braces(clone: str) -> None:
+    """Raise CoversimError where Snakemake would take a part of the workflow's own path for a wildcard."""
+    if set(clone) & set("{}"):
+        raise CoversimError(
+            f"{clone}: Snakemake takes braces for wildcards. Remedy: put the workflow into a folder without them"
+        )
 
 
 def refuse_what_hides_changes(workflow: Any) -> None:

@@ -367,8 +367,9 @@ def _digests(
     if not found:
         on_disk += [str(path.relative_to(results)) for path in (results / CATALOGUE).rglob("*.*")]
     for path in on_disk:
-        if Path(results, path).is_file():
-            with Path(results, path).open("rb") as file:
+        place = Path(os.path.normpath(results / path))  # before the first run the folder itself is not there
+        if place.is_file():
+            with place.open("rb") as file:
                 digests[path] = hashlib.file_digest(file, "sha256").hexdigest()
     return digests
 

@@ -22,7 +22,6 @@ from markupsafe import Markup
 from coversim import metadata
 from coversim import report_figures as figures
 from coversim.atomic import replacing
-from coversim.config import EXPERIMENT_SECTIONS
 from coversim.errors import CoversimError
 from coversim.report_inputs import (
     Cost,
@@ -43,7 +42,8 @@ from coversim.report_inputs import (
 from coversim.report_results import Table, collections_of, make_headline, make_table, reference_of
 
 PACKAGES = ("snakemake", "torch", "numpy", "scipy", "h5py", "pandas", "pyarrow", "scikit-learn")
-OF_EXPERIMENTS = {*EXPERIMENT_SECTIONS, "experiments"}  # sections of the configuration that models carry
+# sections of the configuration that are shown; an experiment's settings are those that its model carries
+OF_RUN = ("name", "datasets", "demo_corpus", "on_bad_song", "shards", "split", "pairs", "seeds", "evaluation")
 SET_ASIDE_SHOWN = 50
 QUERIES_SHOWN = 8
 LINES_SHOWN = 6  # in the figure of first ranks: more cannot be told apart
@@ -135,7 +135,7 @@ def write_report(
         "brief": BRIEF_GIGABYTES,
         "memory_axis": _memory_axis(costs),
         "versions": _versions(),
-        "config": _json({key: settings[key] for key in settings if key not in OF_EXPERIMENTS}),
+        "config": _json({key: settings[key] for key in OF_RUN if key in settings}),
         "settings": {name: _json(found) for name, found in read_settings(evaluations).items()},
     }
     with replacing(output) as temporary:

@@ -11,6 +11,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,7 +20,7 @@ import yaml
 
 import corpus
 from coversim.shards import split_by_hash
-from workflow import ROOT
+from workflow import ROOT, jobs, plan, run
 
 TABLE = Path(__file__).with_suffix(".tsv")
 WORKS = {f"W_{number}": [f"P_{number}.1", f"P_{number}.2"] for number in range(12)}
@@ -159,11 +160,11 @@ def _store_uncompressed(path: Path) -> None:
         file[name] = values
 
 
-def _change_content(path: Path, older: bool = False) -> None:
+def _change_content(path: Path, older: bool = False, value: float = 0.5) -> None:
     """Other values; the size stays, and the time moves on, or back."""
     before = path.stat()
     with h5py.File(path, "r+") as file:
-        next(iter(file.values()))[0, 0] = 0.5
+        next(iter(file.values()))[0, 0] = value
     assert path.stat().st_size == before.st_size
     if older:
         os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns - 10**9))
@@ -249,6 +250,77 @@ def _more_memory(place: Path) -> list[str]:
     return ["--profile", str(profile)]
 
 
+def _rename_results(place: Path, name: str = "other") -> None:
+    (place / RESULTS).rename((place / RESULTS).with_name(name))
+    _set(place, "name", name)
+
+
+def _copy_results(place: Path, name: str = "other") -> None:
+    """As `cp -r` does, with new times."""
+    shutil.copytree(
+        place / RESULTS, (place / RESULTS).with_name(name), copy_function=shutil.copy, symlinks=True
+    )
+    _set(place, "name", name)
+
+
+def _copy_an_output(place: Path) -> None:
+    """Components that somebody else made, under the name of those that are wanted."""
+    [path] = (place / RESULTS / "pca").glob("*/pca-4.npz")
+    shutil.copy(path, path.with_name("pca-3.npz"))
+    _set(place, "pca.components", "3")
+
+
+def _second_results_folder(place: Path) -> None:
+    """Another run in the same place; the records of the first are lost."""
+    _copy_results(place, "second")
+    _set(place, "name", CONFIG["name"])
+    shutil.rmtree(place / RESULTS / ".snakemake")
+
+
+def _another_clock(place: Path) -> None:
+    """Outputs and records that a machine made whose clock is ten minutes ahead."""
+    for path in (place / RESULTS).rglob("*"):
+        if path.is_file():
+            ahead = path.stat().st_mtime + 600
+            os.utime(path, (ahead, ahead))
+
+
+def _interrupt(place: Path, until: str) -> None:
+    """Begin to bring the results up to date, and stop after a rule."""
+    done = run(place, "--until", until)
+    assert jobs(done)[until], done.stdout
+
+
+def _in_turn(*changes: Callable[[Path], list[str] | None]) -> Callable[[Path], list[str] | None]:
+    def make(place: Path) -> list[str] | None:
+        options = None
+        for change in changes:
+            options = change(place)
+        return options
+
+    return make
+
+
+def _change_song(place: Path) -> None:
+    _change_content(song(place, "train"))
+
+
+def _change_back(place: Path) -> None:
+    """Content and time as they were before `_change_song`."""
+    path = song(place, "train")
+    kept = path.with_suffix(".kept")
+    shutil.copy2(kept, path)
+
+
+def _keep(place: Path) -> None:
+    path = song(place, "train")
+    shutil.copy2(path, path.with_suffix(".kept"))
+
+
+def _setting(key: str, value: str) -> Callable[[Path], None]:
+    return lambda place: _set(place, key, value)
+
+
 CHANGES: dict[str, Callable[[Path], list[str] | None]] = {
     "nothing": lambda place: None,
     "every song file touched": lambda place: _touch((place / "data").rglob("*.h5")),
@@ -280,6 +352,39 @@ CHANGES: dict[str, Callable[[Path], list[str] | None]] = {
         place / "clone" / "rules" / "pairs.smk", "rule pairs:", "# a remark\nrule pairs:"
     ),
     "every output touched": _touch_outputs,
+    "results renamed": _rename_results,
+    "results renamed, then on_bad_song = fail": _in_turn(_rename_results, _setting("on_bad_song", "fail")),
+    "results renamed, then fft.py": _in_turn(
+        _rename_results, lambda place: _edit(place / "clone" / "scripts" / "fft.py")
+    ),
+    "results copied, with new times": _copy_results,
+    "a song's content, then results copied": _in_turn(_change_song, _copy_results),
+    "a song's content, a dry run, then results copied": _in_turn(_change_song, plan, _copy_results),
+    "another results folder beside it, metadata of the first deleted": _second_results_folder,
+    "components copied from another run": _copy_an_output,
+    "outputs by a clock ten minutes ahead": _another_clock,
+    "outputs by a clock ten minutes ahead, then a song's content": _in_turn(_another_clock, _change_song),
+    "outputs by a clock ten minutes ahead, then a work added": _in_turn(
+        _another_clock, lambda place: _add_work(place, "train")
+    ),
+    "outputs by a clock ten minutes ahead, a song's content, interrupted after fft": _in_turn(
+        _another_clock, _change_song, partial(_interrupt, until="fft")
+    ),
+    "a song's content, interrupted after fft": _in_turn(_change_song, partial(_interrupt, until="fft")),
+    "a song's content, interrupted after fft, changed again": _in_turn(
+        _change_song,
+        partial(_interrupt, until="fft"),
+        lambda place: _change_content(song(place, "train"), value=0.25),
+    ),
+    "a song's content, interrupted after fft, changed back": _in_turn(
+        _keep, _change_song, partial(_interrupt, until="fft"), _change_back
+    ),
+    "pca.components = 3, interrupted after pca": _in_turn(
+        _setting("pca.components", "3"), partial(_interrupt, until="pca")
+    ),
+    "fft.py, interrupted after fft": _in_turn(
+        lambda place: _edit(place / "clone" / "scripts" / "fft.py"), partial(_interrupt, until="fft")
+    ),
     "a shard of frames deleted": lambda place: _shard(place).unlink(),
     "a shard of frames damaged, its time kept": lambda place: _damage(_shard(place), keep_time=True),
     "a shard of frames damaged": lambda place: _damage(_shard(place)),

@@ -13,7 +13,7 @@ DAMAGED = {
     "P_11": "truncated",
     "P_22": "not HDF5",
     "P_31": "all NaN",
-    "P_42": "label of another work",
+    "P_42": "unknown compression",
     "P_51": "one frame",
 }
 

@@ -11,6 +11,7 @@ import random
 import re
 import shutil
 import signal
+import sys
 import time
 from collections import Counter
 from contextlib import suppress
@@ -115,7 +116,7 @@ def test_killed_at_any_moment_a_run_ends_as_an_undisturbed_one(unfinished_place,
     expected, untouched = contents(finished_place), data_set(place)
     killed, kinds, output = Counter(), itertools.cycle(KINDS), tmp_path / "output.txt"
     while killed.total() < KILLS:
-        process = start(place, output)
+        process = start(place, output, python=sys.executable)
         kind = "main process" if rng.random() < 0.5 else next(kinds)
         victim = at_a_random_moment(process, place, kind, rng)
         if victim:
@@ -148,7 +149,7 @@ def wait_for_orphans(place: Path) -> None:
 def test_a_second_run_is_refused_and_the_first_one_ends_well(unfinished_place, finished_place, tmp_path):
     place = unfinished_place
     output = tmp_path / "output.txt"
-    process = start(place, output)
+    process = start(place, output, python=sys.executable)
     while not running_jobs(place):
         assert process.is_alive(), output.read_text()
         time.sleep(0.05)

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import yaml
 
+import job_server
+
 ROOT = Path(__file__).parents[2]
 
 # the whole workflow in seconds: few works, few epochs, small networks
@@ -37,25 +39,29 @@ def snakemake(directory, *arguments, config=SMALL, check=True):
 
 
 def run(place, *arguments, check=True):
-    """Run Snakemake in a place (see staleness.py)."""
-    return _run([*_options(place), *arguments], place / "run", check)
-
-
-def plan(place, *arguments, check=True):
-    """A dry run, by `start`: the completed process."""
+    """Run Snakemake in a place (see staleness.py), by `start`: the completed process."""
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder, "output.txt")
-        process = start(place, output, *arguments, "-n")
+        process = start(place, output, *arguments)
         process.join()
         done = subprocess.CompletedProcess(arguments, process.exitcode, output.read_text())
-    assert not check or done.returncode == 0, done.stdout
+    assert not check or done.returncode == 0, done.stdout + logs(place / "run")
     return done
 
 
-def start(place, output, *arguments):
-    """Start Snakemake, in a copy of a process that has imported it already; its text goes to the file `output`."""
+def plan(place, *arguments, check=True):
+    """A dry run."""
+    return run(place, *arguments, "-n", check=check)
+
+
+def start(place, output, *arguments, python=None):
+    """Start Snakemake, in a copy of a process that has imported it already; its text goes to the file `output`.
+
+    Its jobs are copies too, of a process that has imported the heavy libraries, unless `python` is to run them.
+    """
     words = [str(word) for word in (*_options(place), *arguments)]
-    process = _SERVER.Process(target=_snakemake, args=(words, str(place / "run"), str(output)))
+    target = (words, str(place / "run"), str(output), python or job_server.stand_in())
+    process = _SERVER.Process(target=_snakemake, args=target)
     process.start()
     return process
 
@@ -78,8 +84,10 @@ def _run(arguments, directory, check):
     return done
 
 
-def _snakemake(arguments, directory, output):
+def _snakemake(arguments, directory, output, python):
     import snakemake.cli
+
+    sys.executable = python
 
     for module in [name for name in sys.modules if name.partition(".")[0] == "coversim"]:
         del sys.modules[module]  # the Snakefile imports that of its own clone

@@ -1,0 +1,105 @@
+"""Jobs without their start-up time: a process that has imported the heavy libraries forks one copy for each job.
+
+A stand-in for `python` hands its arguments, folder, environment and files to the server, and ends as the job ends.
+Each job is a process of its own, as always; but its memory is not that of a fresh one, and /proc shows the server's
+arguments. What is about those runs the real thing.
+"""
+
+import array
+import atexit
+import json
+import os
+import runpy
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from functools import cache
+from pathlib import Path
+
+CLIENT = """#!{python} -IS
+import array, json, os, socket, sys
+server = socket.socket(socket.AF_UNIX)
+server.connect({address!r})
+job = json.dumps([sys.argv[1:], os.getcwd(), dict(os.environ)]).encode()
+files = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [0, 1, 2]))
+server.sendmsg([len(job).to_bytes(4, "big")], [files])
+server.sendall(job)
+status = server.recv(1)
+sys.exit(status[0] if status else 137)
+"""
+
+
+@cache
+def stand_in() -> str:
+    """Path of a program that runs `python SCRIPT ARGUMENTS` by the server, which ends with this process."""
+    folder = Path(tempfile.mkdtemp())
+    address = folder / "socket"
+    server = subprocess.Popen([sys.executable, __file__, address], stdout=subprocess.PIPE)
+    atexit.register(server.kill)
+    assert server.stdout.readline() == b"ready\n"
+    client = folder / "python"
+    client.write_text(CLIENT.format(python=sys.executable, address=str(address)))
+    client.chmod(0o755)
+    return str(client)
+
+
+def serve(address: str) -> None:
+    import h5py  # noqa: F401
+    import jinja2  # noqa: F401
+    import numpy  # noqa: F401
+    import pandas  # noqa: F401
+    import pyarrow.parquet  # noqa: F401
+    import scipy.fft
+    import scipy.linalg  # noqa: F401
+    import sklearn.metrics  # noqa: F401
+    import torch  # noqa: F401
+
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # no zombies
+    listening = socket.socket(socket.AF_UNIX)
+    listening.bind(address)
+    listening.listen()
+    print("ready", flush=True)
+    while True:
+        job, _ = listening.accept()
+        if os.fork() == 0:
+            listening.close()
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            status = _run(job)
+            job.sendall(bytes([status]))
+            os._exit(0)
+        job.close()
+
+
+def _run(job: socket.socket) -> int:
+    """Run a job in this process; its exit status."""
+    length, [(_, _, files)], _, _ = job.recvmsg(4, socket.CMSG_SPACE(3 * array.array("i").itemsize))
+    text = bytearray()
+    while len(text) < int.from_bytes(length, "big"):
+        text += job.recv(2**16)
+    arguments, folder, environment = json.loads(text)
+    for number, file in enumerate(array.array("i", files)):
+        os.dup2(file, number)
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.argv, sys.path[0] = arguments, str(Path(arguments[0]).parent)
+    try:
+        runpy.run_path(arguments[0], run_name="__main__")
+    except SystemExit as end:
+        if isinstance(end.code, str):
+            print(end.code, file=sys.stderr)
+        status = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+        status = 1
+    else:
+        status = 0
+    sys.stdout.flush()
+    sys.stderr.flush()
+    return status
+
+
+if __name__ == "__main__":
+    serve(sys.argv[1])
