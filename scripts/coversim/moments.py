@@ -5,9 +5,8 @@ in float64. Moments merge exactly (Chan, Golub & LeVeque 1979, "Updating formula
 computing sample variances"), so the components are those of all patches at once, in whatever order they came.
 
 A scatter matrix has D² numbers for patches of D values, however few patches there are. So up to D / 2 patches are
-kept as they are instead, and their components come from the matrix of their products with each other.
-Memory, in bytes: at most 10 D² to gather moments, of which 8 are the scatter and 2 patches of float32; 12 D² to
-merge them, of which 4 are the scatter in a file. With up to D / 2 patches 4 D² suffice for either.
+kept as they are instead, and their components come from the matrix of their products with each other. To gather
+moments and to merge them takes at most 12 D² bytes: 8 are the scatter, 2 patches of float32, 4 the scatter in a file.
 """
 
 import logging
@@ -46,15 +45,14 @@ class Moments:
         """Take in patches (N, D) of any float type; they may be kept, so they must not change afterwards."""
         if len(patches):
             self.patches.append(patches)
-        if self.count - self.summed > self.size // 2:
-            self.sum_up()
+            if self.count - self.summed > self.size // 2:
+                self.sum_up()
 
     def sum_up(self) -> None:
         """Move all patches into the scatter."""
         if self.scatter is None:
-            self.scatter = np.zeros(
-                (self.size, self.size), order="F"
-            )  # BLAS updates a Fortran array in place
+            # BLAS updates a Fortran array in place
+            self.scatter = np.zeros((self.size, self.size), order="F")
         for patches in _joined(self.patches, self.size // JOINED):
             mean = patches.mean(axis=0, dtype=np.float64)
             deviations = patches - mean
