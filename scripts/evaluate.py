@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
+import torch
 
 from coversim import hdf5
 from coversim.atomic import replacing
@@ -42,9 +43,11 @@ def main() -> None:
     parser.add_argument("--resamples", type=int, default=10_000, help="of the bootstrap over works")
     parser.add_argument("--bootstrap-seed", type=int, default=0)
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--output", type=Path, required=True, help="figures, JSON")
     parser.add_argument("--ranks", type=Path, required=True, help="one row per query, Parquet")
     arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
     device = choose_device(arguments.device)
 
     def compare(collection: str) -> Comparison:

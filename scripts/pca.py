@@ -16,7 +16,7 @@ def main() -> None:
 
     moments = Moments.load(arguments.moments[0])
     for path in arguments.moments[1:]:
-        moments.merge(Moments.load(path))
+        moments.merge(path)
     principal_components(moments, arguments.components).save(arguments.output)
 
 

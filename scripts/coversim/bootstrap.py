@@ -59,17 +59,16 @@ def paired_difference(
 
 
 def resample(
-    statistic: Callable[[np.ndarray], np.ndarray], works: int, resamples: int, seed: int, width: int = 1
+    statistic: Callable[[np.ndarray], np.ndarray], works: int, resamples: int, seed: int, block: int
 ) -> np.ndarray:
     """Figures in each resample, (resamples, figures).
 
     Parameters
     ----------
     statistic : counts of works (some resamples, works) → figures (some resamples, figures)
-    width : int
-        How many numbers `statistic` holds per resample: it sets how many resamples it gets at a time.
+    block : int
+        How many resamples `statistic` gets at a time.
     """
-    block = max(1, BLOCK // max(works, width))
     return np.concatenate([statistic(drawn) for drawn in draws(works, resamples, seed, block)])
 
 
@@ -95,4 +94,7 @@ def _resampled_means(values: np.ndarray, works: Sequence, resamples: int, seed: 
     """Means over the queries of each resample, (resamples, figures)."""
     _, work, queries = np.unique(np.asarray(works), return_inverse=True, return_counts=True)
     sums = np.stack([np.bincount(work, weights=column) for column in values.T], axis=1)
-    return resample(lambda drawn: drawn @ sums / (drawn @ queries)[:, None], len(queries), resamples, seed)
+    block = max(1, BLOCK // len(queries))
+    return resample(
+        lambda drawn: drawn @ sums / (drawn @ queries)[:, None], len(queries), resamples, seed, block
+    )

@@ -110,21 +110,23 @@ def pair_figures(
 
     work_a, work_b = works[pairs.first], works[pairs.second]
     curve = verification.curve_figures(pairs.distance, pairs.label)
-    figures |= _named(CURVE_FIGURES, *verification.estimate(curve, work_a, work_b, resamples, seed))
+    accuracy = verification.accuracy(verification.judge(pairs.distance, pairs.label, thresholds))
+    estimate = verification.estimate(
+        lambda weights: np.concatenate([curve(weights), accuracy(weights)], axis=1),
+        *(work_a, work_b, resamples, seed),
+    )
+    figures |= _named(CURVE_FIGURES, *(values[:-1] for values in estimate))
 
     nearest = np.full(len(works), np.nan)
     nearest[ranking.query] = ranking.nearest_non_cover
     queries = np.concatenate([pairs.first[covers], pairs.second[covers]])
-    curve = verification.curve_figures(
+    hard = verification.roc_auc(
         np.concatenate([pairs.distance[covers], nearest[queries]]),
         np.repeat([COVER, NON_COVER], [covers.sum(), len(queries)]),
     )
     work = np.concatenate([work_a[covers], works[queries]])  # a hard negative counts with its query's work
-    estimate = verification.estimate(curve, work, work, resamples, seed)
-    figures |= _named(["roc_auc_nearest"], *(values[:1] for values in estimate))
-
-    accuracy = verification.accuracy(verification.judge(pairs.distance, pairs.label, thresholds))
-    return figures | _named(["accuracy"], *verification.estimate(accuracy, work_a, work_b, resamples, seed))
+    figures |= _named(["roc_auc_nearest"], *verification.estimate(hard, work, work, resamples, seed))
+    return figures | _named(["accuracy"], *(values[-1:] for values in estimate))
 
 
 def _pairs(path: Path, songs: Comparison) -> tuple[Pairs, int]:

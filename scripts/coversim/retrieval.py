@@ -162,9 +162,14 @@ def rank(
         place = np.arange(songs.max())
         return np.where(place < songs, by_work[np.minimum(first + place, len(by_work) - 1)], rows[:, None])
 
-    figures = [
-        _figures(rows, torch.as_tensor(d), members(rows), tolerance) for rows, d in blocks if len(rows)
-    ]
+    figures: list[Ranking] = []
+    spare = torch.empty(0)
+    for rows, block in blocks:
+        if len(rows):
+            distances = torch.as_tensor(block)
+            if len(spare) < len(rows):
+                spare = torch.empty_like(distances)  # one for all blocks: fresh ones fragment the heap
+            figures.append(_figures(rows, distances, members(rows), tolerance, spare[: len(rows)]))
     if not figures:
         return Ranking(*np.zeros((len(Ranking._fields), 0), dtype=int))
     columns = [np.concatenate(column) for column in zip(*figures, strict=True)]
@@ -172,8 +177,10 @@ def rank(
     return Ranking(*(column[order] for column in columns))
 
 
-def _figures(rows: np.ndarray, distances: torch.Tensor, members: np.ndarray, tolerance: float) -> Ranking:
-    """Figures of one block of queries; `members` as in `rank`."""
+def _figures(
+    rows: np.ndarray, distances: torch.Tensor, members: np.ndarray, tolerance: float, nearer: torch.Tensor
+) -> Ranking:
+    """Figures of one block of queries; `members` as in `rank`; `distances` and `nearer`, as large, get overwritten."""
     query = torch.from_numpy(rows).to(distances.device)
     members = torch.from_numpy(members).to(distances.device)
     is_cover = members != query[:, None]
@@ -189,7 +196,7 @@ def _figures(rows: np.ndarray, distances: torch.Tensor, members: np.ndarray, tol
 
     # One comparison per cover is faster than a binary search per candidate up to some 40 covers.
     reached = covers + tolerance
-    nearer = torch.empty_like(distances)  # 0 or 1 as floats: summing booleans would copy them as integers
+    # `nearer` holds 0 or 1 as floats: summing booleans would copy them as integers.
     ahead = torch.stack([torch.le(distances, bound[:, None], out=nearer).sum(1) for bound in reached.T], 1)
     non_covers = distances.shape[1] - 1 - relevant[:, None]
     ahead = ahead.minimum(non_covers)  # an infinite bound has reached the query's own work too

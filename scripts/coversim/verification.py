@@ -17,6 +17,7 @@ from coversim.shards import stable_hash
 FOLDS = 5  # of works: with more, thresholds are fitted on more of the pairs
 RESAMPLED_PAIRS = 10**8  # a few seconds: larger tables are resampled less often, but 1,000 times at least
 BLOCK = 2**16  # numbers held at a time: half a megabyte
+RESAMPLED_AT_ONCE = 2**20  # weights of pairs: 8 MB
 
 Statistic = Callable[[np.ndarray], np.ndarray]  # weights of the pairs (n, pairs) → figures (n, figures)
 
@@ -57,28 +58,38 @@ def curve_figures(distances: np.ndarray, labels: np.ndarray) -> Statistic:
 
     A figure is NaN where covers or non-covers have no weight.
     """
-    order, last = _distinct(distances)
-    is_cover = np.asarray(labels)[order] == COVER
+    running = _running(distances, labels)
 
     def figures(weights: np.ndarray) -> np.ndarray:
-        weights = weights[:, order]
-        covers, non_covers = (_cumulative(weights * kind, last) for kind in (is_cover, ~is_cover))
+        covers, non_covers = running(weights)
         with np.errstate(invalid="ignore"):
-            hits, false_alarms = covers / covers[:, -1:], non_covers / non_covers[:, -1:]
-            precision = np.nan_to_num(covers / (covers + non_covers))
-        area = (np.diff(false_alarms) * (hits[:, 1:] + hits[:, :-1])).sum(1) / 2
-        average_precision = (np.diff(hits) * precision[:, 1:]).sum(1)
+            hits = covers / covers[-1]
+            covers /= covers + non_covers
+            non_covers /= non_covers[-1]
+        precision, false_alarms = np.nan_to_num(covers, copy=False), non_covers
+        average_precision = (np.diff(hits, axis=0) * precision[1:]).sum(axis=0)
 
         excess = false_alarms + hits - 1  # of false alarms over misses, from -1 to 1
-        after = np.maximum((excess >= 0).argmax(1), 1)[:, None]
+        after = np.maximum((excess >= 0).argmax(axis=0), 1)[None]
         (x, x_after), (y, y_after) = (
-            [np.take_along_axis(values, place, axis=1)[:, 0] for place in (after - 1, after)]
+            [np.take_along_axis(values, place, axis=0)[0] for place in (after - 1, after)]
             for values in (excess, false_alarms)
         )
         equal_error_rate = y - x * (y_after - y) / (x_after - x)
-        return np.stack([area, equal_error_rate, average_precision], axis=1)
+        return np.stack([_area(hits, false_alarms), equal_error_rate, average_precision], axis=1)
 
     return figures
+
+
+def roc_auc(distances: np.ndarray, labels: np.ndarray) -> Statistic:
+    """Statistic of the first of `curve_figures` alone, in half the time."""
+    running = _running(distances, labels)
+
+    def figure(weights: np.ndarray) -> np.ndarray:
+        with np.errstate(invalid="ignore"):
+            return _area(*(weight / weight[-1] for weight in running(weights)))[:, None]
+
+    return figure
 
 
 def accuracy(right: np.ndarray) -> Statistic:
@@ -109,7 +120,7 @@ def fit_threshold(distances: np.ndarray, labels: np.ndarray) -> float:
     if is_cover.all() or not is_cover.any():
         return float("nan")
     order, last = _distinct(distances)
-    covers, non_covers = (_cumulative(kind[None, order], last)[0] for kind in (is_cover, ~is_cover))
+    covers, non_covers = (_cumulative(kind[order, None], last)[:, 0] for kind in (is_cover, ~is_cover))
     best = (covers / covers[-1] - non_covers / non_covers[-1]).argmax()
     steps = np.asarray(distances, dtype=np.float64)[order][last]
     between = (steps[:-1] + steps[1:]) / 2
@@ -149,12 +160,17 @@ def estimate(
     """
     works, place = np.unique(np.concatenate([works_a, works_b]), return_inverse=True)
     a, b = np.split(place, 2)
+    across = np.flatnonzero(a != b)
 
     def resampled(drawn: np.ndarray) -> np.ndarray:
-        return statistic(drawn[:, a] * np.where(a == b, 1, drawn[:, b]))
+        times = np.ascontiguousarray(drawn.T, dtype=np.float64)
+        weights = times[a]
+        weights[across] *= times[b[across]]
+        return statistic(weights.T)
 
     resamples = min(resamples, max(1_000, RESAMPLED_PAIRS // len(a)))
-    values = bootstrap.resample(resampled, len(works), resamples, seed, width=len(a))
+    block = max(1, RESAMPLED_AT_ONCE // len(a))
+    values = bootstrap.resample(resampled, len(works), resamples, seed, block)
     return Estimate(statistic(np.ones((1, len(a))))[0], *bootstrap.ends(values))
 
 
@@ -167,7 +183,37 @@ def _distinct(distances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return order, np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True))
 
 
+def _running(
+    distances: np.ndarray, labels: np.ndarray
+) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
+    """Weights (n, pairs) → those of covers and of non-covers up to each distinct distance, as `_cumulative` gives.
+
+    Resamples stand side by side in memory, so that each step is one for all of them.
+    """
+    order, last = _distinct(distances)
+    is_cover = (np.asarray(labels) == COVER)[order, None]
+
+    def running(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        weights = weights.T[order].astype(np.float64, copy=False)
+        both = _cumulative(weights, last)
+        weights *= is_cover
+        covers = _cumulative(weights, last)
+        both -= covers
+        return covers, both
+
+    return running
+
+
 def _cumulative(weights: np.ndarray, last: np.ndarray) -> np.ndarray:
-    """Weight up to each distinct distance, from 0: (n, distinct distances + 1)."""
-    total = weights.cumsum(axis=1, dtype=np.float64)
-    return np.concatenate([np.zeros((len(weights), 1)), total[:, last]], axis=1)
+    """Weights (pairs, n) up to each distinct distance, from 0: (distinct distances + 1, n)."""
+    total = np.zeros((len(last) + 1, weights.shape[1]))
+    if len(last) == len(weights):
+        np.cumsum(weights, axis=0, out=total[1:])
+    else:
+        total[1:] = weights.cumsum(axis=0, dtype=np.float64)[last]
+    return total
+
+
+def _area(hits: np.ndarray, false_alarms: np.ndarray) -> np.ndarray:
+    """Area under ROC curves (points, n) of straight lines: (n,)."""
+    return (np.diff(false_alarms, axis=0) * (hits[1:] + hits[:-1])).sum(axis=0) / 2

@@ -117,6 +117,26 @@ def test_the_script_writes_all_figures_of_all_collections(files, collections, tm
     ]
 
 
+def test_more_threads_change_no_figure(files, tmp_path):
+    figures = []
+    for threads in ("1", "2"):
+        output = tmp_path / f"{threads}.json"
+        command = [sys.executable, SCRIPTS / "evaluate.py", "--experiment", "default", "--seed", "3"]
+        command += [
+            "--embeddings",
+            *files[0],
+            "--pairs",
+            *files[1],
+            "--resamples",
+            "50",
+            "--threads",
+            threads,
+        ]
+        subprocess.run([*command, "--output", output, "--ranks", tmp_path / "ranks.parquet"], check=True)
+        figures.append(output.read_text())
+    assert figures[0] == figures[1]
+
+
 def test_a_collections_candidates_are_its_own_songs_only(files, collections):
     figures, _ = run(*files)
     for name, found in figures.items():

@@ -1,5 +1,9 @@
 """Exact PCA of patches that are never in memory together."""
 
+from collections.abc import Iterable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -16,6 +20,19 @@ def moments_of(patches: np.ndarray) -> Moments:
     return moments
 
 
+def merged(folder: Path, shards: Iterable[np.ndarray]) -> Moments:
+    """The moments of all shards, each by way of its file."""
+    moments = None
+    for number, patches in enumerate(shards):
+        path = folder / f"{number}.npz"
+        moments_of(patches).save(path)
+        if moments is None:
+            moments = Moments.load(path)
+        else:
+            moments.merge(path)
+    return moments
+
+
 def correlated(count: int, size: int, seed: int) -> np.ndarray:
     """Patches far from the origin whose variances fall off, as those of chroma do."""
     generator = np.random.default_rng(seed)
@@ -28,18 +45,24 @@ def largest_difference_of_projectors(a: np.ndarray, b: np.ndarray) -> float:
     return np.abs(a.T @ a - b.T @ b).max()
 
 
-@given(seed=st.integers(0, 1000), cuts=st.lists(st.integers(0, 300), max_size=6))
-@settings(deadline=None, max_examples=30)
-def test_shards_of_any_size_give_the_pca_of_all_patches(seed: int, cuts: list[int]) -> None:
-    patches = correlated(300, 20, seed)
-    merged = Moments(20)
-    for shard in np.split(patches, sorted(cuts)):
-        merged.merge(moments_of(shard))
-    found = principal_components(merged, 6)
+@given(seed=st.integers(0, 1000), count=st.integers(12, 300), cuts=st.lists(st.integers(0, 300), max_size=6))
+@settings(deadline=None, max_examples=60)
+def test_shards_of_any_size_give_the_pca_of_all_patches(seed: int, count: int, cuts: list[int]) -> None:
+    patches = correlated(count, 60, seed)  # up to 30 are kept as they are
+    with TemporaryDirectory() as folder:
+        moments = merged(Path(folder), np.split(patches, sorted(cuts)))
+    assert moments.count == count
+    found = principal_components(moments, 6)
     reference = PCA(6, svd_solver="full").fit(patches)
     assert largest_difference_of_projectors(found.components, reference.components_) < 1e-8
+    np.testing.assert_allclose(found.components @ found.components.T, np.eye(6), atol=1e-12)
     np.testing.assert_allclose(found.mean, reference.mean_, rtol=1e-12)
     np.testing.assert_allclose(found.variance, reference.explained_variance_, rtol=1e-9)
+
+
+def scatter_and_mean(moments: Moments) -> tuple[np.ndarray, np.ndarray]:
+    moments.sum_up()
+    return np.tril(moments.scatter), moments.mean
 
 
 def test_songs_one_at_a_time_give_the_moments_of_all_at_once() -> None:
@@ -49,37 +72,61 @@ def test_songs_one_at_a_time_give_the_moments_of_all_at_once() -> None:
         one_by_one.add(song)
     expected = patches.astype(np.float64)
     assert one_by_one.count == 500
-    np.testing.assert_allclose(one_by_one.mean, expected.mean(axis=0), rtol=1e-12)
-    scatter = (expected - expected.mean(axis=0)).T @ (expected - expected.mean(axis=0))
-    np.testing.assert_allclose(np.tril(one_by_one.scatter), np.tril(scatter), rtol=1e-9, atol=1e-9)
+    scatter, mean = scatter_and_mean(one_by_one)
+    np.testing.assert_allclose(mean, expected.mean(axis=0), rtol=1e-12)
+    products = (expected - expected.mean(axis=0)).T @ (expected - expected.mean(axis=0))
+    np.testing.assert_allclose(scatter, np.tril(products), rtol=1e-9, atol=1e-9)
 
 
-def test_an_empty_shard_changes_nothing() -> None:
-    patches = correlated(50, 5, seed=2)
-    moments = moments_of(patches)
-    moments.merge(Moments(5))
-    moments.add(patches[:0])
-    np.testing.assert_array_equal(moments.mean, moments_of(patches).mean)
-    np.testing.assert_array_equal(moments.scatter, moments_of(patches).scatter)
+@pytest.mark.parametrize("count", [5, 150, 151, 400])
+def test_songs_of_one_patch_give_the_pca_of_all_at_once(count: int) -> None:
+    patches = correlated(count, 300, seed=1)  # 150 are kept as they are, fewer than 4 are joined
+    one_by_one = Moments(300)
+    for patch in patches:
+        one_by_one.add(patch[None])
+    found = principal_components(one_by_one, 4)
+    reference = PCA(4, svd_solver="full").fit(patches)
+    assert largest_difference_of_projectors(found.components, reference.components_) < 1e-8
+    np.testing.assert_allclose(found.mean, reference.mean_, rtol=1e-12)
 
 
-def test_moments_and_projection_survive_their_files(tmp_path) -> None:
-    moments, written = (moments_of(correlated(40, 7, seed=3)) for _ in range(2))
-    written.save(tmp_path / "moments.npz")
+@pytest.mark.parametrize("count", [1, 100, 200, 201, 2000])
+def test_moments_take_no_more_than_half_a_scatter_matrix_on_disk(count: int, tmp_path) -> None:
+    patches = correlated(count, 400, seed=1).astype(np.float32)
+    moments_of(patches).save(tmp_path / "moments.npz")
+    at_most = patches.nbytes if count <= 200 else 400 * 401 // 2 * 8
+    assert (tmp_path / "moments.npz").stat().st_size < at_most + 400 * 8 + 2000
+
+
+@pytest.mark.parametrize("count", [1, 50])
+def test_an_empty_shard_changes_nothing(count: int, tmp_path) -> None:
+    patches = correlated(count, 5, seed=2)
+    alone = scatter_and_mean(moments_of(patches))
+    for shards in ([patches, patches[:0]], [patches[:0], patches]):
+        for found, expected in zip(scatter_and_mean(merged(tmp_path, shards)), alone, strict=True):
+            np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("count", [3, 40])
+def test_moments_and_projection_survive_their_files(count: int, tmp_path) -> None:
+    patches = correlated(count, 7, seed=3)
+    moments_of(patches).save(tmp_path / "moments.npz")
     read = Moments.load(tmp_path / "moments.npz")
-    assert read.count == 40
-    np.testing.assert_array_equal(read.mean, moments.mean)
-    np.testing.assert_array_equal(read.scatter, np.tril(moments.scatter))
+    assert read.count == count
+    projection = principal_components(read, 2)
+    expected = principal_components(moments_of(patches), 2)
+    for name, array in vars(projection).items():
+        np.testing.assert_array_equal(array, getattr(expected, name))
 
-    projection = principal_components(read, 3)
     projection.save(tmp_path / "pca.npz")
     for name, array in vars(Projection.load(tmp_path / "pca.npz")).items():
         np.testing.assert_array_equal(array, getattr(projection, name))
 
 
-def test_the_same_moments_give_the_same_bytes(tmp_path) -> None:
+@pytest.mark.parametrize("count", [3, 40])
+def test_the_same_moments_give_the_same_bytes(count: int, tmp_path) -> None:
     for name in ("a.npz", "b.npz"):
-        moments_of(correlated(40, 7, seed=3)).save(tmp_path / name)
+        moments_of(correlated(count, 7, seed=3)).save(tmp_path / name)
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
 
 
@@ -97,12 +144,15 @@ def test_fewer_patches_than_components_give_what_they_span_and_say_so(caplog) ->
     assert largest_difference_of_projectors(found.components, reference.components_) < 1e-8
 
 
-def test_directions_in_which_only_rounding_varies_are_no_components() -> None:
+@pytest.mark.parametrize("times", [1, 100])
+def test_directions_in_which_only_rounding_varies_are_no_components(times: int) -> None:
+    """10 values, and 4 of them once more, or 100 times: fewer patches than half of the values."""
     patches = correlated(200, 10, seed=6).astype(np.float32)
     found = principal_components(
-        moments_of(np.concatenate([patches, patches @ np.eye(10, 4, dtype=np.float32)], axis=1)), 14
+        moments_of(np.concatenate([patches] + [patches @ np.eye(10, 4, dtype=np.float32)] * times, axis=1)),
+        14,
     )
-    assert found.components.shape == (10, 14)
+    assert found.components.shape == (10, 10 + 4 * times)
 
 
 @pytest.mark.parametrize("count", [0, 1])
@@ -111,14 +161,17 @@ def test_a_pca_needs_two_patches(count: int) -> None:
         principal_components(moments_of(np.ones((count, 3))), 2)
 
 
-def test_equal_patches_have_no_components() -> None:
+@pytest.mark.parametrize("size", [3, 30])
+def test_equal_patches_have_no_components(size: int) -> None:
     with pytest.raises(CoversimError, match=r"all training patches are equal.*Remedy"):
-        principal_components(moments_of(np.ones((5, 3))), 2)
+        principal_components(moments_of(np.ones((5, size))), 2)
 
 
-def test_moments_of_other_patches_are_refused() -> None:
-    with pytest.raises(CoversimError, match=r"cannot be merged.*Remedy"):
-        Moments(3).merge(Moments(4))
+@pytest.mark.parametrize("count", [1, 9])
+def test_moments_of_other_patches_are_refused(count: int, tmp_path) -> None:
+    moments_of(np.eye(9, 4)[:count]).save(tmp_path / "other.npz")
+    with pytest.raises(CoversimError, match=r"other\.npz.*of 4 values cannot be merged.*of 3.*Remedy"):
+        Moments(3).merge(tmp_path / "other.npz")
 
 
 def test_a_damaged_file_is_named(tmp_path) -> None:

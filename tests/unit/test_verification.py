@@ -17,6 +17,7 @@ from coversim.verification import (
     fit_threshold,
     judge,
     pair_distances,
+    roc_auc,
 )
 
 # few distinct distances, so that many are equal
@@ -98,6 +99,14 @@ def test_a_pair_of_weight_n_counts_as_n_pairs(pairs, seed):
             np.testing.assert_allclose(row, list(expected.values()))
         else:
             assert np.isnan(row[:2]).all()
+
+
+@given(distances_and_labels, st.integers(0, 1000))
+def test_roc_auc_alone_is_that_of_the_curve(pairs, seed):
+    distances, labels = columns(pairs)
+    weights = np.random.default_rng(seed).integers(4, size=(5, len(pairs)))
+    expected = curve_figures(distances, labels)(weights)[:, :1]
+    np.testing.assert_array_equal(roc_auc(distances, labels)(weights), expected)
 
 
 @given(distances_and_labels)
@@ -195,6 +204,16 @@ def test_the_interval_of_roc_auc_covers_the_truth_as_often_as_promised():
         found = estimate(curve_figures(distances, labels), work_a, work_b, resamples=300)
         inside += found.low[0] <= 0.7602 <= found.high[0]
     assert inside >= 182
+
+
+@pytest.mark.parametrize("at_once", [1, 500])
+def test_how_many_resamples_are_held_at_a_time_does_not_change_the_interval(at_once, monkeypatch):
+    distances, labels, work_a, work_b = pairs_of_works(3)
+    whole = estimate(curve_figures(distances, labels), work_a, work_b, resamples=50)
+    monkeypatch.setattr(verification, "RESAMPLED_AT_ONCE", at_once)
+    np.testing.assert_allclose(
+        estimate(curve_figures(distances, labels), work_a, work_b, resamples=50), whole
+    )
 
 
 @pytest.mark.parametrize(("pairs", "resamples"), [(10, 10_000), (60, 2_000), (600, 1_000)])
