@@ -53,19 +53,19 @@ rule all:
 
 
 if workflow.is_main_process:
-    running.doubt_unrecorded(RESULTS, is_output)
+    claim.doubt_unrecorded(RESULTS, is_output)
 
 
 onstart:
     with workflow_errors():
-        running.begin(RESULTS, PLAN, workflow.dag)
+        claim.begin(RESULTS, PLAN, workflow.dag)
 
 
 onsuccess:
-    if running.end(RESULTS):
+    if claim.end(RESULTS):
         print_headline(RESULTS)
 
 
 onerror:
-    if running.end(RESULTS):
+    if claim.end(RESULTS):
         print_set_aside(RESULTS)

@@ -15,17 +15,18 @@ sys.path.insert(0, str(SCRIPTS))
 from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
 
-from coversim import fence, running
-from coversim.config import check_files, validate
-from coversim.digest import code_digest
+from coversim.storage import fence
+from coversim.workflow import claim
+from coversim.workflow.config import check_files, validate
+from coversim.workflow.code_digest import code_digest
 from coversim.errors import CoversimError
-from coversim.headline import print_headline, print_set_aside
-from coversim.options import (
+from coversim.report.console import print_headline, print_set_aside
+from coversim.workflow.options import (
     refuse_braces,
     refuse_to_replace_our_report,
     refuse_what_hides_changes,
 )
-from coversim.plan import DEMO_TITLES, make_plan
+from coversim.workflow.plan import DEMO_TITLES, make_plan
 
 # a shell's `python` may be any: it is the one that runs Snakemake, or that of the job's conda environment
 with_conda = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
@@ -54,8 +55,8 @@ with workflow_errors():
         ).absolute()
         os.environ.pop(fence.RUN, None)
         refuse_to_replace_our_report(sys.argv[1:])
-        running.check_folder(RESULTS)
-        running.clear_dead_lock(RESULTS)
+        claim.check_folder(RESULTS)
+        claim.clear_dead_lock(RESULTS)
     elif fence.superseded():
         raise CoversimError(
             "another run has begun: this job is not wanted any more. Remedy: none is needed"
@@ -70,7 +71,7 @@ workdir: RESULTS
 
 if workflow.is_main_process and workflow.resource_settings.nodes is None:
     # on one computer, jobs that run beside each other share its memory, and its GPU
-    for name, there in running.shared_by_jobs().items():
+    for name, there in claim.shared_by_jobs().items():
         workflow.global_resources.setdefault(name, there)
 
 

@@ -26,10 +26,10 @@ rule report:
     params:
         code=code(
             "report.py",
-            "report.html.j2",
-            "report_macros.html.j2",
-            "report.css",
-            "report.js",
+            "report/report.html.j2",
+            "report/macros.html.j2",
+            "report/report.css",
+            "report/report.js",
         ),
         content=contents(["config.json", *SUMMARIES, *PLAN.titles]),
         summaries=SUMMARIES,

@@ -9,20 +9,25 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from coversim import alignment, distances, frames, tsv
-from coversim.candidates import nearest
+from coversim.alignment import qmax
+from coversim.alignment.candidates import nearest
 from coversim.cli import run
-from coversim.embeddings import of_split
-from coversim.patches import sharpen
+from coversim.features.patches import sharpen
+from coversim.storage import distances, frames, tsv
+from coversim.storage.embeddings import of_split
 
 LOG_EVERY = 30  # seconds
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--method", choices=alignment.METHODS, required=True)
+    parser.add_argument("--method", choices=qmax.METHODS, required=True)
     parser.add_argument(
-        "--sharpness", type=float, nargs="+", required=True, help="of each feature, see coversim.patches"
+        "--sharpness",
+        type=float,
+        nargs="+",
+        required=True,
+        help="of each feature, see coversim.features.patches",
     )
     parser.add_argument(
         "--frames", nargs="+", required=True, help="all shards of all features, in their order"
@@ -48,7 +53,7 @@ def main() -> None:
     query_chroma = [chroma(song, arguments.sharpness) for song in queries]
     wanted = first_found(arguments, queries)
 
-    compare = alignment.METHODS[arguments.method]
+    compare = qmax.METHODS[arguments.method]
     started = logged = time.monotonic()
     pairs, names, columns = 0, [], []
     for song in frames.songs(arguments.frames, collection):

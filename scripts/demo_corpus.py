@@ -3,7 +3,8 @@
 import argparse
 from pathlib import Path
 
-from coversim import cli, demo_corpus
+from coversim import cli
+from coversim.demo import corpus as demo_corpus
 
 
 def main() -> None:

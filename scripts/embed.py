@@ -6,10 +6,11 @@ from pathlib import Path
 
 import torch
 
-from coversim import embeddings, encoder, frames, tsv
 from coversim.cli import run
 from coversim.device import choose_device
 from coversim.errors import CoversimError
+from coversim.siamese import encoder
+from coversim.storage import embeddings, frames, tsv
 
 BLOCK = 128  # songs in memory at a time
 

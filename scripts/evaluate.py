@@ -8,12 +8,12 @@ from typing import Any
 import pyarrow.parquet as pq
 import torch
 
-from coversim import hdf5
-from coversim.atomic import replacing
 from coversim.cli import run
-from coversim.comparison import Comparison, by_alignment, by_embedding
 from coversim.device import choose_device
-from coversim.evaluation import evaluate
+from coversim.evaluation.comparison import Comparison, by_alignment, by_embedding
+from coversim.evaluation.evaluate import evaluate
+from coversim.storage import hdf5
+from coversim.storage.atomic import replacing
 
 
 def main() -> None:

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from coversim import cli, frames
+from coversim import cli
+from coversim.dataset.features import FEATURES, FRAME_RATE
+from coversim.dataset.paths import is_inside
+from coversim.dataset.reader import read_feature
 from coversim.errors import BadSong, CoversimError
-from coversim.features import FEATURES, FRAME_RATE
-from coversim.fft import downsample
-from coversim.links import is_inside
-from coversim.reading import read_feature
+from coversim.features.downsampling import downsample
+from coversim.storage import frames
 
 
 def main() -> None:

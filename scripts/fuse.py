@@ -4,9 +4,9 @@ import argparse
 import logging
 from pathlib import Path
 
-from coversim import embeddings, hdf5
 from coversim.cli import run
-from coversim.fusion import fused
+from coversim.siamese.fusion import fused
+from coversim.storage import embeddings, hdf5
 
 
 def main() -> None:

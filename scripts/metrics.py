@@ -6,10 +6,10 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from coversim.atomic import replacing
 from coversim.cli import run
 from coversim.errors import CoversimError
-from coversim.records import check
+from coversim.storage.atomic import replacing
+from coversim.storage.checksums import check
 
 FIRST = (
     *("experiment", "seed", "collection", "works", "songs", "queries"),

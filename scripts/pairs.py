@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from coversim import cli, tsv
-from coversim.atomic import replacing
-from coversim.pairs import pair_table
+from coversim import cli
+from coversim.dataset.pairs import pair_table
+from coversim.storage import tsv
+from coversim.storage.atomic import replacing
 
 
 def main() -> None:

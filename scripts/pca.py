@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from coversim.cli import run
-from coversim.moments import Moments, principal_components
+from coversim.features.pca import Moments, principal_components
 
 
 def main() -> None:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import torch
 
-from coversim import frames, tsv
 from coversim.cli import run
-from coversim.moments import Moments
-from coversim.patches import pad, representation
+from coversim.features.patches import pad, representation
+from coversim.features.pca import Moments
+from coversim.storage import frames, tsv
 
 
 def main() -> None:

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from coversim import cli
-from coversim.report import write_report
+from coversim.report.page import write_report
 
 
 def main() -> None:

@@ -4,8 +4,9 @@ import argparse
 import logging
 from pathlib import Path
 
-from coversim import cli, frames, tsv
-from coversim.atomic import replacing
+from coversim import cli
+from coversim.storage import frames, tsv
+from coversim.storage.atomic import replacing
 
 COLUMNS = ("dataset", "feature", "work", "performance", "reason", "remedy")
 

@@ -9,14 +9,15 @@ from pathlib import Path
 
 import torch
 
-from coversim import encoder, frames, parquet, tsv
-from coversim.atomic import replacing
 from coversim.cli import run
+from coversim.dataset.splits import in_share
 from coversim.device import choose_device, compute_reproducibly
-from coversim.moments import Projection
-from coversim.shards import in_share
-from coversim.training import HISTORY, Songs, train
-from coversim.training_state import copy, forget_old, is_finished, training_key
+from coversim.features.pca import Projection
+from coversim.siamese import encoder
+from coversim.siamese.model_cache import copy, forget_old, is_finished, training_key
+from coversim.siamese.training import HISTORY, Songs, train
+from coversim.storage import frames, parquet, tsv
+from coversim.storage.atomic import replacing
 
 FITTED = {"lda": ("train",)}  # the songs that a baseline sees; the others see none
 

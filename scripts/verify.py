@@ -6,8 +6,8 @@ from pathlib import Path
 
 from coversim.cli import run
 from coversim.errors import CoversimError
-from coversim.records import findings
-from coversim.running import outputs_of, owner
+from coversim.storage.checksums import findings
+from coversim.workflow.claim import outputs_of, owner
 
 REMEDIES = {
     "being made": "wait until the run ends",

@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 from h5py import h5d, h5p, h5s, h5t, h5z
 
-from coversim.features import FEATURES, FRAME_RATE
+from coversim.dataset.features import FEATURES, FRAME_RATE
 
 REAL = Path(__file__).parents[2] / "shared" / "data" / "da-tacos_real"
 """One genuine song of Da-TACOS, in the per-feature layout; lies beside the repository, not in it."""

@@ -1,6 +1,6 @@
 """Resolved settings of an experiment for tests: small, and every key there is."""
 
-from coversim.config import merge
+from coversim.workflow.config import merge
 
 SETTINGS = {
     "features": ["crema"],

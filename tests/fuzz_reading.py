@@ -15,7 +15,7 @@ sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests")]
 import atheris  # noqa: E402
 
 with atheris.instrument_imports(include=["coversim"]):
-    from coversim import reading
+    from coversim.dataset import reader
     from coversim.errors import BadSong
 
 import numpy as np  # noqa: E402
@@ -23,8 +23,8 @@ import numpy as np  # noqa: E402
 import corpus  # noqa: E402
 
 READERS = (
-    lambda path: reading.read_feature(path, "crema", "W_1", "P_1").values,
-    lambda path: reading.read_feature(path, "hpcp").values,
+    lambda path: reader.read_feature(path, "crema", "W_1", "P_1").values,
+    lambda path: reader.read_feature(path, "hpcp").values,
 )
 
 

@@ -13,12 +13,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 
-from coversim import distances, embeddings
-from coversim.candidates import nearest
-from coversim.comparison import by_embedding
-from coversim.evaluation import evaluate
-from coversim.pairs import pair_table
-from coversim.training import HISTORY
+from coversim.alignment.candidates import nearest
+from coversim.dataset.pairs import pair_table
+from coversim.evaluation.comparison import by_embedding
+from coversim.evaluation.evaluate import evaluate
+from coversim.siamese.training import HISTORY
+from coversim.storage import distances, embeddings
 
 COLLECTIONS = {"valid": 40, "test": 60, "benchmark": 30}  # works
 

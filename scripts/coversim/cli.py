@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 
 from coversim.errors import CoversimError
-from coversim.fence import superseded
+from coversim.storage.fence import superseded
 
 
 def run(main: Callable[[], None]) -> None:

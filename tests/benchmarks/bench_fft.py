@@ -21,8 +21,8 @@ import h5py
 
 import corpus
 import fft
-from coversim.features import FEATURES
-from coversim.layout import recognise, walk
+from coversim.dataset.da_tacos import recognise, walk
+from coversim.dataset.features import FEATURES
 
 ROUNDS = 9
 

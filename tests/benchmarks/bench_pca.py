@@ -13,7 +13,7 @@ import numpy as np
 from sklearn.decomposition import PCA, IncrementalPCA
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
-from coversim.moments import Moments, principal_components
+from coversim.features.pca import Moments, principal_components
 
 BATCH = 1000
 

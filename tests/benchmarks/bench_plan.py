@@ -66,7 +66,9 @@ def configured(folder: Path, shards: int) -> list[str]:
 
 
 def walk(root: Path) -> list[str]:
-    program = "import sys; sys.path.insert(0, sys.argv[1]); from coversim.layout import recognise, walk; "
+    program = (
+        "import sys; sys.path.insert(0, sys.argv[1]); from coversim.dataset.da_tacos import recognise, walk; "
+    )
     program += "walk(sys.argv[2], recognise(sys.argv[2]))"
     return [sys.executable, "-c", program, str(ROOT / "scripts"), str(root)]
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from coversim.retrieval import rank_embeddings
+from coversim.evaluation.retrieval import rank_embeddings
 
 SAMPLE = 200
 ROUNDS = 3

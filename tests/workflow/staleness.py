@@ -19,7 +19,7 @@ import h5py
 import yaml
 
 import corpus
-from coversim.shards import split_by_hash
+from coversim.dataset.splits import split_by_hash
 from workflow import ROOT, jobs, plan, run
 
 TABLE = Path(__file__).with_suffix(".tsv")

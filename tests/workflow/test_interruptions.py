@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pytest
 
-from coversim.fence import RUN
+from coversim.storage.fence import RUN
 from staleness import RESULTS
 from workflow import jobs, plan, run, start
 

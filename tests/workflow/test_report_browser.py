@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from coversim.report import write_report
+from coversim.report.page import write_report
 from simulated_run import simulate
 
 CHROMIUM = shutil.which("chromium")

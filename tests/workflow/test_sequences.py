@@ -214,7 +214,7 @@ def write_extra(place: Path, there: bool) -> None:
 
 def write_code(place: Path, version: int) -> None:
     """Another version of the downsampling, with other results."""
-    name = "scripts/coversim/fft.py"
+    name = "scripts/coversim/features/downsampling.py"
     text = (ROOT / name).read_text()
     end = "return np.maximum(resampled, 0) if non_negative else resampled\n"
     assert text.endswith(end)

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 import what_reruns
-from coversim.config import merge
+from coversim.workflow.config import merge
 from staleness import CHANGES, CONFIG, RESULTS, make_change, table
 from workflow import ROOT, jobs, plan, run
 

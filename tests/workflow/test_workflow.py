@@ -7,8 +7,8 @@ import re
 import pytest
 import yaml
 
-from coversim import embeddings
-from coversim.config import merge
+from coversim.storage import embeddings
+from coversim.workflow.config import merge
 from workflow import ROOT, SMALL, jobs, snakemake
 
 RULES = {

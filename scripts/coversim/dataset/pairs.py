@@ -1,0 +1,70 @@
+"""Pair tables: every cover pair of a collection and as many non-cover pairs.
+
+Labels as in Hadsell, Chopra & LeCun (2006): 0 = cover, 1 = non-cover.
+"""
+
+import hashlib
+from itertools import combinations, groupby
+from operator import itemgetter
+
+import numpy as np
+import pyarrow as pa
+
+from coversim.dataset.labels import COVER, NON_COVER
+
+POINTS = 8  # places of one song on the hash ring: more make the draw more even
+
+Song = tuple[str, str]  # (work, performance)
+
+
+def cover_pairs(songs: list[Song]) -> list[tuple[Song, Song]]:
+    """All pairs of songs of the same work, in the order of work and performance."""
+    return [pair for _, group in groupby(sorted(songs), key=itemgetter(0)) for pair in combinations(group, 2)]
+
+
+def non_cover_pairs(songs: list[Song], covers: list[tuple[Song, Song]], seed: int) -> list[tuple[Song, Song]]:
+    """For each cover pair, one of its two songs with a song of another work.
+
+    The partner is the next song of another work on a ring of hashes (consistent hashing, Karger et al.,
+    1997): adding a work leaves every other draw as it was, but for those few whose next song is now one of
+    the new work (an expected share of its songs among all songs).
+
+    Raises
+    ------
+    ValueError
+        If there are cover pairs but all songs belong to one work.
+    """
+    if not covers:
+        return []
+    if len({work for work, _ in songs}) < 2:
+        raise ValueError("non-cover pairs need songs of at least two works")
+    ordered = sorted(songs)
+    points = np.concatenate([_points(seed, "song", *song) for song in ordered])
+    around = np.argsort(points, kind="stable")
+    points, owners = points[around], np.repeat(np.arange(len(ordered)), POINTS)[around]
+    pairs = []
+    for cover in covers:
+        draw = _points(seed, "pair", *cover[0], *cover[1])
+        anchor = cover[int(draw[0] & 1)]
+        place = int(np.searchsorted(points, draw[1]))
+        while (partner := ordered[owners[place % len(owners)]])[0] == anchor[0]:
+            place += 1
+        pairs.append((anchor, partner))
+    return pairs
+
+
+def pair_table(songs: list[Song], seed: int) -> pa.Table:
+    """Cover pairs, then non-cover pairs: columns work_a, performance_a, work_b, performance_b, label."""
+    covers = cover_pairs(songs)
+    pairs = covers + non_cover_pairs(songs, covers, seed)
+    columns = [
+        pa.array([pair[side][part] for pair in pairs], pa.string()) for side in (0, 1) for part in (0, 1)
+    ]
+    label = pa.array([COVER] * len(covers) + [NON_COVER] * len(covers), pa.int8())
+    return pa.table([*columns, label], names=["work_a", "performance_a", "work_b", "performance_b", "label"])
+
+
+def _points(*parts: object) -> np.ndarray:
+    """(POINTS,) uint64 places on the ring."""
+    text = "\x1f".join(map(str, parts)).encode("utf-8", "surrogateescape")
+    return np.frombuffer(hashlib.blake2b(text, digest_size=8 * POINTS).digest(), dtype="<u8")

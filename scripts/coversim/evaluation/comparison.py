@@ -1,0 +1,114 @@
+"""The songs of a collection compared with each other: by embedding, by alignment, or by one after the other."""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from coversim.errors import CoversimError
+from coversim.evaluation import pair_metrics, retrieval
+from coversim.evaluation.reranking import hubness, reordered
+from coversim.evaluation.retrieval import Ranking
+from coversim.storage import distances
+from coversim.storage.embeddings import Embeddings, of_split
+
+
+class Comparison(NamedTuple):
+    """A collection of songs, all compared with each query."""
+
+    works: np.ndarray  # of str
+    performances: np.ndarray  # of str
+    ranking: Ranking
+    distances: Callable[[np.ndarray, np.ndarray], np.ndarray]  # of pairs, by the rows of their songs
+    reranked: Ranking | None = None  # with the first songs of each query ordered anew …
+    candidates: int = 0  # … so many
+
+
+def by_embedding(
+    collection: str,
+    embeddings: Sequence[Path],
+    aligned: Sequence[Path],
+    weight: float,
+    neighbours: int,
+    device: torch.device,
+) -> Comparison:
+    """Euclidean distances of embeddings; re-ranked by `aligned`, distances of the first songs, if there are any.
+
+    Where songs are sought by something else than their embeddings, that is so for queries and the first song of a pair.
+
+    Parameters
+    ----------
+    embeddings : files of all data sets
+    aligned : files of all shards of the collection, or none
+    weight : of the alignment in the re-ranking
+    neighbours : of each song by which the re-ranking corrects for hubs; 0: not at all
+    """
+    songs = of_split(embeddings, collection)
+    ranking = retrieval.rank_embeddings(songs.embeddings, songs.works, device, songs.queries)
+    pairs = partial(pair_metrics.pair_distances, songs.embeddings, queries=songs.queries)
+    comparison = Comparison(songs.works, songs.performances, ranking, pairs)
+    if not aligned:
+        return comparison
+    candidates = max(int(found.sum(axis=1).max(initial=0)) for found in map(_compared, aligned))
+    return comparison._replace(
+        reranked=_reranked(songs, aligned, weight, neighbours, device), candidates=candidates
+    )
+
+
+def by_alignment(files: Sequence[Path]) -> Comparison:
+    """Distances as they are, from the files of all shards of a collection."""
+    first = distances.read(files[0])
+    ranking = retrieval.rank(_blocks(files, first.works, first.performances), first.works)
+
+    def pairs(queries: np.ndarray, songs: np.ndarray) -> np.ndarray:
+        found = np.full(len(queries), np.nan)
+        for path in files:
+            shard = distances.read(path)
+            place = {row: place for place, row in enumerate(shard.query.tolist())}
+            for pair, (query, song) in enumerate(zip(queries.tolist(), songs.tolist(), strict=True)):
+                if query in place:
+                    found[pair] = shard.distance[place[query], song]
+        return found
+
+    return Comparison(first.works, first.performances, ranking, pairs)
+
+
+def _compared(path: Path) -> np.ndarray:
+    return ~np.isnan(distances.read(path).distance)
+
+
+def _reranked(
+    songs: Embeddings, aligned: Sequence[Path], weight: float, neighbours: int, device: torch.device
+) -> Ranking:
+    squared, rounding = retrieval.squared_distances(songs.embeddings, device, songs.queries)
+    typical = torch.ones(len(songs.works), dtype=torch.float64, device=device)
+    if neighbours:
+        typical = hubness(songs.embeddings, neighbours, device)
+
+    def corrected(rows: np.ndarray) -> torch.Tensor:
+        return squared(rows) / (typical[rows, None] * typical)
+
+    blocks = (
+        (rows, reordered(corrected(rows), torch.from_numpy(distance).to(device), weight))
+        for rows, distance in _blocks(aligned, songs.works, songs.performances)
+    )
+    return retrieval.rank(blocks, songs.works, tolerance=rounding)
+
+
+def _blocks(
+    files: Sequence[Path], works: np.ndarray, performances: np.ndarray
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Rows of the songs that have a cover, and their distances, from the files of all shards."""
+    has_cover = np.isin(np.arange(len(works)), retrieval.queries_of(works))
+    for path in files:
+        shard = distances.read(path)
+        if not (np.array_equal(shard.works, works) and np.array_equal(shard.performances, performances)):
+            raise CoversimError(
+                f"{path}: of other songs. Remedy: delete its folder; the next run makes it anew"
+            )
+        queries = np.flatnonzero(has_cover[shard.query])
+        for places in retrieval.in_blocks(queries, len(works)):
+            yield shard.query[places], shard.distance[places]

@@ -1,0 +1,49 @@
+"""Re-ranking: the songs that the embedding finds first, ordered anew by their alignment with the query."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from coversim.evaluation.retrieval import in_blocks, squared_distances
+
+
+def hubness(embeddings: np.ndarray, neighbours: int, device: torch.device | str | None = None) -> Tensor:
+    """How near all is to each song, (songs,) > 0: root mean square distance to its `neighbours` nearest songs.
+
+    Divided by those of both its songs, a distance no longer favours hubs, which are among the nearest of very
+    many songs (NICDM: Schnitzer, Flexer, Schedl & Widmer, 2012, "Local and global scaling reduce hubs in space").
+    """
+    squared, rounding = squared_distances(embeddings, device)
+    typical = torch.ones(len(embeddings), dtype=torch.float64, device=device)
+    for rows in in_blocks(np.arange(len(embeddings)), len(embeddings)):
+        distance = squared(rows)
+        distance[torch.arange(len(rows)), torch.from_numpy(rows)] = torch.inf
+        first = distance.topk(min(neighbours, len(embeddings) - 1), largest=False).values
+        typical[rows] = first.clamp(min=max(rounding, np.finfo(np.float64).tiny)).mean(dim=1).sqrt()
+    return typical
+
+
+def reordered(squared: Tensor, aligned: Tensor, weight: float) -> Tensor:
+    """Embedding distances (queries, songs), of which the aligned songs have been ordered anew and come first.
+
+    Their score is z(D) − weight · z(1 / A), with D the Euclidean distance of the embeddings, A that of the
+    alignment, and z the deviation from the mean of the query's aligned songs in standard deviations.
+
+    Parameters
+    ----------
+    squared : squared Euclidean distances of the embeddings
+    aligned : distances by alignment; NaN where there is none
+    """
+    squared = squared.clamp(min=0)
+    among = ~aligned.isnan()
+    score = _standardised(squared.sqrt(), among) - weight * _standardised(1 / aligned, among)
+    last = score.masked_fill(~among, -torch.inf).amax(dim=1, keepdim=True)
+    return torch.where(among, score - last - 1, squared)
+
+
+def _standardised(values: Tensor, among: Tensor) -> Tensor:
+    """Deviations from the mean of the values `among` each row, in their standard deviations."""
+    count = among.sum(dim=1, keepdim=True)
+    deviation = values - values.masked_fill(~among, 0).sum(dim=1, keepdim=True) / count
+    variance = deviation.masked_fill(~among, 0).square().sum(dim=1, keepdim=True) / count
+    return deviation / variance.sqrt().clamp(min=torch.finfo(values.dtype).tiny)

@@ -1,0 +1,63 @@
+"""Late fusion: the distances of several embeddings, brought to one scale and added."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from coversim.errors import CoversimError
+from coversim.evaluation.retrieval import in_blocks, squared_distances
+from coversim.storage.embeddings import Embeddings
+
+
+def fused(parts: Sequence[Embeddings], references: Sequence[Embeddings]) -> Embeddings:
+    """One embedding per song, whose squared distance is the sum of those of the parts, each standardised.
+
+    Standardised (z-scored) are the squared distances by their standard deviation over all pairs of validation
+    songs; their mean, which every pair has, is left out. So nothing is learned from the songs to be compared. Where
+    parts are sought at several tempi, the same for all of them, so is the whole.
+
+    Parameters
+    ----------
+    parts : embeddings of one data set, one of each experiment; songs that are not in all of them are left out
+    references : embeddings of the training data set, of the same experiments in the same order
+
+    Raises
+    ------
+    CoversimError
+        If no song is in all parts.
+    """
+    common = set.intersection(*(set(part.performances.tolist()) for part in parts))
+    if not common:
+        raise CoversimError(
+            "no song has an embedding in every experiment to be fused. Remedy: look into set_aside.tsv for the reasons"
+        )
+    order = [song for song in parts[0].performances.tolist() if song in common]
+    scaled, sought = [], []
+    for part, reference in zip(parts, references, strict=True):
+        row = {song: row for row, song in enumerate(part.performances.tolist())}
+        scale = np.sqrt(spread(reference.embeddings[reference.splits == "valid"]))
+        rows = [row[song] for song in order]
+        scaled.append(part.embeddings[rows] / scale)
+        sought.append(scaled[-1][:, None] if part.queries is None else part.queries[rows] / scale)
+    kept = np.isin(parts[0].performances, order)
+    names = (column[kept] for column in parts[0][:3])
+    queries = None
+    if any(part.queries is not None for part in parts):
+        tempi = max(points.shape[1] for points in sought)  # a part that is sought by its embedding has one
+        sought = [np.broadcast_to(points, (len(order), tempi, points.shape[2])) for points in sought]
+        queries = np.concatenate(sought, axis=2).astype(np.float32)
+    return Embeddings(*names, np.concatenate(scaled, axis=1).astype(np.float32), queries)
+
+
+def spread(embeddings: np.ndarray) -> float:
+    """Standard deviation of the squared distances of all pairs of songs; 1 where all are equal."""
+    squared, _ = squared_distances(embeddings)
+    total = square = 0.0
+    for rows in in_blocks(np.arange(len(embeddings)), len(embeddings)):
+        found = squared(rows)
+        found[torch.arange(len(rows)), torch.from_numpy(rows)] = 0
+        total, square = total + float(found.sum()), square + float(found.square().sum())
+    pairs = max(1, len(embeddings) * (len(embeddings) - 1))
+    variance = square / pairs - (total / pairs) ** 2
+    return float(np.sqrt(variance)) if variance > np.finfo(np.float32).eps * square / pairs else 1.0

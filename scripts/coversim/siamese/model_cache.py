@@ -1,0 +1,47 @@
+"""Where trainings are remembered: one folder per key, a digest of all that a training depends on.
+
+<state>/<key>/state.pt                  an interrupted training
+<state>/<key>/model.pt, history.tsv     a finished one
+"""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+import torch
+
+from coversim.storage.atomic import replacing
+from coversim.storage.checksums import is_intact
+
+KEPT = 5  # trainings remembered per experiment and seed: going back to an earlier configuration costs seconds
+
+
+def training_key(settings: dict, seed: int, code: str, inputs: Iterable[bytes]) -> str:
+    """Digest of settings, seed, code, the installed torch and the content of the inputs, part by part."""
+    known = [settings, seed, code, torch.__version__]
+    digest = hashlib.sha256(json.dumps(known, sort_keys=True).encode())
+    for part in inputs:
+        digest.update(hashlib.sha256(part).digest())
+    return digest.hexdigest()[:32]
+
+
+def is_finished(state: Path) -> bool:
+    """Whether the training of a key is finished, and what it left is as it was written."""
+    return all((state / name).exists() and is_intact(state / name) for name in ("model.pt", "history.tsv"))
+
+
+def copy(source: Path, target: Path) -> None:
+    """Copy a file; the target is whole or absent."""
+    with replacing(target) as temporary:
+        shutil.copyfile(source, temporary)
+
+
+def forget_old(state: Path, kept: int = KEPT) -> None:
+    """Remove all but the `kept` newest trainings."""
+    folders = sorted(
+        (path for path in state.iterdir() if path.is_dir()), key=lambda path: path.stat().st_mtime_ns
+    )
+    for folder in folders[: max(0, len(folders) - kept)]:
+        shutil.rmtree(folder, ignore_errors=True)

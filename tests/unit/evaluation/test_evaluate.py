@@ -1,0 +1,370 @@
+"""From embeddings and pair tables to the figures of each collection, and to one table of them all."""
+
+import csv
+import json
+import logging
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+from sklearn.metrics import roc_auc_score
+
+from coversim.dataset.labels import COVER, NON_COVER
+from coversim.dataset.pairs import pair_table
+from coversim.errors import CoversimError
+from coversim.evaluation import pair_metrics
+from coversim.evaluation.comparison import by_alignment, by_embedding
+from coversim.evaluation.evaluate import evaluate
+from coversim.evaluation.retrieval import mean_average_precision
+from coversim.storage import distances, embeddings
+
+SCRIPTS = Path(__file__).parents[3] / "scripts"
+INTERVALS = ("map", "mr1", "mrr", "p_at_10", "hit_at_1", "hit_at_10")
+PAIR_INTERVALS = ("roc_auc", "eer", "average_precision", "accuracy", "roc_auc_nearest")
+
+
+def songs_of(split: str, sizes: list[int], seed: int = 0) -> dict:
+    """Works of these sizes, their songs' embeddings around one centre per work."""
+    random = np.random.default_rng([seed, *split.encode()])
+    works = np.repeat([f"W_{split} {work}" for work in range(len(sizes))], sizes)
+    centres = np.repeat(random.normal(size=(len(sizes), 6)), sizes, axis=0)
+    return {
+        "works": works,
+        "performances": np.array([f"P_{split} {song}" for song in range(len(works))]),
+        "splits": np.full(len(works), split),
+        "embeddings": (centres + random.normal(size=centres.shape)).astype(np.float32),
+    }
+
+
+def write(folder: Path, dataset: str, *splits: dict) -> Path:
+    path = folder / f"{dataset}.h5"
+    embeddings.write(path, *(np.concatenate([s[key] for s in splits]) for key in splits[0]))
+    return path
+
+
+def write_pairs(folder: Path, songs: dict, table: pa.Table | None = None) -> Path:
+    path = folder / f"{songs['splits'][0]}.parquet"
+    names = list(zip(songs["works"].tolist(), songs["performances"].tolist(), strict=True))
+    pq.write_table(table or pair_table(names, seed=0), path)
+    return path
+
+
+def run(embedding_files: list[Path], pairs: list[Path], aligned=(), weight=1.0, neighbours=0):
+    def compare(collection):
+        files = [path for path in aligned if path.parent.name == collection]
+        return by_embedding(collection, embedding_files, files, weight, neighbours, torch.device("cpu"))
+
+    return evaluate(compare, pairs, resamples=200, seed=0)
+
+
+@pytest.fixture
+def collections():
+    return {
+        "train": songs_of("train", [2, 3, 4]),
+        "valid": songs_of("valid", [2] * 12 + [3] * 6 + [1] * 4),
+        "test": songs_of("test", [2] * 10 + [5] * 2 + [1] * 5),
+        "benchmark": songs_of("benchmark", [4] * 8 + [1] * 9),
+    }
+
+
+@pytest.fixture
+def files(collections, tmp_path):
+    train, valid, test, benchmark = collections.values()
+    return (
+        [write(tmp_path, "train", train, valid, test), write(tmp_path, "benchmark", benchmark)],
+        [write_pairs(tmp_path, songs) for songs in (valid, test, benchmark)],
+    )
+
+
+def test_the_script_writes_all_figures_of_all_collections(files, collections, tmp_path):
+    output, ranks = tmp_path / "metrics.json", tmp_path / "ranks.parquet"
+    command = [sys.executable, SCRIPTS / "evaluate.py", "--experiment", "default", "--seed", "3"]
+    command += ["--embeddings", *files[0], "--pairs", *files[1], "--resamples", "200", "--device", "cpu"]
+    subprocess.run([*command, "--output", output, "--ranks", ranks], check=True)
+
+    result = json.loads(output.read_text())
+    assert (result["experiment"], result["seed"]) == ("default", 3)
+    assert list(result["collections"]) == ["valid", "test", "benchmark"]
+    for figures in result["collections"].values():
+        for name in (*INTERVALS, *PAIR_INTERVALS):
+            assert figures[f"{name}_low"] <= figures[name] <= figures[f"{name}_high"], name
+        histogram = figures["histogram"]
+        assert sum(histogram["cover"]) + sum(histogram["non_cover"]) == figures["pairs"]
+        assert len(histogram["edges"]) == len(histogram["cover"]) + 1 == len(histogram["non_cover"]) + 1
+    sizes = {
+        name: tuple(figures[size] for size in ("works", "songs", "queries", "pairs", "missing_pairs"))
+        for name, figures in result["collections"].items()
+    }
+    assert sizes == {
+        "valid": (22, 46, 42, 60, 0),
+        "test": (17, 35, 30, 60, 0),
+        "benchmark": (17, 41, 32, 96, 0),
+    }
+    assert pq.read_table(ranks).column_names == [
+        *("collection", "work", "performance", "relevant", "average_precision", "first_rank"),
+        *(
+            "reciprocal_rank",
+            "precision_at_10",
+            "hit_at_1",
+            "hit_at_10",
+            "nearest_cover",
+            "nearest_non_cover",
+        ),
+    ]
+
+
+def test_more_threads_change_no_figure(files, tmp_path):
+    figures = []
+    for threads in ("1", "2"):
+        output = tmp_path / f"{threads}.json"
+        command = [sys.executable, SCRIPTS / "evaluate.py", "--experiment", "default", "--seed", "3"]
+        command += [
+            "--embeddings",
+            *files[0],
+            "--pairs",
+            *files[1],
+            "--resamples",
+            "50",
+            "--threads",
+            threads,
+        ]
+        subprocess.run([*command, "--output", output, "--ranks", tmp_path / "ranks.parquet"], check=True)
+        figures.append(output.read_text())
+    assert figures[0] == figures[1]
+
+
+def test_a_collections_candidates_are_its_own_songs_only(files, collections):
+    figures, _ = run(*files)
+    for name, found in figures.items():
+        songs = collections[name]
+        assert found["map"] == pytest.approx(mean_average_precision(songs["embeddings"], songs["works"]))
+
+
+def test_retrieval_figures_are_the_means_of_the_queries_that_ranks_holds(files):
+    figures, ranks = run(*files)
+    columns = (
+        "average_precision",
+        "first_rank",
+        "reciprocal_rank",
+        "precision_at_10",
+        "hit_at_1",
+        "hit_at_10",
+    )
+    for name, found in figures.items():
+        rows = ranks.filter(pa.compute.equal(ranks["collection"], name))
+        assert len(rows) == found["queries"]
+        means = [np.mean(rows[column].to_numpy()) for column in columns]
+        assert means == pytest.approx([found[figure] for figure in INTERVALS])
+
+
+def distances_of(songs: dict, table: Path) -> tuple[np.ndarray, np.ndarray]:
+    row = {name: row for row, name in enumerate(songs["performances"].tolist())}
+    pairs = pq.read_table(table).to_pylist()
+    ends = np.array([[row[pair["performance_a"]], row[pair["performance_b"]]] for pair in pairs])
+    distances = np.linalg.norm(np.diff(songs["embeddings"][ends].astype(float), axis=1)[:, 0], axis=1)
+    return distances, np.array([pair["label"] for pair in pairs])
+
+
+def test_test_pairs_are_judged_by_the_threshold_of_the_validation_pairs(files, collections):
+    figures, _ = run(*files)
+    threshold = pair_metrics.fit_threshold(*distances_of(collections["valid"], files[1][0]))
+    assert [found["threshold"] for found in figures.values()] == pytest.approx([threshold] * 3)
+    for name, table in zip(("test", "benchmark"), files[1][1:], strict=True):
+        distances, labels = distances_of(collections[name], table)
+        assert figures[name]["accuracy"] == pytest.approx(
+            ((distances <= threshold) == (labels == COVER)).mean()
+        )
+
+
+def test_the_order_of_the_pair_tables_does_not_matter(files):
+    figures, _ = run(*files)
+    assert run(files[0][::-1], files[1][::-1])[0] == figures
+
+
+def test_the_nearest_non_cover_of_both_songs_of_each_cover_pair_is_the_hard_negative(files, collections):
+    songs = collections["test"]
+    figures, _ = run(*files)
+    matrix = np.linalg.norm(songs["embeddings"][:, None].astype(float) - songs["embeddings"], axis=2)
+    same = songs["works"][:, None] == songs["works"]
+    first, second = np.nonzero(np.triu(same, k=1))
+    covers = matrix[first, second]
+    nearest = np.where(same, np.inf, matrix).min(axis=1)[np.concatenate([first, second])]
+    labels = np.repeat([COVER, NON_COVER], [len(covers), len(nearest)])
+    expected = roc_auc_score(labels == COVER, -np.concatenate([covers, nearest]))
+    assert figures["test"]["roc_auc_nearest"] == pytest.approx(expected)
+    assert figures["test"]["roc_auc_nearest"] < figures["test"]["roc_auc"]
+
+
+def test_pairs_of_songs_that_were_set_aside_are_left_out_and_counted(files, collections, tmp_path):
+    valid = collections["valid"]
+    without = {key: column[1:] for key, column in valid.items()}
+    figures, _ = run([write(tmp_path, "train", without)], files[1][:1])
+    pairs = pq.read_table(files[1][0]).to_pylist()
+    gone = valid["performances"][0]
+    missing = sum(gone in (pair["performance_a"], pair["performance_b"]) for pair in pairs)
+    assert missing > 0
+    assert figures["valid"]["missing_pairs"] == missing
+    assert figures["valid"]["pairs"] == len(pairs) - missing
+
+
+def test_a_collection_without_covers_has_no_figures_and_the_log_says_so(collections, tmp_path, caplog):
+    alone = songs_of("test", [1] * 5)
+    train = write(tmp_path, "train", collections["valid"], alone)
+    pairs = [write_pairs(tmp_path, songs) for songs in (collections["valid"], alone)]
+    with caplog.at_level(logging.WARNING):
+        figures, ranks = run([train], pairs)
+    assert (figures["test"]["songs"], figures["test"]["queries"], figures["test"]["pairs"]) == (5, 0, 0)
+    for name in (*INTERVALS, *PAIR_INTERVALS):
+        assert figures["test"][name] is figures["test"][f"{name}_low"] is None
+    assert set(ranks["collection"].to_pylist()) == {"valid"}
+    assert "test: no song has a cover" in caplog.text
+    json.dumps(figures, allow_nan=False)
+
+
+def test_without_validation_pairs_there_is_no_accuracy_and_the_log_says_so(collections, tmp_path, caplog):
+    test = collections["test"]
+    figures, _ = run([write(tmp_path, "train", test)], [write_pairs(tmp_path, test)])
+    assert figures["test"]["accuracy"] is figures["test"]["threshold"] is None
+    assert figures["test"]["roc_auc"] is not None
+    assert "no accuracy, for lack of valid pairs" in caplog.text
+
+
+def test_a_data_set_without_a_song_has_no_figures(collections, tmp_path):
+    pairs = write_pairs(tmp_path, collections["valid"])
+    figures, ranks = run([write(tmp_path, "train", collections["train"])], [pairs])
+    assert (figures["valid"]["songs"], figures["valid"]["pairs"], len(ranks)) == (0, 0, 0)
+    assert figures["valid"]["missing_pairs"] == 60
+
+
+def test_the_same_run_again_gives_the_same_figures(files):
+    assert run(*files)[0] == run(*files)[0]
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1 and then nothing"])
+def test_a_damaged_pair_table_is_an_error_that_says_what_to_delete(files, content):
+    files[1][0].write_bytes(content)
+    with pytest.raises(CoversimError, match=r"valid.parquet: damaged .* Remedy: delete it"):
+        run(*files)
+
+
+def align(folder: Path, songs: dict, values: np.ndarray, shards: int = 3) -> list[Path]:
+    """Distances (songs, songs) of a collection in files, as if its queries lay in so many shards."""
+    paths = [folder / str(songs["splits"][0]) / f"{shard:04}.h5" for shard in range(shards)]
+    for shard, path in enumerate(paths):
+        queries = np.arange(shard, len(values), shards)[::-1]
+        distances.write(path, songs["works"], songs["performances"], queries, values[queries])
+    return paths
+
+
+def euclidean(songs: dict) -> np.ndarray:
+    return np.linalg.norm(songs["embeddings"][:, None].astype(float) - songs["embeddings"], axis=2)
+
+
+def test_distances_of_any_kind_give_the_figures_that_embeddings_at_these_distances_do(
+    files, collections, tmp_path
+):
+    embedded, ranks = run(*files)
+    aligned = {name: align(tmp_path, collections[name], euclidean(collections[name])) for name in embedded}
+    figures, same_ranks = evaluate(lambda name: by_alignment(aligned[name]), files[1], resamples=200, seed=0)
+    for name, found in figures.items():
+        histograms = [of.pop("histogram") for of in (found, embedded[name])]
+        np.testing.assert_allclose(histograms[0]["edges"], histograms[1]["edges"], rtol=1e-6)
+        assert found == pytest.approx(embedded[name], rel=1e-6)
+    assert same_ranks.drop_columns(["nearest_cover", "nearest_non_cover"]) == ranks.drop_columns(
+        ["nearest_cover", "nearest_non_cover"]
+    )
+
+
+@pytest.mark.parametrize("neighbours", [0, 3])
+def test_re_ranking_by_a_perfect_alignment_is_perfect_within_the_first_songs(
+    files, collections, tmp_path, neighbours
+):
+    aligned = []
+    for name in ("valid", "test", "benchmark"):
+        songs = collections[name]
+        first = np.argsort(np.argsort(euclidean(songs), axis=1), axis=1) <= 10  # the query and ten more
+        same = songs["works"][:, None] == songs["works"]
+        aligned += align(tmp_path, songs, np.where(first, np.where(same, 0.1, 1.0), np.nan))
+    plain, _ = run(*files)
+    figures, ranks = run(*files, aligned, weight=1e6, neighbours=neighbours)
+    for name, found in figures.items():
+        assert {key: value for key, value in found.items() if "reranked" not in key} == plain[name]
+        assert found["candidates_reranked"] == 11
+        rows = ranks.filter(pa.compute.equal(ranks["collection"], name)).to_pandas()
+        assert (
+            rows.hit_at_1_reranked == rows.hit_at_10
+        ).all()  # a cover among the first ten is now the first
+        for figure, column in (("map", "average_precision"), ("mrr", "reciprocal_rank"), ("hit_at_1",) * 2):
+            assert found[f"{figure}_reranked"] == pytest.approx(rows[f"{column}_reranked"].mean())
+            assert found[f"{figure}_reranked_low"] <= found[f"{figure}_reranked"]
+            assert found[f"{figure}_reranked"] > found[figure]
+
+
+def test_distances_of_other_songs_than_the_embeddings_are_an_error(files, collections, tmp_path):
+    songs = {key: column[1:] for key, column in collections["valid"].items()}
+    aligned = align(tmp_path, songs, euclidean(songs))
+    with pytest.raises(CoversimError, match=r"0000.h5: of other songs. Remedy: delete its folder"):
+        run(files[0], files[1][:1], aligned)
+
+
+def merge(folder: Path, *metrics: dict | str) -> subprocess.CompletedProcess:
+    paths = [folder / f"{place}.json" for place in range(len(metrics))]
+    for path, content in zip(paths, metrics, strict=True):
+        path.write_text(content if isinstance(content, str) else json.dumps(content))
+    command = [
+        sys.executable,
+        SCRIPTS / "metrics.py",
+        "--metrics",
+        *paths,
+        "--output",
+        folder / "metrics.tsv",
+    ]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def test_the_table_has_a_row_per_collection_and_empty_cells_for_what_is_missing(tmp_path):
+    merged = merge(
+        tmp_path,
+        {"experiment": "pca", "seed": 1, "collections": {"valid": {"works": 2, "map": 0.5, "extra": 1}}},
+        {
+            "experiment": "brief",
+            "seed": 0,
+            "collections": {
+                "valid": {"map": None, "histogram": {"edges": [0, 1]}},
+                "test": {"map": 0.25, "other": 2.5},
+            },
+        },
+    )
+    assert merged.returncode == 0, merged.stderr
+    with (tmp_path / "metrics.tsv").open(newline="") as file:
+        header, *rows = csv.reader(file, dialect="excel-tab")
+    required = "experiment seed collection works songs queries map map_low map_high mr1 mrr p_at_10 hit_at_1"
+    assert header == [
+        *required.split(),
+        "hit_at_10",
+        "roc_auc",
+        "roc_auc_nearest",
+        "eer",
+        "accuracy",
+        "extra",
+        "other",
+    ]
+    assert [row[:4] + row[6:7] + row[-2:] for row in rows] == [
+        ["pca", "1", "valid", "2", "0.5", "1", ""],
+        ["brief", "0", "valid", "", "", "", ""],
+        ["brief", "0", "test", "", "0.25", "", "2.5"],
+    ]
+
+
+def test_figures_that_are_not_json_are_an_error_that_says_what_to_delete(tmp_path):
+    merged = merge(tmp_path, '{"experiment": "pca", "se')
+    assert merged.returncode == 1
+    assert "0.json: not JSON" in merged.stderr
+    assert "Remedy: delete it" in merged.stderr
+    assert "Traceback" not in merged.stderr
+    assert not (tmp_path / "metrics.tsv").exists()

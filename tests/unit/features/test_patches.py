@@ -1,0 +1,181 @@
+"""Patches of songs: what they see, and what they must not see."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import settings as budget
+from hypothesis import strategies as st
+
+from coversim.errors import CoversimError
+from coversim.features.patches import Flat, Fourier, Frames, pad, representation, sharpen, windows
+from experiments import experiment
+
+WINDOW, HOP = 20, 4
+
+
+def song(seed: int = 0, length: int = 90, channels: int = 1) -> torch.Tensor:
+    """Random chroma frames (C, 12, T) in which few pitch classes are strong."""
+    return torch.rand(channels, 12, length, generator=torch.Generator().manual_seed(seed)) ** 4
+
+
+def slow_fourier_patch(window: np.ndarray, compression: float) -> np.ndarray:
+    """The definition, bin by bin: one of each pair of bins (p, t) and (-p, -t)."""
+    pitches, length = window.shape
+    transform = np.abs(np.fft.fft2(window))
+    seen, values = set(), []
+    for p in range(pitches):
+        for t in range(length // 2 + 1):
+            if (-p % pitches, -t % length) not in seen:
+                seen.add((p, t))
+                values.append(transform[p, t])
+    patch = np.array(values) / max(np.linalg.norm(values), 1e-12)
+    if compression:
+        patch = np.log1p(compression * len(patch) ** 0.5 * patch)
+        patch /= max(np.linalg.norm(patch), 1e-12)
+    return patch
+
+
+@pytest.mark.parametrize("window", [20, 21])
+@pytest.mark.parametrize("compression", [0.0, 10.0])
+def test_fourier_patches_are_their_definition(window: int, compression: float) -> None:
+    frames = song()
+    patches, mask = Fourier(1, [window], HOP, [0.0], compression)(*pad([frames]))
+    starts = range(0, 90 - window + 1, HOP)
+    assert patches.shape[:2] == (1, len(starts))
+    assert mask.all()
+    for patch, start in zip(patches[0].numpy(), starts, strict=True):
+        expected = slow_fourier_patch(frames[0, :, start : start + window].double().numpy(), compression)
+        np.testing.assert_allclose(patch, expected, atol=1e-6)
+
+
+@given(semitones=st.integers(-12, 12), seed=st.integers(0, 100))
+@budget(deadline=None, max_examples=25)
+def test_transposing_a_song_leaves_its_fourier_patches_unchanged(semitones: int, seed: int) -> None:
+    fourier = Fourier(2, [WINDOW], HOP, [8.0] * 2, 10.0)
+    frames = song(seed, channels=2)
+    patches, _ = fourier(*pad([frames]))
+    transposed, _ = fourier(*pad([frames.roll(semitones, dims=1)]))
+    torch.testing.assert_close(transposed, patches, rtol=0, atol=2e-6)
+
+
+def test_transposing_a_song_rotates_the_rows_of_its_windows() -> None:
+    windows = Frames(1, WINDOW, HOP, [0.0])
+    patches, _ = windows(*pad([song()]))
+    transposed, _ = windows(*pad([song().roll(5, dims=1)]))
+    torch.testing.assert_close(transposed, patches.roll(5, dims=2), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("kind", [Fourier(1, [WINDOW], HOP, [8.0], 10.0), Frames(1, WINDOW, HOP, [8.0])])
+def test_a_song_has_the_same_patches_alone_and_beside_longer_ones(kind: torch.nn.Module) -> None:
+    alone, alone_mask = kind(*pad([song()]))
+    beside, mask = kind(*pad([song(1, 200), song(), song(2, 7)]))
+    assert alone_mask.sum() == mask[1].sum()
+    torch.testing.assert_close(beside[1][mask[1]], alone[0], rtol=0, atol=1e-6)
+
+
+def test_windows_of_several_sizes_have_their_centres_in_common() -> None:
+    frames = song(length=60)
+    (short, long), _ = windows(*pad([frames]), [8, 20], HOP)
+    assert short.shape[1] == long.shape[1] == 11
+    torch.testing.assert_close(long[..., 6:14], short, rtol=0, atol=0)
+
+
+def test_patches_of_several_sizes_are_those_of_each_side_by_side() -> None:
+    frames = pad([song(length=60)])
+    both, _ = Fourier(1, [8, 20], HOP, [0.0], 0.3)(*frames)
+    long, _ = Fourier(1, [20], HOP, [0.0], 0.3)(*frames)
+    short, _ = Fourier(1, [8], HOP, [0.0], 0.3)(*pad([song(length=60)[..., 6:-6]]))
+    torch.testing.assert_close(both, torch.cat((short, long), dim=2), rtol=0, atol=1e-6)
+
+
+def test_frames_have_windows_of_one_length() -> None:
+    with pytest.raises(CoversimError, match=r"list one in representation\.seconds"):
+        representation(experiment(representation={"kind": "frames", "seconds": [2.0, 5.0]}))
+
+
+def test_what_stands_in_the_padding_is_not_seen() -> None:
+    frames, lengths = pad([song(0, 50), song(1, 13)])
+    dirty = frames.clone()
+    dirty[1, ..., 13:] = 7
+    for kind in (Fourier(1, [WINDOW], HOP, [8.0], 10.0), Frames(1, WINDOW, HOP, [8.0])):
+        clean, mask = kind(frames, lengths)
+        soiled, _ = kind(dirty, lengths)
+        torch.testing.assert_close(soiled[mask], clean[mask], rtol=0, atol=0)
+
+
+def test_a_song_shorter_than_a_window_is_filled_up_with_silence() -> None:
+    fourier = Fourier(1, [WINDOW], HOP, [0.0], 10.0)
+    short = song(length=7)
+    patches, mask = fourier(*pad([short]))
+    filled, _ = fourier(*pad([torch.nn.functional.pad(short, (0, WINDOW - 7))]))
+    assert mask.sum() == 1
+    torch.testing.assert_close(patches, filled, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("sharpness", [0.0, 8.0])
+def test_a_silent_song_has_silent_patches(sharpness: float) -> None:
+    for kind in (Fourier(1, [WINDOW], HOP, [sharpness], 10.0), Frames(1, WINDOW, HOP, [sharpness])):
+        patches, mask = kind(*pad([torch.zeros(1, 12, 50)]))
+        assert mask.all()
+        assert (patches == 0).all()
+
+
+def test_each_feature_of_a_fourier_patch_has_unit_length() -> None:
+    fourier = Fourier(2, [WINDOW], HOP, [0.0] * 2, 10.0)
+    patches, _ = fourier(*pad([song(channels=2)]))
+    torch.testing.assert_close(patches.unflatten(2, (2, -1)).norm(dim=3), torch.ones(1, patches.shape[1], 2))
+
+
+def test_fourier_patches_do_not_see_loudness() -> None:
+    fourier = Fourier(1, [WINDOW], HOP, [0.0], 10.0)
+    torch.testing.assert_close(fourier(*pad([9 * song()]))[0], fourier(*pad([song()]))[0])
+
+
+def test_sharpening_keeps_the_order_of_pitch_classes_and_widens_their_ratios() -> None:
+    frames = song()[None]
+    sharp = sharpen(frames, [8.0])
+    assert (sharp.argsort(dim=2) == frames.argsort(dim=2)).all()
+    torch.testing.assert_close(sharp.sum(dim=2), torch.ones(1, 1, 90))
+    assert (sharp.amax(dim=2) / sharp.amin(dim=2) > 100).float().mean() > 0.9
+
+
+def test_each_feature_has_its_own_sharpness() -> None:
+    frames = song(channels=3)[None]
+    sharp = sharpen(frames, [0.0, 4.0, 8.0])
+    torch.testing.assert_close(sharp[:, :1], frames[:, :1], rtol=0, atol=0)
+    for channel, sharpness in ((1, 4.0), (2, 8.0)):
+        alone = sharpen(frames[:, channel : channel + 1], [sharpness])
+        torch.testing.assert_close(sharp[:, channel : channel + 1], alone)
+
+
+def test_a_flat_patch_is_the_song() -> None:
+    frames = song(length=32, channels=2)
+    patches, mask = Flat(2, 32, [0.0] * 2)(*pad([frames]))
+    torch.testing.assert_close(patches, frames.reshape(1, 1, -1), rtol=0, atol=0)
+    assert mask.shape == (1, 1)
+
+
+def test_the_size_of_patches_is_known_before_the_first_song() -> None:
+    for kind in (
+        Fourier(2, [20], 4, [0] * 2, 0),
+        Fourier(2, [8, 21], 4, [0] * 2, 0),
+        Frames(2, 20, 4, [0] * 2),
+        Flat(2, 90, [0] * 2),
+    ):
+        assert kind(*pad([song(channels=2)]))[0].shape[-1] == kind.size
+
+
+def test_seconds_are_turned_into_frames() -> None:
+    chosen = representation(
+        experiment(representation={"seconds": [5.0, 10.0], "hop": 2.5}, fft={"rate": 2.0})
+    )
+    assert (chosen.sizes, chosen.hop) == ([10, 20], 5)
+
+
+def test_flat_needs_a_fixed_number_of_frames_and_the_others_a_rate() -> None:
+    with pytest.raises(CoversimError, match=r"Remedy: set fft\.frames, e\.g\."):
+        representation(experiment(representation={"kind": "flat"}))
+    for kind in ("fourier", "frames"):
+        with pytest.raises(CoversimError, match=r"Remedy: set fft\.frames: null"):
+            representation(experiment(representation={"kind": kind}, fft={"frames": 256}))

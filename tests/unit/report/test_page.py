@@ -1,0 +1,421 @@
+"""The report says what the files of the run say: no more, and escaped."""
+
+import csv
+import json
+import math
+import re
+import shutil
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from coversim.errors import CoversimError
+from coversim.evaluation import evaluate
+from coversim.report.inputs import (
+    PER_QUERY,
+    RERANKED,
+    benchmarks_of_run,
+    read_alignment_seconds,
+    read_costs,
+    read_histories,
+    read_results,
+    read_set_aside,
+)
+from coversim.report.page import duration, megabytes, probability, write_report
+from coversim.report.plots import Axis, histogram_chart, spanning
+from coversim.report.tables import Difference, make_headline, make_table, paired_difference
+from simulated_run import simulate
+
+EXPERIMENTS = {"default": 0.45, "brief": 0.75, "ftm2d": 0.68, "pca": 0.62}
+HOSTILE = "\"><script>alert('☠ & ü')</script>{{ 7*7 }}</title>"
+
+
+class Page(HTMLParser):
+    """The text that a reader sees, and the elements."""
+
+    def __init__(self, path: Path):
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.tag = ""
+        self.feed(path.read_text(encoding="utf-8"))
+        self.text = " ".join(" ".join(self.words).split())
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        self.tag = tag
+
+    def handle_data(self, data):
+        if self.tag not in ("style", "script"):
+            self.words.append(data)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A run of two trained experiments and two baselines; no test may change its files."""
+    return simulate(tmp_path_factory.mktemp("run"), EXPERIMENTS)
+
+
+@pytest.fixture(scope="module")
+def page(run):
+    write_report(**run)
+    return Page(run["output"])
+
+
+def tables_of(run, trained=("default", "brief"), reference="default"):
+    results = read_results(run["evaluations"], run["ranks"])
+    tables = [make_table(results, c, set(trained), reference, 500, 0) for c in ("test", "valid")]
+    return results, tables
+
+
+def average_precisions(run, experiment, collection):
+    """Per query, the mean over seeds, read without the report's own reader."""
+    tables = [pq.read_table(p).to_pandas() for p in run["ranks"] if p.parts[-3] == experiment]
+    values = [
+        t[t.collection == collection].set_index(["work", "performance"]).average_precision for t in tables
+    ]
+    return sum(values) / len(values)
+
+
+def test_the_figures_are_those_of_the_evaluation():
+    assert PER_QUERY == evaluate.RETRIEVAL_FIGURES
+    assert RERANKED.keys() == evaluate.RERANKED_FIGURES.keys()
+
+
+def test_the_page_needs_no_network(run, page):
+    addresses = [
+        value
+        for _, attributes in page.elements
+        for key, value in attributes.items()
+        if key in ("src", "href")
+    ]
+    assert all(address.startswith("#") for address in addresses)
+    assert "link" not in {tag for tag, _ in page.elements}
+    assert "url(" not in run["output"].read_text()
+
+
+def test_the_page_is_light(run, page):
+    assert run["output"].stat().st_size < 200_000
+
+
+def test_the_same_run_gives_the_same_page(run, page):
+    before = run["output"].read_bytes()
+    shuffled = {key: value[::-1] if isinstance(value, list) else value for key, value in run.items()}
+    write_report(**shuffled)
+    assert run["output"].read_bytes() == before
+
+
+def test_the_headline_states_the_paired_differences_to_baselines_and_brief(run, page):
+    best = average_precisions(run, "default", "test")
+    assert f"default finds covers with a mean average precision of {best.mean():.3f}" in page.text
+    for other in ("pca", "ftm2d", "brief"):
+        difference = (best - average_precisions(run, other, "test")).mean()
+        assert f"above {other} by {difference:.3f}" in page.text
+
+
+def test_a_difference_whose_interval_includes_zero_is_not_claimed(tmp_path):
+    run = simulate(tmp_path, {"default": 0.6, "pca": 0.6})
+    results, tables = tables_of(run, trained=["default"])
+    headline = make_headline(tables, results, 500, 0)
+    (_, difference), *_ = headline.beside
+    assert not difference.significant
+    write_report(**run)
+    assert "not significantly different from pca" in Page(run["output"]).text
+
+
+def test_a_trained_experiment_below_a_baseline_is_said_to_be_below(tmp_path):
+    run = simulate(tmp_path, {"default": 0.8, "pca": 0.3})
+    write_report(**run)
+    assert "below pca by" in Page(run["output"]).text
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "significant"), [(-0.1, 0.1, False), (0.01, 0.1, True), (-0.2, -0.1, True)]
+)
+def test_a_difference_is_significant_if_its_interval_excludes_zero(low, high, significant):
+    assert Difference(0.0, low, high, 0.5).significant == significant
+
+
+def test_the_best_experiment_is_chosen_on_validation_works(run):
+    results, tables = tables_of(run)
+    test, valid = tables
+    test.rows.reverse()  # whatever the test works say
+    assert make_headline(tables, results, 500, 0).row.experiment == valid.rows[0].experiment == "default"
+
+
+def test_figures_are_means_over_seeds(run):
+    _, (test, _) = tables_of(run)
+    for row in test.rows:
+        assert row.figures["map"].value == pytest.approx(np.mean(row.map_of_seeds))
+        assert row.figures["map"].low < row.figures["map"].value < row.figures["map"].high
+    assert {row.experiment: len(row.seeds) for row in test.rows} == {
+        "default": 3,
+        "brief": 3,
+        "pca": 1,
+        "ftm2d": 1,
+    }
+
+
+def test_experiments_are_compared_on_the_queries_that_both_answered(run):
+    results, _ = tables_of(run)
+    whole, other = (results["test", experiment].queries for experiment in ("default", "pca"))
+    whole_difference = paired_difference(whole, other, 500, 0)
+    half = read_results(run["evaluations"], run["ranks"])["test", "pca"].queries
+    kept = len(half.names) // 2
+    half.names, half.values = half.names[:kept], {name: values[:kept] for name, values in half.values.items()}
+    difference = paired_difference(whole, half, 500, 0)
+    expected = (whole.values["map"][:kept] - other.values["map"][:kept]).mean()
+    assert difference.value == pytest.approx(expected)
+    assert difference.value != pytest.approx(whole_difference.value)
+
+
+def test_re_ranked_figures_stand_beside_the_others_with_their_cost(tmp_path):
+    run = simulate(tmp_path, EXPERIMENTS, seeds=[1], reranked=["default"])
+    write_report(**run)
+    page = Page(run["output"])
+    _, (test, _) = tables_of(run)
+    figures = {row.experiment: row.figures for row in test.rows}
+    metrics = json.loads(run["evaluations"][0].read_text())["collections"]["test"]
+    for name in RERANKED:
+        figure = figures["default"][name]
+        assert figure.value == pytest.approx(metrics[name])
+        assert figure.low < figure.value < figure.high
+        assert math.isnan(figures["pca"][name].value)
+        assert f" {figure.value:.3f} " in page.text
+    assert "Re-ranked" in page.text
+    per_query = 50 / metrics["queries"]
+    assert f"default {per_query:.2f} s per query, with its first 7 songs" in page.text
+
+
+def test_what_alignment_took_is_summed_over_shards_and_averaged_over_seeds(tmp_path):
+    for job, seconds in {"a-b-1-test-0000": 3, "a-b-1-test-0001": 4, "a-b-2-test-0000": 5}.items():
+        (tmp_path / "align").mkdir(exist_ok=True)
+        (tmp_path / "align" / f"{job}.tsv").write_text(f"s\th:m:s\n{seconds}\t-\n")
+    assert read_alignment_seconds(benchmarks_of_run(tmp_path)) == {("test", "a-b"): 6.0}
+
+
+def test_without_re_ranking_nothing_is_said_of_it(page):
+    assert "Re-ranked" not in page.text
+
+
+def test_pool_sizes_are_stated(run, page):
+    metrics = json.loads(run["evaluations"][0].read_text())["collections"]["test"]
+    assert (
+        f"{metrics['queries']} queries among {metrics['songs']} songs of {metrics['works']} works"
+        in page.text
+    )
+
+
+def test_a_single_baseline_on_validation_works_has_a_report(tmp_path):
+    run = simulate(tmp_path, {"ftm2d": 0.6}, collections=["valid"])
+    write_report(**run)
+    assert "Nothing was trained in this run" in Page(run["output"]).text
+
+
+def test_an_experiment_without_one_of_the_collections_is_left_out_of_its_table(tmp_path):
+    run = simulate(tmp_path, EXPERIMENTS, seeds=[1])
+    lacking = next(path for path in run["evaluations"] if path.parts[-3] == "pca")
+    metrics = json.loads(lacking.read_text())
+    del metrics["collections"]["test"]
+    lacking.write_text(json.dumps(metrics))
+    write_report(**run)
+    _, (test, valid) = tables_of(run)
+    assert "pca" not in [row.experiment for row in test.rows]
+    assert "pca" in [row.experiment for row in valid.rows]
+
+
+def test_a_collection_without_a_query_has_dashes_instead_of_figures(tmp_path):
+    run = simulate(tmp_path, EXPERIMENTS, seeds=[1], works={"valid": 20, "test": 1})
+    write_report(**run)
+    assert "average precision of –" in Page(run["output"]).text
+
+
+def test_names_and_titles_from_outside_are_shown_as_text(tmp_path):
+    song = {"work": HOSTILE, "performance": "P_1", "reason": HOSTILE, "remedy": HOSTILE}
+    run = simulate(
+        tmp_path,
+        {HOSTILE.replace("/", ""): 0.5},
+        seeds=[1],
+        name=HOSTILE,
+        set_aside=[{"dataset": "train", "feature": "crema", **song}],
+    )
+    query = pq.read_table(run["ranks"][0]).to_pylist()[-1]
+    titles = tmp_path / "titles.json"
+    titles.write_text(
+        json.dumps({query["work"]: {query["performance"]: {"perf_title": HOSTILE, "perf_artist": HOSTILE}}})
+    )
+    write_report(**run, titles=[titles])
+    page = Page(run["output"])
+    assert [attributes for tag, attributes in page.elements if tag == "script"] == [{}]
+    assert not [key for _, attributes in page.elements for key in attributes if key.startswith("on")]
+    assert page.text.count("<script>alert('☠ & ü')</script>{{ 7*7 }}") > 5
+
+
+def test_bytes_that_are_no_text_do_not_stop_the_report(tmp_path):
+    song = {"work": "W_\udcff", "performance": "P_1", "reason": "no crema file", "remedy": ""}
+    run = simulate(
+        tmp_path, {"default": 0.5}, seeds=[1], set_aside=[{"dataset": "train", "feature": "crema", **song}]
+    )
+    write_report(**run)
+    assert r"W_\udcff" in Page(run["output"]).text
+
+
+def test_fifty_songs_set_aside_are_listed_and_the_others_counted(tmp_path):
+    songs = [
+        {"dataset": "train", "feature": feature, "work": f"W_{n}", "performance": f"P_{n}", "reason": reason}
+        for n in range(40)
+        for feature, reason in (("crema", "no crema file"), ("hpcp", "all values are zero"))
+    ]
+    run = simulate(tmp_path, {"default": 0.5}, seeds=[1], set_aside=songs[:75])
+    assert read_set_aside(run["set_aside"], 50).songs == 38
+    write_report(**run)
+    text = Page(run["output"]).text
+    assert "38 songs were set aside" in text
+    assert "38 × no crema file (crema); 37 × all values are zero (hpcp)" in text
+    assert "The other 25 rows are in set_aside.tsv" in text
+
+
+def test_costs_add_up_over_the_jobs_of_a_rule(run):
+    costs = {cost.rule: cost for cost in read_costs(benchmarks_of_run(run["benchmarks"]), run["benchmarks"])}
+    assert (costs["fft"].jobs, costs["fft"].seconds, costs["fft"].longest) == (2, 26.0, 13.5)
+    assert costs["fft"].peak == pytest.approx(190.0 * 1.048576)  # Snakemake counts MiB
+    assert math.isnan(costs["pca"].peak)
+    assert math.isnan(costs["metrics"].cpu_seconds)
+
+
+def test_jobs_that_the_run_no_longer_has_cost_nothing(run, tmp_path):
+    folder = shutil.copytree(run["benchmarks"], tmp_path / "benchmarks")
+    (folder / "jobs.txt").write_text("benchmarks/fft/train-crema-4hz-1.tsv\nbenchmarks/pca/p-96.tsv\n")
+    costs = {cost.rule: cost for cost in read_costs(benchmarks_of_run(folder), folder)}
+    assert (costs["fft"].jobs, costs["fft"].seconds) == (1, 13.5)
+    assert set(costs) == {"fft", "pca"}
+
+
+def test_the_settings_shown_are_those_that_models_carry(tmp_path):
+    run = simulate(tmp_path, {"default": 0.5}, seeds=[1])
+    [metrics] = run["evaluations"]
+    carried = {"settings": {"pca": {"components": 96}}}
+    metrics.write_text(json.dumps(json.loads(metrics.read_text()) | carried))
+    config = json.loads(run["config"].read_text()) | {"pca": {"components": 4}}
+    run["config"].write_text(json.dumps(config))
+    write_report(**run)
+    text = Page(run["output"]).text
+    assert '"components": 96' in text
+    assert '"components": 4' not in text
+
+
+def test_the_briefs_memory_is_shown_as_the_briefs(page):
+    assert "9.85 + 2.10 GB" in page.text
+    assert "The last row is not ours" in page.text
+
+
+def test_a_run_without_benchmark_files_has_a_report(tmp_path):
+    run = simulate(tmp_path, {"default": 0.5}, seeds=[1]) | {"benchmarks": tmp_path / "absent"}
+    write_report(**run)
+    assert "No benchmark files were found" in Page(run["output"]).text
+
+
+def test_the_kept_epoch_is_the_first_with_the_highest_validation_map(run):
+    for path in run["histories"]:
+        with path.open(newline="") as file:
+            rows = list(csv.DictReader(file, dialect="excel-tab"))
+        for history in read_histories([path]).get(path.parts[-3], []):
+            best = max(float(row["valid_map"]) for row in rows)
+            first = next(row for row in rows if float(row["valid_map"]) == best)
+            assert history.epoch[history.kept] == float(first["epoch"])
+
+
+def test_experiments_without_an_epoch_are_baselines(run):
+    assert set(read_histories(run["histories"])) == {"default", "brief"}
+
+
+def test_what_fuses_a_trained_experiment_is_no_baseline(tmp_path):
+    run = simulate(tmp_path, EXPERIMENTS | {"late": 0.4, "untrained": 0.6})
+    config = json.loads(run["config"].read_text())
+    config["experiments"] |= {"late": {"fuse": ["pca", "default"]}, "untrained": {"fuse": ["pca", "ftm2d"]}}
+    run["config"].write_text(json.dumps(config))
+    run["histories"] = [path for path in run["histories"] if path.parts[-3] not in ("late", "untrained")]
+    write_report(**run)
+    text = Page(run["output"]).text
+    assert re.search(r"late seeds? [\d, ]+ 0\.", text)
+    assert re.search(r"untrained seeds? [\d, ]+, baseline", text)
+
+
+@pytest.mark.parametrize("kind", ["evaluations", "ranks"])
+def test_a_damaged_file_is_named(tmp_path, kind):
+    run = simulate(tmp_path, {"default": 0.5}, seeds=[1])
+    run[kind][0].write_bytes(b"\x00 not what it says")
+    with pytest.raises(CoversimError, match=f"{run[kind][0].name}.*Remedy"):
+        write_report(**run)
+    assert not run["output"].exists()
+
+
+def test_without_an_evaluation_there_is_no_report(tmp_path):
+    run = simulate(tmp_path, {"default": 0.5}, seeds=[1]) | {"evaluations": [], "ranks": []}
+    with pytest.raises(CoversimError, match="no evaluation"):
+        write_report(**run)
+
+
+def test_histograms_are_shares_of_their_own_pairs():
+    chart = histogram_chart("x", {"histogram": {"edges": [0, 1, 2], "cover": [3, 1], "non_cover": [10, 30]}})
+    assert [tip for _, tip in chart.tips] == [
+        "0 to 1\ncovers: 75.0 %\nnon-covers: 25.0 %",
+        "1 to 2\ncovers: 25.0 %\nnon-covers: 75.0 %",
+    ]
+
+
+def test_without_pairs_there_is_no_histogram():
+    assert histogram_chart("x", {"histogram": {"edges": [], "cover": [], "non_cover": []}}) is None
+    assert histogram_chart("x", {}) is None
+
+
+@given(st.lists(st.floats(-1e6, 1e6), max_size=20), st.booleans())
+def test_axes_hold_their_values_and_name_round_ones_in_order(values, zero):
+    axis = spanning(values, zero=zero)
+    assert all(axis.low <= value <= axis.high for value in values)
+    positions = [at for at, _ in axis.ticks()]
+    assert positions == sorted(positions)
+    assert all(0 <= at <= 100 for at in positions)
+    assert len({label for _, label in axis.ticks()}) == len(positions)
+
+
+def test_a_logarithmic_axis_names_powers_of_ten():
+    assert Axis(1, 1000, logarithmic=True).ticks() == [
+        (0, "1"),
+        (33.33, "10"),
+        (66.67, "100"),
+        (100, "1,000"),
+    ]
+
+
+def test_times_memory_and_probabilities_are_written_for_people():
+    assert [duration(s) for s in (4.21, 59.97, 61, 3725)] == [
+        "4.2 s",
+        "1 min 00 s",
+        "1 min 01 s",
+        "1 h 02 min",
+    ]
+    assert [megabytes(m) for m in (199.2, 1234, math.nan)] == ["199 MB", "1.23 GB", "–"]
+    assert [probability(p) for p in (0.0002, 0.0312, 1.0)] == ["< 0.001", "0.031", "1.000"]
+
+
+def test_the_script_writes_the_same_page_without_torch(run, page, tmp_path):
+    output = tmp_path / "report.html"
+    arguments = [
+        *("--name", run["name"], "--config", run["config"], "--set-aside", run["set_aside"]),
+        *("--evaluations", *run["evaluations"], "--ranks", *run["ranks"], "--histories", *run["histories"]),
+        *("--summaries", *run["summaries"], "--benchmarks", run["benchmarks"], "--output", output),
+    ]
+    scripts = Path(__file__).parents[3] / "scripts"
+    blocked = f"import sys, runpy; sys.modules['torch'] = None; sys.path.insert(0, {str(scripts)!r}); " + (
+        "sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
+    )
+    subprocess.run([sys.executable, "-c", blocked, scripts / "report.py", *arguments], check=True)
+    assert output.read_bytes() == run["output"].read_bytes()

@@ -1,0 +1,286 @@
+"""The encoder: what an embedding may depend on, and what not."""
+
+import json
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import pmean
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from torch.nn.functional import normalize
+
+from coversim.errors import CoversimError
+from coversim.features.patches import at_tempo, pad, representation
+from coversim.features.pca import Moments, Projection, principal_components
+from coversim.siamese.encoder import (
+    SMALLEST,
+    Discriminant,
+    Encoder,
+    Median,
+    Residual,
+    embed,
+    embed_played,
+    generalised_mean,
+    load,
+    mean_patch,
+    save,
+)
+from coversim.workflow.config import as_json
+from experiments import experiment
+
+NETWORKS = {
+    "convolution": {"model": {"kind": "convolution"}},
+    "residual": {"model": {"kind": "residual"}},
+    "mean": {"model": {"kind": "mean"}},
+    "median": {"model": {"kind": "median"}},
+    "motif": {"model": {"kind": "motif"}},
+    "motif on frames": {"model": {"kind": "motif"}, "representation": {"kind": "frames", "seconds": [2.0]}},
+    "motif, joined": {"model": {"kind": "motif", "join": True}},
+    "convolution, joined": {"model": {"kind": "convolution", "join": True}},
+    "brief": {"model": {"kind": "brief"}, "representation": {"kind": "flat"}, "fft": {"frames": 60}},
+}
+INVARIANT = [kind for kind in NETWORKS if kind != "brief"]
+
+
+def song(seed: int, length: int = 60) -> torch.Tensor:
+    return torch.rand(1, 12, length, generator=torch.Generator().manual_seed(seed)) ** 4
+
+
+def projection(settings: dict) -> Projection:
+    """The PCA of some songs' patches."""
+    return _projection(as_json(settings))
+
+
+@cache
+def _projection(text: str) -> Projection:
+    settings = json.loads(text)
+    patches = representation(settings)
+    moments = Moments(patches.size)
+    for seed in range(20):
+        found, mask = patches(*pad([song(100 + seed)]))
+        moments.add(found[mask].reshape(-1, patches.size).numpy())
+    return principal_components(moments, settings["pca"]["components"])
+
+
+def encoder(kind: str, **changes: dict) -> Encoder:
+    """A network of the given kind as if it had been trained: no weight is zero."""
+    settings = experiment(**{**NETWORKS[kind], **changes})
+    torch.manual_seed(1)
+    made = Encoder(settings, projection(settings))
+    for parameter in made.network.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    return made.eval()
+
+
+def embedding(made: Encoder, *songs: torch.Tensor) -> torch.Tensor:
+    with torch.no_grad():
+        return made(*pad(list(songs)))
+
+
+@pytest.mark.parametrize("kind", INVARIANT)
+@pytest.mark.parametrize("semitones", range(1, 12))
+def test_transposing_a_song_leaves_its_embedding_unchanged(kind: str, semitones: int) -> None:
+    made = encoder(kind)
+    torch.testing.assert_close(
+        embedding(made, song(1).roll(semitones, dims=1)), embedding(made, song(1)), rtol=0, atol=2e-5
+    )
+
+
+def test_pca_over_time_windows_commutes_with_transposition() -> None:
+    made = encoder("motif on frames")
+    patches, _ = made.project(*pad([song(1)]))
+    transposed, _ = made.project(*pad([song(1).roll(4, dims=1)]))
+    torch.testing.assert_close(transposed, patches.roll(4, dims=2), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", INVARIANT)
+def test_neither_padding_nor_the_other_songs_change_an_embedding(kind: str) -> None:
+    made = encoder(kind)
+    songs = [song(1, 60), song(2, 200), song(3, 5), song(4, 90)]
+    together = embedding(made, *songs)
+    for place, alone in enumerate(songs):
+        torch.testing.assert_close(together[place], embedding(made, alone)[0], rtol=0, atol=2e-5)
+
+
+@pytest.mark.parametrize("kind", INVARIANT)
+def test_the_order_of_songs_does_not_change_their_embeddings(kind: str) -> None:
+    made = encoder(kind)
+    songs = [song(seed, 40 + 13 * (seed * 7 % 5)) for seed in range(20)]
+    together = embed(made, songs, torch.device("cpu"))
+    reverse = embed(made, songs[::-1], torch.device("cpu"))
+    torch.testing.assert_close(reverse.flip(0), together, rtol=0, atol=2e-5)
+
+
+def test_an_embedding_over_several_tempi_is_their_mean_at_unit_length() -> None:
+    made, device = encoder("motif, joined"), torch.device("cpu")
+    slow, fast = (embed(made, [at_tempo(song(1), tempo)], device) for tempo in (0.8, 1.25))
+    expected = torch.nn.functional.normalize(slow + fast, dim=1)
+    torch.testing.assert_close(embed(made, [song(1)], device, tempi=[0.8, 1.25]), expected)
+
+
+def test_a_song_is_found_by_its_faster_version_at_the_tempo_that_slows_it_down() -> None:
+    made, device = encoder("motif, joined"), torch.device("cpu")
+    smooth = torch.nn.functional.avg_pool1d(song(1, 400), 15, 1, padding=7)
+    faster = at_tempo(smooth, 1.25)
+    stored = embed(made, [smooth], device)
+    played = embed_played(made, [faster], device, [0.8, 1.0, 1.25])
+    assert min(played, key=lambda tempo: (played[tempo] - stored).norm().item()) == 0.8
+
+
+def test_a_faster_song_is_shorter_and_keeps_its_course() -> None:
+    ramp = torch.linspace(0, 1, 120).expand(1, 12, 120)
+    fast = at_tempo(ramp, 1.5)
+    assert fast.shape == (1, 12, 80)
+    torch.testing.assert_close(fast[0, 0], (torch.arange(80) + 0.5) / 80, rtol=0, atol=0.01)
+
+
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_a_song_is_at_distance_0_from_itself(kind: str) -> None:
+    found = embedding(encoder(kind), song(1), song(2), song(1))
+    assert (found[0] == found[2]).all()
+    assert (found[0] != found[1]).any()
+
+
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_a_silent_song_has_an_embedding(kind: str) -> None:
+    assert embedding(encoder(kind), torch.zeros(1, 12, 60)).isfinite().all()
+
+
+@pytest.mark.parametrize("kind", INVARIANT)
+def test_a_song_of_one_frame_has_an_embedding(kind: str) -> None:
+    assert embedding(encoder(kind), song(1, 1)).isfinite().all()
+
+
+@pytest.mark.parametrize("kind", INVARIANT)
+def test_embeddings_of_songs_have_unit_length_or_stay_within_the_bound_of_it(kind: str) -> None:
+    length = embedding(encoder(kind), *(song(seed) for seed in range(5))).norm(dim=1)
+    slack = 1.0 if kind == "residual" else 1e-6
+    assert ((length - 1).abs() <= slack).all()
+
+
+def test_residual_starts_as_its_untrained_input() -> None:
+    settings = experiment(**NETWORKS["residual"])
+    pca = projection(settings)
+    untrained = Encoder(settings, pca).eval()
+    mean = Encoder(experiment(**NETWORKS["mean"]), pca)
+    torch.testing.assert_close(embedding(untrained, song(1)), embedding(mean, song(1)), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("bound", [0.3, 2.0])
+def test_residual_departs_from_its_input_no_further_than_its_bound(bound: float) -> None:
+    network = Residual(8, experiment(model={"bound": bound})["model"]).eval()
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter, std=10)
+    patches, mask = torch.randn(6, 4, 8), torch.ones(6, 4, dtype=torch.bool)
+    with torch.no_grad():
+        step = (network(patches, mask) - mean_patch(patches, mask)).norm(dim=1)
+    assert (step <= bound * 1.0001).all()
+    assert (step > bound / 2).any()
+
+
+@pytest.mark.parametrize("kind", ["motif, joined", "convolution, joined"])
+def test_half_of_a_joined_squared_distance_is_that_of_the_untrained_input(kind: str) -> None:
+    joined = embedding(encoder(kind), song(1), song(2))
+    mean = embedding(encoder("mean"), song(1), song(2))
+    torch.testing.assert_close(joined[:, : mean.shape[1]] * 2**0.5, mean)
+    torch.testing.assert_close(joined.norm(dim=1), torch.ones(2))
+    torch.testing.assert_close(joined[:, mean.shape[1] :].norm(dim=1), torch.full((2,), 0.5**0.5))
+
+
+def test_a_motif_is_found_in_whatever_transposition() -> None:
+    network = encoder("motif").network
+    windows = torch.rand(1, 5, 12, 8)
+    rotated = torch.cat([windows.roll(semitones, dims=2) for semitones in range(12)])
+    with torch.no_grad():
+        found = network(rotated, torch.ones(12, 5, dtype=torch.bool))
+    torch.testing.assert_close(found, found[:1].expand_as(found), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("exponent", [1.0, 3.0, 4.5])
+def test_the_generalised_mean_is_scipys(exponent: float) -> None:
+    values = torch.rand(7, 12, 5).double()
+    torch.testing.assert_close(
+        generalised_mean(values, exponent), torch.from_numpy(pmean(values + SMALLEST, exponent))
+    )
+
+
+def test_the_generalised_mean_of_silence_has_a_finite_gradient() -> None:
+    silence = torch.zeros(4, 3, requires_grad=True)
+    generalised_mean(silence, 3.0).sum().backward()
+    torch.testing.assert_close(silence.grad, torch.full((4, 3), 0.25))
+
+
+def test_median_is_numpys_of_each_songs_own_patches() -> None:
+    patches = torch.randn(3, 6, 5)
+    count = torch.tensor([6, 3, 1])
+    found = Median(5, {})(patches, torch.arange(6) < count[:, None])
+    for song_patches, own, got in zip(patches.numpy(), count.tolist(), found.numpy(), strict=True):
+        expected = np.median(song_patches[:own], axis=0)
+        np.testing.assert_allclose(got, expected / np.linalg.norm(expected), rtol=1e-5)
+
+
+def test_whitened_components_have_unit_variance() -> None:
+    settings = experiment()
+    made = Encoder(settings, projection(settings))
+    patches, mask = made.project(*pad([song(100 + seed) for seed in range(20)]))
+    torch.testing.assert_close(patches[mask].var(dim=0), torch.ones(8), rtol=1e-3, atol=0)
+
+
+def test_without_a_pca_the_network_sees_the_patches() -> None:
+    made = Encoder(experiment(pca={"components": 0}), None)
+    frames = pad([song(1)])
+    torch.testing.assert_close(
+        made.project(*frames)[0], representation(experiment())(*frames)[0], rtol=0, atol=0
+    )
+
+
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_a_model_file_holds_all_that_embedding_needs(kind: str, tmp_path) -> None:
+    made = encoder(kind)
+    save(tmp_path / "model.pt", made, "digest of the training")
+    read = load(tmp_path / "model.pt")
+    torch.testing.assert_close(embedding(read, song(1)), embedding(made, song(1)), rtol=0, atol=0)
+    assert torch.load(tmp_path / "model.pt", weights_only=True)["digest"] == "digest of the training"
+
+
+def test_the_same_model_gives_the_same_bytes(tmp_path) -> None:
+    for name in ("a.pt", "b.pt"):
+        save(tmp_path / name, encoder("residual"), "")
+    assert (tmp_path / "a.pt").read_bytes() == (tmp_path / "b.pt").read_bytes()
+
+
+@pytest.mark.parametrize("content", [b"", b"not a model", None])
+def test_a_damaged_model_file_is_named(content: bytes | None, tmp_path) -> None:
+    path = tmp_path / "model.pt"
+    save(path, encoder("mean"), "")
+    path.write_bytes(path.read_bytes()[:900] if content is None else content)
+    with pytest.raises(CoversimError, match=r"model\.pt.*Remedy"):
+        load(path)
+
+
+def test_a_pca_of_other_patches_is_refused() -> None:
+    settings = experiment()
+    with pytest.raises(CoversimError, match=r"PCA is of patches of.*Remedy"):
+        Encoder(experiment(representation={"seconds": [7.0]}), projection(settings))
+
+
+def test_discriminants_are_those_of_scikit_learn():
+    generator = np.random.default_rng(0)
+    songs, works = generator.normal(size=(60, 6)), np.repeat([f"W_{work}" for work in range(20)], 3)
+    songs += 2 * np.repeat(generator.normal(size=(20, 6)), 3, axis=0)
+    for directions in (3, 100):
+        discriminant = Discriminant(6, {"embedding": directions})
+        discriminant.fit(torch.from_numpy(songs), works.tolist())
+        others = normalize(torch.from_numpy(generator.normal(size=(5, 6))).float(), dim=1)
+        found = discriminant(others[:, None], torch.ones(5, 1, dtype=torch.bool))
+        expected = LinearDiscriminantAnalysis(n_components=min(6, directions)).fit(songs, works)
+        expected = normalize(torch.from_numpy(expected.transform(others.double().numpy())), dim=1)
+        torch.testing.assert_close(found[:, : expected.shape[1]].double(), expected, rtol=1e-4, atol=1e-5)
+        assert not found[:, expected.shape[1] :].any()
+
+
+@pytest.mark.parametrize("works", [["W_1"] * 4, ["W_1", "W_2", "W_3", "W_4"]])
+def test_discriminants_need_several_works_and_several_songs_of_some(works):
+    with pytest.raises(CoversimError, match=r"lda needs several training works.* Remedy"):
+        Discriminant(3, {"embedding": 2}).fit(torch.randn(4, 3), works)

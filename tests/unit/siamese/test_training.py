@@ -1,0 +1,357 @@
+"""Training: it learns, stops early, and goes on after kill -9 as if nothing had happened."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+from coversim.dataset.pairs import pair_table
+from coversim.device import choose_device
+from coversim.errors import CoversimError
+from coversim.evaluation.retrieval import mean_average_precision
+from coversim.siamese import encoder
+from coversim.siamese.encoder import embed
+from coversim.siamese.model_cache import KEPT, forget_old, training_key
+from coversim.siamese.training import HISTORY, Songs, set_learning_rate, train
+from coversim.storage import frames
+from experiments import experiment
+
+SCRIPTS = Path(__file__).parents[3] / "scripts"
+CPU = torch.device("cpu")
+WITHOUT_PCA = {"pca": {"components": 0}}
+
+
+def songs(works: int, seed: int) -> Songs:
+    """Two songs of each work: the same random chords in another key, over a drone that is each song's own."""
+    generator = torch.Generator().manual_seed(seed)
+    found = Songs([], [])
+    for work in range(works):
+        chords = (torch.rand(1, 12, 15, generator=generator) ** 6).repeat_interleave(4, dim=2)
+        for _ in range(2):
+            semitones = int(torch.randint(12, (), generator=generator))
+            drone = torch.rand(1, 12, 1, generator=generator)
+            found.frames.append(chords.roll(semitones, dims=1) + drone)
+            found.works.append(f"W_{seed}{work:03d}")
+    return found
+
+
+TRAINING, VALIDATION = songs(60, 1), songs(20, 2)
+
+
+def trained(tmp_path: Path, seed: int = 1, validation: Songs = VALIDATION, pairs=(), **changes: dict):
+    return train(
+        experiment(**WITHOUT_PCA | changes),
+        seed,
+        TRAINING,
+        validation,
+        pairs,
+        None,
+        CPU,
+        tmp_path / "state.pt",
+    )
+
+
+@pytest.mark.parametrize(("kind", "schedule"), [("motif", "cosine"), ("convolution", "constant")])
+def test_training_brings_covers_of_other_works_nearer(kind: str, schedule: str, tmp_path) -> None:
+    _, history = trained(
+        tmp_path,
+        model={"kind": kind, "pooling": 1.0},  # the drone is loud everywhere, and a higher exponent heeds it
+        train={"epochs": 10, "learning_rate": 0.003, "schedule": schedule},
+    )
+    assert history[-1]["valid_map"] > 1.5 * history[0]["valid_map"]
+    assert history[-1]["train_loss"] < history[1]["train_loss"]
+
+
+def test_sgd_lowers_the_contrastive_loss(tmp_path) -> None:
+    loss = {"kind": "contrastive", "negatives": "all", "margin": 1.0}
+    _, history = trained(
+        tmp_path,
+        train={"epochs": 6, "optimiser": "sgd", "learning_rate": 0.01, "schedule": "constant", "loss": loss},
+    )
+    assert history[-1]["train_loss"] < history[1]["train_loss"]
+
+
+def test_the_encoder_of_the_best_epoch_comes_back(tmp_path) -> None:
+    found, history = trained(tmp_path, train={"epochs": 6, "learning_rate": 0.02})
+    valid_map = mean_average_precision(embed(found, VALIDATION.frames, CPU), VALIDATION.works)
+    assert valid_map == max(row["valid_map"] for row in history)
+
+
+def test_training_stops_when_validation_has_not_risen_for_a_while(tmp_path) -> None:
+    _, history = trained(tmp_path, train={"epochs": 50, "patience": 3, "learning_rate": 0.0})
+    assert [row["epoch"] for row in history] == [0, 1, 2, 3]
+
+
+def test_what_only_harms_gives_back_the_untrained_network(tmp_path) -> None:
+    found, history = trained(
+        tmp_path, model={"kind": "motif", "join": True}, train={"epochs": 3, "learning_rate": 0.01}
+    )
+    assert max(row["valid_map"] for row in history[1:]) < history[0]["valid_map"]
+    valid_map = mean_average_precision(embed(found, VALIDATION.frames, CPU), VALIDATION.works)
+    assert valid_map == history[0]["valid_map"]
+
+
+def test_without_covers_to_validate_on_the_last_epoch_counts(tmp_path) -> None:
+    alone = Songs(VALIDATION.frames[::2], VALIDATION.works[::2])
+    _, history = trained(tmp_path, validation=alone, train={"epochs": 3})
+    assert len(history) == 4
+    assert torch.load(tmp_path / "state.pt", weights_only=True)["best"]["epoch"] == 3
+
+
+def test_zero_epochs_give_the_untrained_encoder(tmp_path) -> None:
+    found, history = trained(tmp_path, model={"kind": "mean"}, train={"epochs": 0})
+    assert history == []
+    assert embed(found, VALIDATION.frames, CPU).shape[0] == len(VALIDATION.works)
+
+
+def test_a_network_without_weights_cannot_be_trained(tmp_path) -> None:
+    with pytest.raises(CoversimError, match=r"nothing to train.*train\.epochs: 0"):
+        trained(tmp_path, model={"kind": "median"})
+
+
+def test_a_loss_that_is_not_finite_is_an_error(tmp_path) -> None:
+    with pytest.raises(CoversimError, match=r"loss is (nan|inf).*lower train\.learning_rate"):
+        trained(
+            tmp_path,
+            fft={"frames": 60},
+            representation={"kind": "flat"},
+            model={"kind": "brief"},
+            train={"optimiser": "sgd", "learning_rate": 1e12, "loss": {"kind": "contrastive"}},
+        )
+
+
+def test_only_the_contrastive_loss_takes_its_non_covers_from_the_pair_table(tmp_path) -> None:
+    with pytest.raises(CoversimError, match=r"needs non-covers from the batch.*Remedy"):
+        trained(tmp_path, train={"loss": {"kind": "triplet", "negatives": "pairs"}})
+
+
+@pytest.mark.parametrize("songs", [0, 1, 2])
+def test_one_work_is_not_enough_to_train_on(songs: int, tmp_path) -> None:
+    few = Songs(TRAINING.frames[:songs], TRAINING.works[:songs])
+    with pytest.raises(CoversimError, match=r"no two training works.*Remedy"):
+        train(experiment(**WITHOUT_PCA), 1, few, VALIDATION, [], None, CPU, tmp_path / "state.pt")
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_seed_gives_the_same_weights_again(seed: int, tmp_path) -> None:
+    changes = {"train": {"epochs": 2, "augmentation": {"tempo": 0.3, "noise": 0.1}, "excerpt": 10.0}}
+    first, _ = trained(tmp_path / "first", seed, **changes)
+    again, _ = trained(tmp_path / "again", seed, **changes)
+    other, _ = trained(tmp_path / "other", seed + 1, **changes)
+    for name, weights in first.network.state_dict().items():
+        assert torch.equal(weights, again.network.state_dict()[name])
+    assert any(
+        not torch.equal(weights, other.network.state_dict()[name])
+        for name, weights in first.network.state_dict().items()
+    )
+
+
+def test_a_damaged_state_starts_the_training_anew(tmp_path, caplog) -> None:
+    (tmp_path / "state.pt").write_bytes(b"half a fi")
+    _, history = trained(tmp_path, train={"epochs": 2})
+    assert [row["epoch"] for row in history] == [0, 1, 2]
+    assert "starts anew" in caplog.text
+
+
+def test_the_learning_rate_rises_over_the_first_tenth_and_falls_to_0() -> None:
+    optimiser = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    rates = []
+    for step in range(1001):
+        set_learning_rate(optimiser, step / 1000, {"schedule": "cosine", "learning_rate": 0.5})
+        rates.append(optimiser.param_groups[0]["lr"])
+    assert np.argmax(rates) == 100
+    assert max(rates) == pytest.approx(0.5)
+    assert (np.diff(rates[:101]) > 0).all()
+    assert (np.diff(rates[100:]) < 0).all()
+    assert rates[-1] == pytest.approx(0, abs=1e-9)
+
+
+def test_auto_takes_the_cpu_only_where_no_gpu_was_given(monkeypatch) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert choose_device("auto") == CPU
+    for name, visible in (("auto", "0"), ("cuda", "0"), ("cuda", "")):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+        with pytest.raises(CoversimError, match=r"cannot use a GPU.*Remedy"):
+            choose_device(name)
+    assert choose_device("cpu") == CPU
+
+
+class Script:
+    """scripts/train.py on small files, in processes of its own."""
+
+    def __init__(self, folder: Path, **changes: dict):
+        self.folder, self.settings = folder, experiment(**changes)
+        table = [("work", "performance", "shard", "split")]
+        with frames.writing(folder / "crema-4hz" / "0000.h5", "crema", 12, 4.0) as shard:
+            for split, of in (("train", TRAINING), ("valid", VALIDATION)):
+                for place, (work, song) in enumerate(zip(of.works, of.frames, strict=True)):
+                    shard.append(work, f"P_{split}{place}", song[0].numpy())
+                    table.append((work, f"P_{split}{place}", 0, split))
+        with (folder / "songs.tsv").open("w", newline="") as file:
+            csv.writer(file, dialect="excel-tab").writerows(table)
+        pairs = pair_table([row[:2] for row in table if row[3] == "train"], seed=0)
+        pq.write_table(pairs, folder / "pairs.parquet")
+
+    def start(self, run: str, **changes: object) -> subprocess.Popen:
+        arguments = {
+            "settings": json.dumps(self.settings),
+            "seed": 1,
+            "frames": self.folder / "crema-4hz" / "0000.h5",
+            "songs": self.folder / "songs.tsv",
+            "code": "c0de",
+            "state": self.folder / run / "state",
+            "threads": 1,
+            "device": "cpu",
+            "model": self.folder / run / "model.pt",
+            "history": self.folder / run / "history.tsv",
+        } | changes
+        if self.settings["train"]["loss"]["negatives"] == "pairs":
+            arguments["pairs"] = self.folder / "pairs.parquet"
+        command = [sys.executable, SCRIPTS / "train.py"]
+        for name, value in arguments.items():
+            command += [f"--{name}", value]
+        return subprocess.Popen(map(str, command), stderr=subprocess.PIPE, text=True, env=os.environ)
+
+    def run(self, run: str, **changes: object) -> str:
+        process = self.start(run, **changes)
+        _, log = process.communicate(timeout=300)
+        assert process.returncode == 0, log
+        return log
+
+    def kill_after(self, run: str, epoch: int) -> None:
+        process = self.start(run)
+        for line in process.stderr:
+            if f"epoch {epoch}/" in line:
+                process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL, f"ended before epoch {epoch}"
+
+    def outputs(self, run: str) -> tuple[bytes, list[list[str]]]:
+        """The model's bytes, and the history without its seconds."""
+        with (self.folder / run / "history.tsv").open(newline="") as file:
+            rows = [row[:-1] for row in csv.reader(file, dialect="excel-tab")]
+        return (self.folder / run / "model.pt").read_bytes(), rows
+
+
+@pytest.mark.parametrize(
+    "loss", [{}, {"kind": "contrastive", "negatives": "pairs", "hinge": "linear"}], ids=["nce", "pairs"]
+)
+def test_killed_at_any_moment_training_ends_with_the_same_bits(loss: dict, tmp_path) -> None:
+    script = Script(
+        tmp_path,
+        **WITHOUT_PCA,
+        model={"kind": "motif", "join": True, "dropout": 0.3},
+        train={
+            "epochs": 40,
+            "patience": 40,
+            "excerpt": 10.0,
+            "loss": loss,
+            "augmentation": {"tempo": 0.3, "form": 0.5, "noise": 0.1},
+        },
+    )
+    script.run("uninterrupted")
+    for epoch in (0, 7, 20):
+        script.kill_after("killed", epoch)
+    assert not (tmp_path / "killed" / "model.pt").exists()
+    assert "going on after epoch" in script.run("killed")
+    assert script.outputs("killed") == script.outputs("uninterrupted")
+
+
+def test_what_was_trained_before_comes_back_without_training(tmp_path) -> None:
+    script = Script(tmp_path, **WITHOUT_PCA)
+    script.run("run")
+    first = script.outputs("run")
+    for path in ("model.pt", "history.tsv"):
+        (tmp_path / "run" / path).unlink()
+    for path in ("songs.tsv", "crema-4hz/0000.h5"):
+        (tmp_path / path).touch()
+    log = script.run("run")
+    assert "trained before" in log
+    assert "epoch" not in log
+    assert script.outputs("run") == first
+
+    log = script.run("run", seed=2)
+    assert "epoch 1/3" in log
+    assert script.outputs("run") != first
+    assert "trained before" in script.run("run")
+    assert script.outputs("run") == first
+
+
+def test_a_remembered_training_that_is_damaged_is_done_again(tmp_path) -> None:
+    script = Script(tmp_path, **WITHOUT_PCA)
+    script.run("run")
+    first = script.outputs("run")
+    [remembered] = (tmp_path / "run" / "state").glob("*/model.pt")
+    content = bytearray(remembered.read_bytes())
+    content[len(content) // 2] ^= 1
+    remembered.write_bytes(content)
+    assert "epoch 1/3" in script.run("run")
+    assert script.outputs("run") == first
+
+
+def test_songs_that_a_training_does_not_see_do_not_count(tmp_path) -> None:
+    script = Script(tmp_path, **WITHOUT_PCA)
+    script.run("run")
+    shard = tmp_path / "crema-4hz" / "0000.h5"
+    before = frames.read(shard)
+    with frames.writing(shard, "crema", 12, 4.0) as file:
+        everything = zip(
+            before.works, before.performances, before.frames(range(len(before.works))), strict=True
+        )
+        for song in everything:
+            file.append(*song)
+        file.append("W_test", "P_test", np.ones((12, 40), np.float32))
+    with (tmp_path / "songs.tsv").open("a") as file:
+        file.write("W_test\tP_test\t0\ttest\n")
+    assert "trained before" in script.run("run")
+
+
+def test_the_history_has_a_row_per_epoch_and_no_loss_of_the_untrained_network(tmp_path) -> None:
+    script = Script(tmp_path, **WITHOUT_PCA)
+    script.run("run")
+    _, (header, *rows) = script.outputs("run")
+    assert header == list(HISTORY[:-1])
+    assert [row[0] for row in rows] == ["0", "1", "2", "3"]
+    assert rows[0][1] == ""
+    assert all(float(row[1]) > 0 for row in rows[1:])
+
+
+def test_an_untrained_experiment_has_a_model_and_an_empty_history(tmp_path) -> None:
+    script = Script(tmp_path, **WITHOUT_PCA, model={"kind": "mean"}, train={"epochs": 0})
+    script.run("run")
+    _, rows = script.outputs("run")
+    assert rows == [list(HISTORY[:-1])]
+    found = encoder.load(tmp_path / "run" / "model.pt")
+    assert embed(found, VALIDATION.frames, CPU).isfinite().all()
+
+
+def test_the_key_of_a_training_is_what_its_result_depends_on() -> None:
+    key = training_key({"x": 1, "y": 2}, 1, "code", [b"content"])
+    assert key == training_key({"y": 2, "x": 1}, 1, "code", iter([b"content"]))
+    others = [
+        training_key({"x": 2, "y": 2}, 1, "code", [b"content"]),
+        training_key({"x": 1, "y": 2}, 2, "code", [b"content"]),
+        training_key({"x": 1, "y": 2}, 1, "edited", [b"content"]),
+        training_key({"x": 1, "y": 2}, 1, "code", [b"other"]),
+        training_key({"x": 1, "y": 2}, 1, "code", [b"con", b"tent"]),
+    ]
+    assert len({key, *others}) == 6
+
+
+def test_only_the_newest_trainings_are_remembered(tmp_path) -> None:
+    for age in range(KEPT + 3):
+        folder = tmp_path / f"key{age}"
+        folder.mkdir()
+        (folder / "model.pt").write_bytes(b"")
+        os.utime(folder, ns=(10**9 * age, 10**9 * age))
+    forget_old(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"key{age}" for age in range(3, KEPT + 3)]

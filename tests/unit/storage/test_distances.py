@@ -1,0 +1,45 @@
+"""The file of a shard's distances."""
+
+import numpy as np
+import pytest
+
+from coversim.errors import CoversimError
+from coversim.storage import distances
+
+WORKS, PERFORMANCES = ["W_1", "W_1", 'Wörk "two"'], ["P_1", "P 2", "P_三"]
+QUERY = np.array([1, 0])
+DISTANCE = np.array([[0.5, np.nan, 1.0], [np.nan, 0.25, 2.0]], np.float32)
+
+
+@pytest.fixture
+def path(tmp_path):
+    path = tmp_path / "valid" / "0000.h5"
+    distances.write(path, WORKS, PERFORMANCES, QUERY, DISTANCE)
+    return path
+
+
+def test_what_is_written_is_read(path):
+    found = distances.read(path)
+    assert found.works.tolist() == WORKS
+    assert found.performances.tolist() == PERFORMANCES
+    np.testing.assert_array_equal(found.query, QUERY)
+    np.testing.assert_array_equal(found.distance, DISTANCE)
+
+
+def test_a_shard_may_be_without_queries(tmp_path):
+    distances.write(tmp_path / "0001.h5", WORKS, PERFORMANCES, QUERY[:0], DISTANCE[:0])
+    assert distances.read(tmp_path / "0001.h5").distance.shape == (0, 3)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.9])
+def test_a_truncated_file_is_an_error_that_says_what_to_delete(path, share):
+    content = path.read_bytes()
+    path.write_bytes(content[: int(share * len(content))])
+    with pytest.raises(CoversimError, match=r"0000.h5: damaged .* Remedy: delete it"):
+        distances.read(path)
+
+
+def test_distances_to_other_songs_are_damage(tmp_path):
+    distances.write(tmp_path / "0000.h5", WORKS[:2], PERFORMANCES[:2], QUERY, DISTANCE)
+    with pytest.raises(CoversimError, match="songs and distances do not match"):
+        distances.read(tmp_path / "0000.h5")

@@ -1,0 +1,143 @@
+"""A shard of frames gives back what was written, byte for byte the same, or says that it is damaged."""
+
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from coversim.errors import BadSong, CoversimError
+from coversim.storage import frames
+
+NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=20)
+
+
+def song(length, rows=12, seed=0):
+    return np.random.default_rng([seed, length]).random((rows, length), dtype=np.float32)
+
+
+def write(path, songs, feature="crema", rows=12):
+    with frames.writing(path, feature, rows, rate=4) as shard:
+        for work, performance, values in songs:
+            shard.append(work, performance, values, repaired=values.shape[1] % 3)
+    return path
+
+
+SONGS = [("W_1", "P_1", song(700)), ("W_1", "P_2", song(1)), ("W_2", "P_3", song(1500))]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("fft")
+
+
+@settings(max_examples=30)
+@given(
+    songs=st.dictionaries(NAMES, st.tuples(NAMES, st.integers(1, 3000)), max_size=30),
+    bad=st.lists(st.tuples(NAMES, NAMES, NAMES, NAMES), max_size=5),
+)
+def test_what_was_written_is_read_again(folder, songs, bad):
+    with frames.writing(folder / "0000.h5", "hpcp", 12, 2.5) as out:
+        for performance, (work, length) in songs.items():
+            out.append(work, performance, song(length), repaired=length % 3)
+        for work, performance, reason, remedy in bad:
+            out.set_aside(work, performance, BadSong(reason, remedy))
+    shard = frames.read(folder / "0000.h5")
+    assert (shard.feature, shard.rate) == ("hpcp", 2.5)
+    assert shard.performances == list(songs)
+    assert shard.works == [work for work, _ in songs.values()]
+    assert shard.repaired == [length % 3 for _, length in songs.values()]
+    assert shard.set_aside == bad
+    for values, (_, length) in zip(shard.frames(range(len(songs))), songs.values(), strict=True):
+        np.testing.assert_array_equal(values, song(length))
+
+
+def test_an_empty_shard_exists_and_holds_nothing(tmp_path):
+    shard = frames.read(write(tmp_path / "0000.h5", []))
+    assert (shard.works, shard.performances, shard.set_aside) == ([], [], [])
+    assert list(frames.songs([tmp_path / "0000.h5"])) == []
+
+
+def test_the_same_songs_give_the_same_bytes_at_any_time(tmp_path):
+    first = write(tmp_path / "first.h5", SONGS).read_bytes()
+    time.sleep(1.1)
+    assert write(tmp_path / "second.h5", SONGS).read_bytes() == first
+
+
+def test_songs_come_with_their_work_and_one_channel_per_feature(tmp_path):
+    crema = write(tmp_path / "crema-4hz" / "0000.h5", SONGS)
+    hpcp = write(
+        tmp_path / "hpcp-4hz" / "0000.h5",
+        [(work, performance, values[:, :600] / 2) for work, performance, values in reversed(SONGS)],
+    )
+    found = list(frames.songs([crema, hpcp]))
+    assert [(song.work, song.performance) for song in found] == [song[:2] for song in SONGS]
+    for (_, _, values), joined in zip(SONGS, found, strict=True):
+        cropped = values[:, :600]
+        np.testing.assert_array_equal(joined.frames, np.stack([cropped, cropped / 2]))
+
+
+def test_a_song_that_lacks_a_feature_is_left_out(tmp_path):
+    crema = write(tmp_path / "crema-4hz" / "0000.h5", SONGS)
+    hpcp = write(tmp_path / "hpcp-4hz" / "0000.h5", SONGS[1:])
+    assert [song.performance for song in frames.songs([crema, hpcp])] == ["P_2", "P_3"]
+    assert [song.performance for song in frames.songs([hpcp, crema])] == ["P_2", "P_3"]
+
+
+def test_shards_of_two_features_may_come_in_any_order(tmp_path):
+    paths = [
+        write(tmp_path / f"{feature}-4hz" / f"{shard:04d}.h5", [SONGS[shard]])
+        for feature in ("crema", "hpcp")
+        for shard in (0, 1, 2)
+    ]
+    assert [song.performance for song in frames.songs(paths)] == ["P_1", "P_2", "P_3"]
+    assert {song.frames.shape[0] for song in frames.songs(paths)} == {2}
+
+
+def test_only_the_wanted_songs_are_read(tmp_path):
+    path = write(tmp_path / "0000.h5", SONGS)
+    assert [song.performance for song in frames.songs([path], {"P_3", "P_1"})] == ["P_1", "P_3"]
+    assert list(frames.songs([path], ())) == []
+
+
+def test_after_an_error_there_is_no_half_written_shard(tmp_path):
+    with pytest.raises(AttributeError), frames.writing(tmp_path / "0000.h5", "crema", 12, 4) as shard:
+        shard.append("W_1", "P_1", values=None)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture(scope="module")
+def intact(folder):
+    return write(folder / "intact.h5", SONGS).read_bytes()
+
+
+@settings(max_examples=300)
+@given(data=st.data())
+def test_no_flipped_bit_changes_what_is_read(folder, intact, data):
+    position = data.draw(st.integers(0, len(intact) - 1))
+    content = bytearray(intact)
+    content[position] ^= 1 << data.draw(st.integers(0, 7))
+    (folder / "flipped.h5").write_bytes(content)
+    try:
+        found = list(frames.songs([folder / "flipped.h5"]))
+    except CoversimError as error:
+        message = str(error)
+        assert "flipped.h5: damaged" in message
+        assert "Remedy: delete it" in message
+    else:
+        for (work, performance, values), read in zip(SONGS, found, strict=True):
+            assert (read.work, read.performance) == (work, performance)
+            np.testing.assert_array_equal(read.frames[0], values)
+
+
+@pytest.mark.parametrize("share", [0, 0.1, 0.5, 0.99])
+def test_a_truncated_shard_is_named_with_the_remedy(folder, intact, share):
+    (folder / "cut.h5").write_bytes(intact[: int(share * len(intact))])
+    with pytest.raises(CoversimError, match=r"cut\.h5: damaged.*Remedy: delete it"):
+        list(frames.songs([folder / "cut.h5"]))
+
+
+def test_a_missing_shard_is_named_with_the_remedy(tmp_path):
+    with pytest.raises(CoversimError, match=r"0000\.h5: no such file\. Remedy: run the workflow"):
+        frames.read(tmp_path / "0000.h5")

@@ -1,0 +1,285 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+
+from coversim.errors import CoversimError
+from coversim.workflow.config import merge
+from coversim.workflow.plan import frames_name, make_plan, patches_name
+
+DEFAULTS = yaml.safe_load((Path(__file__).parents[3] / "config.yaml").read_text())
+SHARPNESS = DEFAULTS["representation"]["sharpness"]["crema"]
+
+
+def plan(tmp_path, walk=True, **changes):
+    made = make_plan(merge(DEFAULTS, changes), tmp_path / "results", walk)
+    made.write(tmp_path / "results")
+    return made
+
+
+def data_set(root, works, features=("crema",)):
+    """Empty song files in the per-feature layout: the plan opens none."""
+    for feature in features:
+        for work, songs in works.items():
+            folder = root / f"da-tacos_any_subset_{feature}" / f"{work}_{feature}"
+            folder.mkdir(parents=True)
+            for song in songs:
+                (folder / f"{song}_{feature}.h5").touch()
+    return str(root)
+
+
+def many(works, songs=2, prefix="W"):
+    return {f"{prefix}_{n}": [f"P_{prefix}{n}.{song}" for song in range(songs)] for n in range(works)}
+
+
+def test_a_job_makes_the_same_plan_from_the_catalogue_alone(tmp_path):
+    assert plan(tmp_path) == plan(tmp_path, walk=False)
+
+
+def test_planning_writes_nothing(tmp_path):
+    make_plan(DEFAULTS, tmp_path / "results", walk=True)
+    assert not list(tmp_path.iterdir())
+
+
+def test_after_the_data_set_is_gone_the_plan_is_that_of_its_catalogue(tmp_path, caplog):
+    train = {"train": {"root": data_set(tmp_path / "data", many(40))}}
+    before = plan(tmp_path, datasets=train)
+    (tmp_path / "data").rename(tmp_path / "elsewhere")
+    after = plan(tmp_path, datasets=train)
+    assert str(tmp_path / "data") in after.unreachable
+    assert "Planning from the catalogue of the last run" in caplog.text
+    assert replace(after, unreachable="") == before
+    assert after.digests == before.digests
+
+
+@pytest.mark.parametrize(
+    "change", [{"shards": 3}, {"split": {"seed": 1}}, {"datasets": {"train": {"root": "typo"}}}]
+)
+def test_a_catalogue_of_other_data_does_not_stand_in_for_data_that_is_gone(tmp_path, change):
+    train = {"train": {"root": data_set(tmp_path / "data", many(40))}}
+    plan(tmp_path, datasets=train)
+    (tmp_path / "data").rename(tmp_path / "elsewhere")
+    with pytest.raises(CoversimError, match=r"No such file|no such"):
+        plan(tmp_path, **merge({"datasets": train}, change))
+
+
+def test_a_song_that_changed_changes_the_digest_of_one_manifest(tmp_path):
+    root = data_set(tmp_path / "data", many(40))
+    train = {"train": {"root": root}}
+    before = plan(tmp_path, datasets=train).digests
+    next((tmp_path / "data").rglob("*.h5")).write_text("other")
+    after = plan(tmp_path, datasets=train).digests
+    [changed] = [path for path in before if before[path] != after[path]]
+    assert changed.startswith("catalogue/train/manifests/crema/")
+
+
+def test_a_job_without_a_catalogue_says_what_is_missing(tmp_path):
+    with pytest.raises(CoversimError, match=r"summary\.json: no catalogue yet"):
+        plan(tmp_path, walk=False)
+
+
+def test_naming_a_root_is_all_it_takes_to_leave_the_demo_corpus(tmp_path):
+    root = data_set(tmp_path / "data", many(40), features=("hpcp",))
+    made = plan(tmp_path, datasets={"train": {"root": root}})
+    assert not made.demo
+    assert made.frames_of["default"] == ["hpcp-4hz"]
+
+
+def test_the_best_feature_that_there_is_is_used(tmp_path):
+    root = data_set(tmp_path / "data", many(40), features=("cens", "crema", "hpcp"))
+    assert plan(tmp_path, datasets={"train": {"root": root}}).frames_of["default"] == ["crema-4hz"]
+
+
+def test_untrained_experiments_have_one_seed(tmp_path):
+    runs = plan(tmp_path, seeds=[1, 2, 3]).runs
+    assert [run for run in runs if run.startswith(("default/", "ftm2d/"))] == [
+        "default/1",
+        "default/2",
+        "default/3",
+        "ftm2d/1",
+    ]
+
+
+def test_experiments_that_compare_pair_by_pair_have_frames_and_neither_model_nor_pca(tmp_path):
+    made = plan(tmp_path, seeds=[1, 2], experiments={"classic": {"model": {"kind": "qmax"}}})
+    assert [run for run in made.runs if run.startswith("classic")] == ["classic/1"]
+    assert not any(run.startswith("classic") for run in made.models)
+    assert made.frames_of["classic"] == made.frames_of["default"]
+    assert made.pca_of["classic"] == []
+    assert made.alignment["classic"] == f"--method qmax --sharpness {SHARPNESS:g}"
+    assert set(made.alignment) == {"classic"}  # the others re-rank nothing
+
+
+def test_what_is_fused_has_embeddings_and_no_model_and_as_many_seeds_as_its_parts(tmp_path):
+    experiments = {"late": {"fuse": ["default", "pca"]}, "untrained": {"fuse": ["pca", "ftm2d"]}}
+    made = plan(tmp_path, seeds=[1, 2], experiments=experiments)
+    assert made.fused["late"] == {"1": ["default/1", "pca/1"], "2": ["default/2", "pca/1"]}
+    assert made.fused["untrained"] == {"1": ["pca/1", "ftm2d/1"]}
+    assert set(made.embedded) - set(made.models) == {"late/1", "late/2", "untrained/1"}
+    assert not made.alignment
+    assert made.pca_of["late"] == []
+
+
+def test_what_fuses_others_sees_frames_only_to_align_them(tmp_path):
+    root = data_set(tmp_path / "data", many(40), features=("crema", "hpcp"))
+    benchmark = data_set(tmp_path / "other", many(3, prefix="X"), features=("hpcp",))
+    datasets = {"train": {"root": root}, "benchmark": {"root": benchmark}}
+    names = ("default", "brief", "ftm2d", "pca")
+    experiments = {name: {"features": ["hpcp"]} for name in names} | {"late": {"fuse": ["default", "pca"]}}
+    made = plan(tmp_path, datasets=datasets, experiments=experiments)  # late's own features would be crema
+    assert set(made.frames) == {"hpcp-4hz", "hpcp-256frames"}
+    experiments["late"]["rerank"] = {"candidates": 5}
+    with pytest.raises(CoversimError, match="experiment 'late' uses crema, which the data set"):
+        plan(tmp_path, datasets=datasets, experiments=experiments)
+    experiments["late"]["features"] = ["hpcp"]
+    made = plan(tmp_path, datasets=datasets, experiments=experiments, model={"kind": "motif"})
+    assert made.frames_of["late"] == ["hpcp-4hz"]
+    assert made.alignment["late"].endswith("--candidates 5")
+
+
+def test_what_fuses_others_has_no_settings_of_a_network(tmp_path):
+    experiments = {"late": {"fuse": ["default", "pca"], "model": {"kind": "qmax"}}}
+    with pytest.raises(
+        CoversimError, match="'late' fuses others and trains nothing: model would not be read"
+    ):
+        plan(tmp_path, experiments=experiments)
+
+
+@pytest.mark.parametrize("part", ["nothing", "classic", "early"])
+def test_what_has_no_embedding_of_its_own_is_not_fused(tmp_path, part):
+    experiments = {
+        "classic": {"model": {"kind": "qmax"}},
+        "early": {"fuse": ["default", "pca"]},
+        "late": {"fuse": ["default", part]},
+    }
+    with pytest.raises(
+        CoversimError, match=f"'late' fuses '{part}'.* Remedy: name experiments among default"
+    ):
+        plan(tmp_path, experiments=experiments)
+
+
+def test_what_is_fused_is_sought_at_the_same_tempi(tmp_path):
+    experiments = {
+        "default": {"query": {"tempi": [0.9, 1.1]}},
+        "pca": {"query": {"tempi": [0.9]}},
+        "late": {"fuse": ["default", "pca"]},
+    }
+    with pytest.raises(CoversimError, match=r"'late' fuses others that are sought at different tempi"):
+        plan(tmp_path, experiments=experiments)
+    experiments["pca"]["query"]["tempi"] = []
+    assert plan(tmp_path, experiments=experiments).fused["late"] == {"1": ["default/1", "pca/1"]}
+
+
+def test_re_ranking_changes_no_model(tmp_path):
+    made = plan(tmp_path, experiments={"better": {"rerank": {"candidates": 50, "weight": 0.5}}})
+    assert made.settings["better"] == made.settings["default"]
+    assert made.alignment == {"better": f"--method qmax --sharpness {SHARPNESS:g} --candidates 50"}
+    assert (made.rerank["better"], made.rerank["default"]) == ("--weight 0.5 --neighbours 10", "")
+
+
+def test_what_a_song_is_sought_by_changes_no_model(tmp_path):
+    made = plan(tmp_path, experiments={"sought": {"query": {"tempi": [0.85, 1, 1.18]}}})
+    assert made.settings["sought"] == made.settings["default"]
+    assert (made.query["sought"], made.query["default"]) == ("--query-tempi 0.85 1 1.18", "")
+
+
+@pytest.mark.parametrize("changes", [{"model": {"tempi": [0.9, 1.1]}}, {"query": {"tempi": [0.9]}}])
+def test_a_fixed_number_of_frames_has_no_tempo(tmp_path, changes):
+    with pytest.raises(
+        CoversimError, match=r"'brief': songs of a fixed number of frames .* Remedy: set its model"
+    ):
+        plan(tmp_path, experiments={"brief": changes})
+
+
+def test_of_a_baselines_settings_only_those_that_it_reads_count(tmp_path):
+    untrained = {"epochs": 0, "learning_rate": 0.5, "works": 0.5}
+    baselines = {
+        kind: {"model": {"kind": kind, "embedding": 8}, "train": untrained} for kind in ("mean", "lda")
+    }
+    settings = {
+        name: json.loads(text) for name, text in plan(tmp_path, experiments=baselines).settings.items()
+    }
+    assert (settings["mean"]["model"].keys(), settings["mean"]["train"]) == ({"kind", "tempi"}, {"epochs": 0})
+    assert settings["lda"]["model"]["embedding"] == 8
+    assert settings["lda"]["train"] == {"epochs": 0, "works": 0.5}
+
+
+def test_experiments_that_differ_only_in_training_share_frames_and_pca(tmp_path):
+    made = plan(tmp_path, experiments={"other": {"train": {"epochs": 3}}})
+    assert made.pca_of["other"] == made.pca_of["default"]
+    assert made.frames_of["other"] == made.frames_of["default"]
+
+
+def test_works_that_a_benchmark_shares_with_training_works_are_left_out(tmp_path):
+    shared, own = many(40), many(5, songs=3, prefix="X")
+    train = data_set(tmp_path / "train", shared)
+    benchmark = data_set(tmp_path / "benchmark", shared | own)
+    made = plan(
+        tmp_path,
+        datasets={
+            "train": {"root": train},
+            "benchmark": {"root": benchmark, "subset": None, "layout": None, "features": None},
+        },
+    )
+    assert made.collections == ["valid", "test", "benchmark"]
+    split = json.loads((tmp_path / "results/catalogue/benchmark/summary.json").read_text())["split"]
+    training = json.loads((tmp_path / "results/catalogue/train/summary.json").read_text())["split"]
+    assert split["shared"]["works"] == training["train"]["works"] + training["valid"]["works"]
+    assert split["benchmark"]["works"] == 5 + training["test"]["works"]
+
+
+def test_the_metadata_beside_the_songs_gives_their_titles(tmp_path):
+    root = data_set(tmp_path / "data", many(40))
+    train = {"train": {"root": root}}
+    assert plan(tmp_path, datasets=train).titles == []
+    metadata = tmp_path / "data" / "da-tacos_metadata" / "da-tacos_any_subset_metadata.json"
+    metadata.parent.mkdir()
+    metadata.write_text("{}")
+    assert plan(tmp_path, datasets=train).titles == [str(metadata)]
+
+
+def test_the_briefs_split_has_no_test_collection(tmp_path):
+    root = data_set(tmp_path / "data", many(50))
+    made = plan(
+        tmp_path, datasets={"train": {"root": root}}, split={"method": "first", "train": 40, "valid": 10}
+    )
+    assert made.collections == ["valid"]
+
+
+def test_a_feature_that_the_data_set_lacks_is_refused(tmp_path):
+    root = data_set(tmp_path / "data", many(40))
+    with pytest.raises(CoversimError, match="uses hpcp, which the data set"):
+        plan(tmp_path, datasets={"train": {"root": root}}, features=["hpcp"])
+
+
+def test_a_run_without_experiments_is_refused(tmp_path):
+    with pytest.raises(CoversimError, match="no experiment"):
+        plan(tmp_path, experiments=dict.fromkeys(DEFAULTS["experiments"]))
+
+
+def test_frames_are_named_by_feature_and_sampling():
+    assert frames_name("crema", {"rate": 4.0, "frames": None}) == "crema-4hz"
+    assert frames_name("crema", {"rate": 2.5, "frames": None}) == "crema-2.5hz"
+    assert frames_name("hpcp", {"rate": 4.0, "frames": 256}) == "hpcp-256frames"
+
+
+def test_patches_are_named_by_what_they_depend_on():
+    settings = {section: DEFAULTS[section] for section in ("fft", "representation", "pca", "model")} | {
+        "features": ["crema"]
+    }
+    longer = merge(settings, {"representation": {"seconds": [20.0]}})
+    assert (
+        patches_name(merge(settings, {"pca": {"components": 3}}))
+        == patches_name(settings)
+        != patches_name(longer)
+    )
+    flat = merge(settings, {"representation": {"kind": "flat"}})
+    assert patches_name(flat) == patches_name(merge(flat, {"representation": {"seconds": [20.0]}}))
+
+
+def test_a_feature_that_is_no_chroma_is_refused_by_name(tmp_path):
+    root = data_set(tmp_path / "data", many(40), features=("crema", "mfcc"))
+    with pytest.raises(CoversimError, match=r"uses mfcc, which is no chroma.*Remedy"):
+        plan(tmp_path, datasets={"train": {"root": root}}, features=["crema", "mfcc"])
