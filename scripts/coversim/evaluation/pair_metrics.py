@@ -17,7 +17,7 @@ from coversim.storage.hashing import stable_hash
 FOLDS = 5  # of works: with more, thresholds are fitted on more of the pairs
 RESAMPLED_PAIRS = 10**8  # a few seconds: larger tables are resampled less often, but 1,000 times at least
 BLOCK = 2**16  # numbers held at a time: half a megabyte
-RESAMPLED_AT_ONCE = 2**20  # weights of pairs: 8 MB
+RESAMPLED_AT_ONCE = 2**19  # weights of pairs: 4 MB
 
 Statistic = Callable[[np.ndarray], np.ndarray]  # weights of the pairs (n, pairs) → figures (n, figures)
 
