@@ -94,6 +94,19 @@ def test_jobs_that_could_not_be_submitted_run_with_the_same_command(site):
     assert site.states() == ["COMPLETED"] * 2
 
 
+def test_a_submission_that_timed_out_has_arrived_all_the_same(slurm, runs, undisturbed, again):
+    (again / SHARD).unlink()
+    controller = int((slurm.folder / "slurmctld.pid").read_text())
+    try:
+        with slurm.first("sbatch", f"kill -STOP {controller}"):
+            assert runs.start(again, SHARD, "--profile", "slurm", *QUICK).wait(600) != 0
+    finally:
+        os.kill(controller, signal.SIGCONT)
+    until(lambda: len(states(slurm, again, SHARD_JOB)) == 3)  # as many jobs of one output as attempts
+    runs.run(again, SHARD, "--profile", "slurm", *QUICK)
+    assert outputs(again) == outputs(undisturbed.directory)
+
+
 def test_after_a_long_stop_of_snakemake_the_same_command_goes_on(slurm, runs, undisturbed, again):
     (again / SHARD).unlink()
     process = runs.start(again, SHARD, "--profile", "slurm", *QUICK)
