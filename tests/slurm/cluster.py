@@ -12,6 +12,7 @@ import contextlib
 import os
 import pwd
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -74,6 +75,7 @@ NodeName=g1 NodeHostname=localhost NodeAddr=127.0.0.1 Port={g1_port} CPUs=8 Real
 PartitionName=cpu Nodes=n1,n2 Default=YES MaxTime=INFINITE
 PartitionName=all Nodes=n1,n2,g1 MaxTime=INFINITE
 PartitionName=gpu Nodes=g1 MaxTime=INFINITE
+PartitionName=short Nodes=n1,n2 MaxTime=15
 PartitionName=urgent Nodes=g1 MaxTime=INFINITE PriorityTier=2
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
@@ -103,11 +105,14 @@ AutoDetect=off
 NodeName=g1 Name=gpu Type=a100 File=/dev/null
 NodeName=g1 Name=gpu Type=h100 File=/dev/zero
 """
-# The plugin's job step drops every SLURM_* variable before it calls srun.
-SRUN = """\
+# In front of SLURM's commands: does first what a test wants. And the plugin drops every SLURM_* variable, before
+# it calls srun in a job, and when it runs in a job itself.
+COMMANDS = ("sacct", "sbatch", "scancel", "scontrol", "sinfo", "squeue", "srun")
+WRAPPER = """\
 #!/bin/sh
+[ ! -e '{folder}/first/{name}' ] || . '{folder}/first/{name}'
 export SLURM_CONF='{folder}/slurm.conf'
-exec {srun} "$@"
+exec {command} "$@"
 """
 
 
@@ -143,6 +148,39 @@ class Cluster:
     def node_states(self) -> dict[str, str]:
         """State of every node: idle, mixed, down …; with a `*` where it does not answer."""
         return dict(line.split() for line in self.run("sinfo", "-h", "-N", "-o", "%N %t").splitlines())
+
+    @contextlib.contextmanager
+    def first(self, command: str, script: str) -> Iterator[None]:
+        """Run a shell script before one of SLURM's commands, for the length of a `with` block."""
+        made = self.folder / "first" / f"{command}.new"
+        made.write_text(f"{script}\n")
+        active = made.replace(made.with_suffix(""))
+        try:
+            yield
+        finally:
+            active.unlink()
+
+    @contextlib.contextmanager
+    def failing(self, command: str, message: str) -> Iterator[Path]:
+        """Let one of SLURM's commands fail. The file that this gives gets a line with each failure."""
+        failures = self.folder / "first" / f"{command}.failures"
+        failures.write_text("")
+        script = f"echo {shlex.quote(message)} | tee -a {failures} >&2; exit 1"
+        with self.first(command, script):
+            yield failures
+
+    @contextlib.contextmanager
+    def setting(self, name: str, value: object) -> Iterator[None]:
+        """Another value of one of the settings in slurm.conf, for the length of a `with` block."""
+        conf = self.folder / "slurm.conf"
+        before = conf.read_text()
+        conf.write_text(re.sub(rf"^{name}=.*$", f"{name}={value}", before, flags=re.MULTILINE))
+        self.run("scontrol", "reconfigure")
+        try:
+            yield
+        finally:
+            conf.write_text(before)
+            self.run("scontrol", "reconfigure")
 
     def kill_node(self, node: str) -> None:
         """Make a node unreachable. Its jobs run on, unseen, as behind a broken network."""
@@ -200,7 +238,7 @@ def _supervise(folder: Path, accounting: bool) -> None:
 def _start(this: Cluster, accounting: bool) -> None:
     folder = this.folder
     folder.chmod(0o755)  # munged refuses a socket that others cannot reach
-    for name in ("munge", "state", "log", "bin", *(f"spool/{node}" for node in NODES)):
+    for name in ("munge", "state", "log", "bin", "first", *(f"spool/{node}" for node in NODES)):
         (folder / name).mkdir(parents=True, mode=0o755)
     key = folder / "munge/key"
     key.touch(mode=0o600)
@@ -212,9 +250,10 @@ def _start(this: Cluster, accounting: bool) -> None:
     slurm_conf = SLURM_CONF + (ACCOUNTING_CONF if accounting else "")
     (folder / "slurm.conf").write_text(slurm_conf.format(**settings))
     (folder / "gres.conf").write_text(GRES_CONF)
-    wrapper = folder / "bin/srun"
-    wrapper.write_text(SRUN.format(folder=folder, srun=shutil.which("srun")))
-    wrapper.chmod(0o755)
+    for name in COMMANDS:
+        wrapper = folder / "bin" / name
+        wrapper.write_text(WRAPPER.format(folder=folder, name=name, command=shutil.which(name)))
+        wrapper.chmod(0o755)
 
     munge = folder / "munge"
     _daemon(this.env, "munged", f"--socket={munge}/socket", f"--key-file={key}", f"--seed-file={munge}/seed",

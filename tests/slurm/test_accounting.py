@@ -78,3 +78,15 @@ def test_an_account_and_a_qos_for_all_rules_or_for_one(accounted, user, tmp_path
         user.finish(process, directory)
     assert recorded(accounted, every) == {"fft": ("art", "long"), "evaluate": ("art", "long")}
     assert recorded(accounted, one) == {"fft": ("art", "normal"), "evaluate": ("art", "urgent")}
+
+
+def test_a_limit_on_queued_jobs(accounted, user, tmp_path):
+    limit = ("modify", "qos", "urgent", "set", "MaxSubmitJobsPerUser=1")
+    accounted.run("sacctmgr", "--immediate", *limit)
+    (tmp_path / "Snakefile").write_text(SNAKEFILE)
+    options = ("fft", "embed", "--profile", "slurm", *QUICK, "--slurm-qos", "urgent")
+    process = user.start(tmp_path, *options, snakefile=tmp_path / "Snakefile")
+    assert process.wait(600) != 0
+    assert "SLURM sbatch failed" in (tmp_path / "snakemake.log").read_text()
+    user.run(tmp_path, *options, "--jobs", "1", snakefile=tmp_path / "Snakefile")
+    assert {job["JobState"] for job in jobs_of(accounted, tmp_path)} == {"COMPLETED"}
