@@ -22,9 +22,11 @@ rule align:
         code=code("align.py"),
         content=content(songs_of_collection),
         songs=songs_of_collection,
-        settings=lookup(within=PLAN.alignment, dpath="{experiment}"),
+        settings=alignment_of,
     shell:
         "{PYTHON:q} {SCRIPTS:q}/align.py"
-        " {params.settings} --collection {wildcards.collection} --shard {wildcards.shard}"
+        " --method {params.settings[method]} --sharpness {params.settings[sharpness]}"
+        " --candidates {params.settings[candidates]}"
+        " --collection {wildcards.collection} --shard {wildcards.shard}"
         " --frames {input.frames:q} --songs {params.songs:q} --embeddings {input.embeddings:q}"
         " --output {output.distances:q} 2> {log:q}"

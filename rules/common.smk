@@ -26,6 +26,7 @@ from coversim.workflow.options import (
     refuse_to_replace_our_report,
     refuse_what_hides_changes,
 )
+from coversim.workflow.experiments import patch_size, words
 from coversim.workflow.plan import DEMO_TITLES, make_plan
 
 # a shell's `python` may be any: it is the one that runs Snakemake, or that of the job's conda environment
@@ -75,17 +76,8 @@ if workflow.is_main_process and workflow.resource_settings.nodes is None:
         workflow.global_resources.setdefault(name, there)
 
 
-def megabytes(base, per_mb=0):
-    """For `resources`: memory, so much for each MB of input, and more at each attempt."""
-
-    def needed(wildcards, input, attempt):
-        return attempt * round(base + per_mb * input.size_mb)
-
-    return needed
-
-
-def minutes(base, per_mb=0):
-    """For `resources`: time, so much for each MB of input, and more at each attempt."""
+def growing(base, per_mb=0):
+    """For `resources`: so much, more for each MB of input, and more at each attempt."""
 
     def needed(wildcards, input, attempt):
         return attempt * round(base + per_mb * input.size_mb)
@@ -97,6 +89,19 @@ def minutes_to_downsample(wildcards, attempt):
     # measured: 6 ms for a song of Da-TACOS; 0.1 s are a reserve for slow storage
     songs = PLAN.songs[wildcards.dataset] / len(PLAN.shards)
     return attempt * round(10 + 0.1 / 60 * songs)
+
+
+# D values in a patch: up to D²/2 numbers of 8 bytes are held, and worked with. Measured: 11.8 D² bytes at most, above
+# 264 MB for the moments (which import torch) and 75 MB for the merge; CPU time of the merge grows with D³, to 60 s at
+# D = 9,216.
+def megabytes_of_moments(wildcards, attempt):
+    size = patch_size(PLAN.patches[wildcards.patches].settings)
+    return attempt * round(560 + 12e-6 * size**2)
+
+
+def megabytes_of_pca(wildcards, attempt):
+    size = patch_size(PLAN.patches[wildcards.patches].settings)
+    return attempt * round(360 + 12e-6 * size**2)
 
 
 # All songs are compared with those of one shard: time grows with the square of the data set. Measured: 273 MB; for
@@ -128,19 +133,17 @@ def code(script, *assets):
     return of_job
 
 
-def content(path):
-    """For `params`: the digest of what a file of the catalogue holds, given its path or a function of wildcards."""
+def content(*paths):
+    """For `params`: the digests of what files that the plan writes hold, given their paths or functions of wildcards."""
 
     def of_job(wildcards):
-        name = path(wildcards) if callable(path) else path.format(**wildcards)
-        return PLAN.digests.get(name, "")
+        named = [
+            path(wildcards) if callable(path) else path.format(**wildcards)
+            for path in paths
+        ]
+        return [PLAN.digests.get(path, "") for path in named]
 
     return of_job
-
-
-def contents(paths):
-    """For `params` of a rule without wildcards: the digests of several files of the catalogue."""
-    return [PLAN.digests.get(path, "") for path in paths]
 
 
 def corpus_of(wildcards):
@@ -156,12 +159,23 @@ def corpus_content(wildcards):
 
 
 def manifest_of(wildcards):
-    feature = PLAN.frames[wildcards.frames]["feature"]
+    feature, _ = PLAN.frames[wildcards.frames]
     return f"catalogue/{wildcards.dataset}/manifests/{feature}/{wildcards.shard}.tsv"
+
+
+def sampling_of(wildcards):
+    feature, fft = PLAN.frames[wildcards.frames]
+    if fft["frames"]:
+        return {"feature": feature, "rate": "", "frames": fft["frames"]}
+    return {"feature": feature, "rate": fft["rate"], "frames": ""}
 
 
 def songs_of_collection(wildcards):
     return f"catalogue/{PLAN.dataset_of[wildcards.collection]}/songs.tsv"
+
+
+def experiment_of(wildcards):
+    return PLAN.experiments[wildcards.experiment]
 
 
 def frames_of(experiment, dataset, shards):
@@ -169,43 +183,48 @@ def frames_of(experiment, dataset, shards):
     return collect(
         "fft/{dataset}/{frames}/{shard}.h5",
         dataset=dataset,
-        frames=PLAN.frames_of[experiment],
+        frames=experiment.frames,
         shard=shards,
     )
 
 
 def frames_of_patches(wildcards):
-    experiment = PLAN.patches[wildcards.patches]
-    return frames_of(experiment, "train", wildcards.shard)
+    return frames_of(PLAN.patches[wildcards.patches], "train", wildcards.shard)
 
 
 def frames_to_train(wildcards):
-    return frames_of(wildcards.experiment, "train", PLAN.shards)
+    return frames_of(experiment_of(wildcards), "train", PLAN.shards)
 
 
 def frames_to_embed(wildcards):
-    return frames_of(wildcards.experiment, wildcards.dataset, PLAN.shards)
+    return frames_of(experiment_of(wildcards), wildcards.dataset, PLAN.shards)
 
 
 def frames_to_align(wildcards):
     dataset = PLAN.dataset_of[wildcards.collection]
-    return frames_of(wildcards.experiment, dataset, PLAN.shards)
+    return frames_of(experiment_of(wildcards), dataset, PLAN.shards)
 
 
 def pairs_to_train(wildcards):
-    return PLAN.pairs_of[wildcards.experiment]
+    """The training pairs, where non-covers come from them and not from the batch."""
+    train = experiment_of(wildcards).settings["train"]
+    wanted = train["epochs"] and train["loss"]["negatives"] == "pairs"
+    return ["pairs/train.parquet"] if wanted else []
 
 
 def pca_of(wildcards):
-    return PLAN.pca_of[wildcards.experiment]
+    experiment = experiment_of(wildcards)
+    components = experiment.settings["pca"]["components"]
+    return (
+        [f"pca/{experiment.patches}/pca-{components}.npz"] if experiment.patches else []
+    )
 
 
 def embeddings_of(wildcards, datasets):
     """The embeddings of a run; none where songs are compared pair by pair."""
     run = f"{wildcards.experiment}/{wildcards.seed}"
-    return [
-        f"embeddings/{run}/{dataset}.h5" for dataset in datasets if run in PLAN.embedded
-    ]
+    embeds = experiment_of(wildcards).embeds
+    return [f"embeddings/{run}/{dataset}.h5" for dataset in datasets if embeds]
 
 
 def embeddings_to_align(wildcards):
@@ -216,12 +235,19 @@ def embeddings_to_evaluate(wildcards):
     return embeddings_of(wildcards, PLAN.datasets)
 
 
+def parts_of(wildcards, dataset):
+    return [
+        f"embeddings/{part.run_of(wildcards.seed)}/{dataset}.h5"
+        for part in experiment_of(wildcards).parts
+    ]
+
+
 def embeddings_to_fuse(wildcards):
-    return PLAN.parts_of(wildcards.experiment, wildcards.seed, wildcards.dataset)
+    return parts_of(wildcards, wildcards.dataset)
 
 
 def embeddings_to_standardise_by(wildcards):
-    return PLAN.parts_of(wildcards.experiment, wildcards.seed, "train")
+    return parts_of(wildcards, "train")
 
 
 def aligned_of(wildcards):
@@ -231,8 +257,26 @@ def aligned_of(wildcards):
         f"aligned/{run}/{collection}/{shard}.h5"
         for collection in PLAN.collections
         for shard in PLAN.shards
-        if wildcards.experiment in PLAN.alignment
+        if experiment_of(wildcards).aligns
     ]
+
+
+def alignment_of(wildcards):
+    return experiment_of(wildcards).alignment
+
+
+def reranking_of(wildcards):
+    return experiment_of(wildcards).reranking
+
+
+def tempi_of(wildcards):
+    """The tempi at which a song is sought; none: by its own embedding."""
+    return words(experiment_of(wildcards).settings["query"]["tempi"])
+
+
+def device_of(wildcards):
+    experiment = experiment_of(wildcards)
+    return experiment.settings["train"]["device"] if experiment.has_network else "cpu"
 
 
 def one_of(names):

@@ -14,8 +14,8 @@ rule demo_corpus:
         "../envs/features.yaml"
     threads: 2
     resources:
-        mem_mb=megabytes(1000),
-        runtime=minutes(30),
+        mem_mb=growing(1000),
+        runtime=growing(30),
     params:
         code=code("demo_corpus.py"),
         root=subpath(output.metadata, ancestor=2),
@@ -50,11 +50,11 @@ rule set_aside:
     conda:
         "../envs/features.yaml"
     resources:
-        mem_mb=megabytes(500),
-        runtime=minutes(30),
+        mem_mb=growing(500),
+        runtime=growing(30),
     params:
         code=code("set_aside.py"),
-        content=contents(PROBLEMS),
+        content=content(*PROBLEMS),
         problems=PROBLEMS,
     shell:
         "{PYTHON:q} {SCRIPTS:q}/set_aside.py"

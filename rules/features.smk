@@ -15,7 +15,7 @@ rule fft:
     conda:
         "../envs/features.yaml"
     resources:
-        mem_mb=megabytes(600),  # measured: 86 MB, whatever the number of songs
+        mem_mb=growing(600),  # measured: 86 MB, whatever the number of songs
         runtime=minutes_to_downsample,
     params:
         code=code("fft.py"),
@@ -24,11 +24,12 @@ rule fft:
         manifest=manifest_of,
         # its content is no matter: a data set that moved is still the same
         summary="catalogue/{dataset}/summary.json",
-        settings=lookup(within=PLAN.frames, dpath="{frames}"),
+        settings=sampling_of,
         on_bad_song=lookup(within=config, dpath="on_bad_song"),
     shell:
         "{PYTHON:q} {SCRIPTS:q}/fft.py"
         " --manifest {params.manifest:q} --summary {params.summary:q}"
-        " --feature {params.settings[feature]} {params.settings[sampling]}"
+        " --feature {params.settings[feature]}"
+        " --rate {params.settings[rate]} --frames {params.settings[frames]}"
         " --on-bad-song {params.on_bad_song}"
         " --output {output.frames:q} 2> {log:q}"

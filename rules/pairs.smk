@@ -14,8 +14,8 @@ rule pairs:
     conda:
         "../envs/evaluation.yaml"
     resources:
-        mem_mb=megabytes(500),
-        runtime=minutes(30),
+        mem_mb=growing(500),
+        runtime=growing(30),
     params:
         code=code("pairs.py"),
         content=content(songs_of_collection),

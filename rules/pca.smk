@@ -15,17 +15,23 @@ rule pca_moments:
     conda:
         "../envs/siamese.yaml"
     resources:
-        mem_mb=megabytes(900),  # measured: 362 MB, whatever the number of songs
-        runtime=minutes(10, per_mb=0.5),  # measured: 5 s for 1 MB of frames
+        mem_mb=megabytes_of_moments,
+        runtime=growing(10, per_mb=0.5),  # measured: 5 s for 1 MB of frames
     params:
         code=code("pca_moments.py"),
-        content=content("catalogue/train/songs/{shard}.tsv"),
+        content=content("catalogue/train/songs/{shard}.tsv", "patches/{patches}.json"),
         songs="catalogue/train/songs/{shard}.tsv",
-        settings=lookup(within=PLAN.patch_settings, dpath="{patches}"),
+        settings="patches/{patches}.json",
     shell:
         "{PYTHON:q} {SCRIPTS:q}/pca_moments.py"
         " --frames {input.frames:q} --songs {params.songs:q} --settings {params.settings:q}"
         " --output {output.moments:q} 2> {log:q}"
+
+
+# two seconds of work up to this size
+LIGHT_PCA = all(
+    patch_size(experiment.settings) <= 3072 for experiment in PLAN.patches.values()
+)
 
 
 rule pca:
@@ -38,12 +44,12 @@ rule pca:
         "logs/pca/{patches}-{components}.log",
     benchmark:
         "benchmarks/pca/{patches}-{components}.tsv"
-    localrule: True
+    localrule: LIGHT_PCA
     conda:
         "../envs/features.yaml"
     resources:
-        mem_mb=megabytes(500),
-        runtime=minutes(30),
+        mem_mb=megabytes_of_pca,
+        runtime=growing(30),
     params:
         code=code("pca.py"),
     shell:

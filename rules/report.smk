@@ -21,8 +21,8 @@ rule report:
     conda:
         "../envs/evaluation.yaml"
     resources:
-        mem_mb=megabytes(1000),
-        runtime=minutes(30),
+        mem_mb=growing(1000),
+        runtime=growing(30),
     params:
         code=code(
             "report.py",
@@ -31,7 +31,7 @@ rule report:
             "report/report.css",
             "report/report.js",
         ),
-        content=contents(["config.json", *SUMMARIES, *PLAN.titles]),
+        content=content("config.json", *SUMMARIES, *PLAN.titles),
         summaries=SUMMARIES,
         titles=PLAN.titles,
         settings=lookup(within=config, dpath="name"),

@@ -2,6 +2,10 @@
 # embeddings of every song. `train` and `embed` are GPU jobs on a cluster and run on the CPU unchanged.
 
 
+NETWORKS = {name for name, one in PLAN.experiments.items() if one.has_network}
+BASELINES = {name for name, one in PLAN.experiments.items() if one.has_model} - NETWORKS
+
+
 rule train:
     """Train the Siamese network; go on where an interrupted job stopped, and never train the same twice."""
     input:
@@ -15,29 +19,40 @@ rule train:
         "logs/train/{experiment}-{seed}.log",
     benchmark:
         "benchmarks/train/{experiment}-{seed}.tsv"
+    wildcard_constraints:
+        experiment=one_of(NETWORKS),
     conda:
         "../envs/siamese.yaml"
     threads: 1
     resources:
         gpu=1,  # never `gpus`: sbatch would not see it
         # measured: 986 MB and 16 s for 1 MB of frames, which are all held in memory; 3 GB are an allowance for CUDA
-        mem_mb=megabytes(4000, per_mb=5),
+        mem_mb=growing(4000, per_mb=5),
         # a training that hits the limit goes on from its last epoch
-        runtime=minutes(60, per_mb=0.5),
+        runtime=growing(60, per_mb=0.5),
     params:
         code=code("train.py"),
-        content=content("catalogue/train/songs.tsv"),
+        content=content("catalogue/train/songs.tsv", "experiments/{experiment}.json"),
         songs="catalogue/train/songs.tsv",
-        settings=lookup(within=PLAN.settings, dpath="{experiment}"),
+        settings="experiments/{experiment}.json",
         # not an output: Snakemake deletes those before it reruns a job
         state="training_state/{experiment}/{seed}",
-        device=lookup(within=PLAN.device, dpath="{experiment}"),
+        device=device_of,
     shell:
         "{PYTHON:q} {SCRIPTS:q}/train.py"
         " --settings {params.settings:q} --seed {wildcards.seed} --frames {input.frames:q}"
         " --songs {params.songs:q} --pairs {input.pairs:q} --pca {input.pca:q}"
         " --code {params.code} --state {params.state:q} --threads {threads} --device {params.device}"
         " --model {output.model:q} --history {output.history:q} 2> {log:q}"
+
+
+use rule train as fit with:
+    wildcard_constraints:
+        experiment=one_of(BASELINES),
+    resources:
+        gpu=0,
+        mem_mb=growing(1000, per_mb=5),
+        runtime=growing(20, per_mb=0.2),
 
 
 rule embed:
@@ -52,25 +67,34 @@ rule embed:
     benchmark:
         "benchmarks/embed/{experiment}-{seed}-{dataset}.tsv"
     wildcard_constraints:
-        experiment=one_of(PLAN.settings.keys() - PLAN.fused.keys()),
+        experiment=one_of(NETWORKS),
     conda:
         "../envs/siamese.yaml"
     threads: 1
     resources:
         gpu=1,
-        mem_mb=megabytes(4000),  # measured: 456 MB, 128 songs at a time; the rest is an allowance for CUDA
-        runtime=minutes(20, per_mb=0.2),  # measured: 1.5 s for 1 MB of frames
+        mem_mb=growing(4000),  # measured: 456 MB, 128 songs at a time; the rest is an allowance for CUDA
+        runtime=growing(20, per_mb=0.2),  # measured: 1.5 s for 1 MB of frames
     params:
         code=code("embed.py"),
         content=content("catalogue/{dataset}/songs.tsv"),
         songs="catalogue/{dataset}/songs.tsv",
-        query=lookup(within=PLAN.query, dpath="{experiment}"),
-        device=lookup(within=PLAN.device, dpath="{experiment}"),
+        settings=tempi_of,
+        device=device_of,
     shell:
         "{PYTHON:q} {SCRIPTS:q}/embed.py"
         " --model {input.model:q} --frames {input.frames:q} --songs {params.songs:q}"
-        " {params.query} --threads {threads} --device {params.device}"
+        " --query-tempi {params.settings} --threads {threads} --device {params.device}"
         " --output {output.embeddings:q} 2> {log:q}"
+
+
+use rule embed as embed_baseline with:
+    wildcard_constraints:
+        experiment=one_of(BASELINES),
+    resources:
+        gpu=0,
+        mem_mb=growing(1000),
+        runtime=growing(20, per_mb=0.2),
 
 
 rule fuse:
@@ -85,13 +109,13 @@ rule fuse:
     benchmark:
         "benchmarks/fuse/{experiment}-{seed}-{dataset}.tsv"
     wildcard_constraints:
-        experiment=one_of(PLAN.fused),
+        experiment=one_of(PLAN.experiments.keys() - NETWORKS - BASELINES),
     localrule: True
     conda:
         "../envs/siamese.yaml"
     resources:
-        mem_mb=megabytes(1000),
-        runtime=minutes(30),
+        mem_mb=growing(1000),
+        runtime=growing(30),
     params:
         code=code("fuse.py"),
     shell:

@@ -24,12 +24,15 @@ def main() -> None:
     parser.add_argument("--manifest", type=Path, required=True, help="files of the shard's songs")
     parser.add_argument("--summary", type=Path, required=True, help="summary.json, which names the root")
     parser.add_argument("--feature", choices=FEATURES, required=True)
-    length = parser.add_mutually_exclusive_group(required=True)
-    length.add_argument("--rate", type=float, help="frames per second to keep")
-    length.add_argument("--frames", type=int, help="frames to keep of each song, whatever its length")
+    parser.add_argument("--rate", type=float, nargs="?", help="frames per second to keep")
+    parser.add_argument(
+        "--frames", type=int, nargs="?", help="instead: frames to keep of each song, whatever its length"
+    )
     parser.add_argument("--on-bad-song", choices=("set_aside", "fail"), default="set_aside")
     parser.add_argument("--output", type=Path, required=True)
     arguments = parser.parse_args()
+    if (arguments.rate is None) == (arguments.frames is None):
+        parser.error("either --rate or --frames is needed")
 
     feature = FEATURES[arguments.feature]
     root = os.path.realpath(json.loads(arguments.summary.read_text(encoding="utf-8"))["root"])

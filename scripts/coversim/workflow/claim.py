@@ -25,7 +25,7 @@ from coversim.workflow.plan import CONFIG, Plan
 LOCKS = Path(".snakemake", "locks")
 JOBS = Path("benchmarks", "jobs.txt")
 """The benchmark file of each job of the run: those of jobs that it no longer has lie beside them."""
-NO_OUTPUTS = {"catalogue", "logs", "benchmarks", "training_state"}  # folders
+NO_OUTPUTS = {"catalogue", "experiments", "patches", "logs", "benchmarks", "training_state"}  # folders
 
 
 def check_folder(results: Path) -> None:

@@ -1,4 +1,4 @@
-"""The configuration: read without surprises, checked against its schema, resolved into each experiment's settings."""
+"""The configuration: read without surprises, checked against its schema."""
 
 import difflib
 import functools
@@ -14,11 +14,7 @@ from typing import Any
 import jsonschema
 import yaml
 
-from coversim.dataset.features import FEATURES
 from coversim.errors import CoversimError
-
-PITCH_CLASSES = 12
-EXPERIMENT_SECTIONS = ("features", "fft", "representation", "pca", "model", "train", "query", "rerank")
 
 COMMAND_LINE = "--config"
 KINDS = {
@@ -350,57 +346,3 @@ def merge(base: Any, changes: Any) -> Any:
             for key in {**base, **changes}
         }
     return changes
-
-
-def experiments(config: Mapping[str, Any], features: list[str]) -> dict[str, dict[str, Any]]:
-    """Resolved settings of each experiment: its own entry over the top-level sections.
-
-    An experiment that is set to null is left out. `features` is what to use where the configuration leaves it
-    open; of a sharpness per feature those of the experiment's features remain, in their order.
-    """
-    defaults = {section: config[section] for section in EXPERIMENT_SECTIONS}
-    resolved = {}
-    for name, changes in config["experiments"].items():
-        if changes is not None:
-            _check_fuse(name, changes)
-            settings = merge({**defaults, "fuse": []}, changes)
-            chosen = settings["features"] or features
-            _check_chroma(name, chosen)
-            sharpness = {"sharpness": _of_each(settings["representation"]["sharpness"], chosen, name)}
-            resolved[name] = merge({**settings, "features": chosen}, {"representation": sharpness})
-    return resolved
-
-
-def _check_fuse(experiment: str, changes: Mapping[str, Any]) -> None:
-    unread = [key for key in ("pca", "model", "train", "query") if key in changes]
-    if changes.get("fuse") and unread:
-        raise CoversimError(
-            f"experiment '{experiment}' fuses others and trains nothing: {', '.join(unread)} would not be read. "
-            "Remedy: remove that, or fuse"
-        )
-
-
-def _check_chroma(experiment: str, features: list[str]) -> None:
-    for feature in features:
-        if FEATURES[feature].rows != PITCH_CLASSES:
-            raise CoversimError(
-                f"experiment '{experiment}' uses {feature}, which is no chroma: an encoder sees 12 pitch classes. "
-                "Remedy: choose `features` from crema, hpcp and cens"
-            )
-
-
-def _of_each(sharpness: float | Mapping[str, float], features: list[str], experiment: str) -> list[float]:
-    """One value per feature, of one for all or of a mapping."""
-    if not isinstance(sharpness, Mapping):
-        return [sharpness] * len(features)
-    for feature in features:
-        if feature not in sharpness:
-            raise CoversimError(
-                f"experiment '{experiment}': representation.sharpness has no value for {feature}. Remedy: add it"
-            )
-    return [sharpness[feature] for feature in features]
-
-
-def as_json(settings: Any) -> str:
-    """Compact JSON with sorted keys: the same settings give the same text."""
-    return json.dumps(settings, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

@@ -28,20 +28,9 @@ from coversim.dataset.da_tacos import File, Layout, Problem, Song, recognise, wa
 from coversim.dataset.titles import find
 from coversim.demo import songs as demo_songs
 from coversim.errors import CoversimError
-from coversim.workflow.config import as_json, experiments
+from coversim.workflow.experiments import Experiment, patch_settings, resolve
 
 PREFERRED_FEATURES = ("crema", "hpcp", "cens")  # where the configuration names none: the first there is
-PATCH_KEYS = {
-    "fourier": ("seconds", "hop", "sharpness", "compression"),
-    "frames": ("seconds", "hop", "sharpness"),
-    "flat": ("sharpness",),
-}
-BASELINES = {  # kinds of model without a network, and the settings of model and train that they read
-    "mean": (("kind", "tempi"), ("epochs",)),
-    "median": (("kind", "tempi"), ("epochs",)),
-    "lda": (("kind", "tempi", "embedding"), ("epochs", "works")),
-}
-PAIRWISE = ("qmax", "chroma")  # kinds of model that compare songs pair by pair and embed none
 CATALOGUE = Path("catalogue")
 CONFIG = Path("config.json")
 DEMO_TITLES = f"demo_corpus/{demo_songs.METADATA}"
@@ -67,36 +56,7 @@ class Plan:
     songs: dict[str, int]
     """Number of songs of each data set."""
     shards: list[str]
-    settings: dict[str, str]
-    """JSON of each experiment's resolved settings."""
-    frames: dict[str, dict[str, str]]
-    """Each kind of frames: its feature, and the arguments that set its sampling."""
-    frames_of: dict[str, list[str]]
-    """The kinds of frames of each experiment, one per feature."""
-    patches: dict[str, str]
-    """Each kind of patches with a PCA, and one experiment that has it."""
-    patch_settings: dict[str, str]
-    """JSON of the settings on which each kind of patches depends."""
-    pca_of: dict[str, list[str]]
-    """The PCA file of each experiment, if it has one."""
-    pairs_of: dict[str, list[str]]
-    """The pair table that each experiment trains on, if it does."""
-    runs: list[str]
-    """experiment/seed of each evaluation; an experiment that trains nothing has one seed."""
-    models: list[str]
-    """experiment/seed of each model: all runs but those of experiments that compare songs pair by pair, or fuse."""
-    embedded: list[str]
-    """experiment/seed of all embeddings: those of models, and those that are fused."""
-    fused: dict[str, dict[str, list[str]]]
-    """Of each experiment that fuses others, and each seed: experiment/seed of its parts."""
-    alignment: dict[str, str]
-    """Arguments of each experiment that aligns songs: to compare all with all, or to re-rank."""
-    query: dict[str, str]
-    """Arguments of each experiment that says what a song is sought by; empty where by its own embedding."""
-    rerank: dict[str, str]
-    """Arguments of each experiment's re-ranking; empty without one."""
-    device: dict[str, str]
-    """Where each experiment computes."""
+    experiments: dict[str, Experiment]
     titles: list[str]
     """The metadata file of each data set that has one: what its songs are called."""
     demo: bool
@@ -113,13 +73,35 @@ class Plan:
         for path, text in self.files():
             write_if_changed(results / path, text)
 
+    @property
+    def runs(self) -> list[str]:
+        """experiment/seed of each evaluation."""
+        return [run for experiment in self.experiments.values() for run in experiment.runs]
+
+    @property
+    def models(self) -> list[str]:
+        """experiment/seed of each model."""
+        return [
+            run for experiment in self.experiments.values() if experiment.has_model for run in experiment.runs
+        ]
+
+    @property
+    def frames(self) -> dict[str, tuple[str, dict[str, Any]]]:
+        """Each kind of frames: its feature and sampling."""
+        return {
+            name: kind for experiment in self.experiments.values() for name, kind in experiment.frames.items()
+        }
+
+    @property
+    def patches(self) -> dict[str, Experiment]:
+        """Each kind of patches with principal components, and an experiment that has it."""
+        return {
+            experiment.patches: experiment for experiment in self.experiments.values() if experiment.patches
+        }
+
     def corpus_of(self, dataset: str) -> list[str]:
         """What must be written before a data set's songs can be read: the demo corpus."""
         return [DEMO_TITLES] if self.demo and dataset == "train" else []
-
-    def parts_of(self, experiment: str, seed: str, dataset: str) -> list[str]:
-        """The embeddings of a data set that a run fuses."""
-        return [f"embeddings/{run}/{dataset}.h5" for run in self.fused[experiment][seed]]
 
 
 def make_plan(config: Mapping[str, Any], results: Path, walk: bool) -> Plan:
@@ -144,97 +126,34 @@ def make_plan(config: Mapping[str, Any], results: Path, walk: bool) -> Plan:
         check_split(summaries[name], ("train", "valid") if name == "train" else ("benchmark",))
     splits = summaries["train"]["split"]
 
-    settings = experiments(config, _default_features(summaries["train"]["features"]))
-    if not settings:
-        raise CoversimError("the configuration has no experiment. Remedy: add one under `experiments`")
-    # what fuses others sees frames only to align them
-    framed = {
-        name: chosen
-        for name, chosen in settings.items()
-        if not chosen["fuse"] or chosen["rerank"]["candidates"]
-    }
-    for experiment, chosen in framed.items():
-        _check_features(experiment, chosen["features"], summaries)
-    frames = {
-        frames_name(feature, chosen["fft"]): (feature, chosen["fft"])
-        for chosen in framed.values()
-        for feature in chosen["features"]
-    }
-    used = sorted({feature for feature, _ in frames.values()})
+    experiments = resolve(config, _default_features(summaries["train"]["features"]))
+    for experiment in experiments.values():
+        _check_features(experiment, summaries)
+    used = sorted(
+        {feature for experiment in experiments.values() for feature, _ in experiment.frames.values()}
+    )
 
     def files() -> Iterator[tuple[Path, str]]:
         # made anew for each use, so that the texts of a million songs are never in memory together
-        yield CONFIG, json.dumps(config, indent=1, ensure_ascii=False) + "\n"
+        yield CONFIG, _text({**_sorted(config), "experiments": config["experiments"]})
+        for name, experiment in experiments.items():
+            yield Path("experiments", f"{name}.json"), _text(_sorted(experiment.model_settings))
+            if experiment.patches:
+                yield (
+                    Path("patches", f"{experiment.patches}.json"),
+                    _text(_sorted(patch_settings(experiment.settings))),
+                )
         for name, data_set in found.items():
             yield from catalogue_files(data_set, CATALOGUE / name, used, config["shards"])
 
     titles = [summary["metadata"] for summary in summaries.values() if summary["metadata"]]
-    embedding = {
-        name: chosen
-        for name, chosen in settings.items()
-        if chosen["model"]["kind"] not in PAIRWISE and not chosen["fuse"]
-    }
-    for experiment, chosen in embedding.items():
-        _check_tempi(experiment, chosen)
-    with_pca = {name: chosen for name, chosen in embedding.items() if chosen["pca"]["components"]}
-    fusing = {
-        name: _parts(name, chosen["fuse"], embedding) for name, chosen in settings.items() if chosen["fuse"]
-    }
-    trained = {name for name, chosen in embedding.items() if chosen["train"]["epochs"]}
-    trained |= {name for name, parts in fusing.items() if trained & set(parts)}
-    seeds = {name: config["seeds"] if name in trained else config["seeds"][:1] for name in settings}
-    runs = {name: [f"{name}/{seed}" for seed in of_experiment] for name, of_experiment in seeds.items()}
     return Plan(
         datasets=datasets,
         collections=["valid", *(["test"] if "test" in splits else []), *datasets[1:]],
         dataset_of={"train": "train", "valid": "train", "test": "train", "benchmark": "benchmark"},
         songs={name: summary["songs"] for name, summary in summaries.items()},
         shards=[shard_name(shard) for shard in range(config["shards"])],
-        settings={experiment: as_json(model_settings(chosen)) for experiment, chosen in settings.items()},
-        frames={
-            name: {"feature": feature, "sampling": _sampling(fft)} for name, (feature, fft) in frames.items()
-        },
-        frames_of={
-            experiment: [frames_name(feature, chosen["fft"]) for feature in chosen["features"]]
-            for experiment, chosen in framed.items()
-        },
-        patches={patches_name(chosen): experiment for experiment, chosen in reversed(with_pca.items())},
-        patch_settings={
-            patches_name(chosen): as_json(patch_settings(chosen)) for chosen in with_pca.values()
-        },
-        pca_of={
-            experiment: [f"pca/{patches_name(chosen)}/pca-{chosen['pca']['components']}.npz"]
-            if experiment in with_pca
-            else []
-            for experiment, chosen in settings.items()
-        },
-        pairs_of={
-            experiment: ["pairs/train.parquet"]
-            if chosen["train"]["epochs"] and chosen["train"]["loss"]["negatives"] == "pairs"
-            else []
-            for experiment, chosen in settings.items()
-        },
-        runs=[run for name in settings for run in runs[name]],
-        models=[run for name in embedding for run in runs[name]],
-        embedded=[run for name in (*embedding, *fusing) for run in runs[name]],
-        fused={
-            name: {
-                str(seed): [f"{part}/{seed if part in trained else seeds[part][0]}" for part in parts]
-                for seed in seeds[name]
-            }
-            for name, parts in fusing.items()
-        },
-        alignment={
-            name: _alignment(chosen)
-            for name, chosen in settings.items()
-            if chosen["rerank"]["candidates"] or (name not in embedding and name not in fusing)
-        },
-        query={name: _query(chosen["query"]) for name, chosen in settings.items()},
-        rerank={
-            name: _reranking(chosen["rerank"]) if chosen["rerank"]["candidates"] else ""
-            for name, chosen in settings.items()
-        },
-        device={experiment: chosen["train"]["device"] for experiment, chosen in settings.items()},
+        experiments=experiments,
         titles=titles,
         demo=config["datasets"]["train"]["root"] is None,
         unreachable=unreachable,
@@ -243,97 +162,27 @@ def make_plan(config: Mapping[str, Any], results: Path, walk: bool) -> Plan:
     )
 
 
-def frames_name(feature: str, fft: Mapping[str, Any]) -> str:
-    """Name of one feature at one sampling, e.g. `crema-4hz` or `hpcp-256frames`."""
-    return f"{feature}-{fft['frames']}frames" if fft["frames"] else f"{feature}-{fft['rate']:g}hz"
-
-
-def patch_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of an experiment's settings on which its patches depend."""
-    chosen = settings["representation"]
-    kept = {key: chosen[key] for key in ("kind", *PATCH_KEYS[chosen["kind"]])}
-    return {"features": settings["features"], "fft": settings["fft"], "representation": kept}
-
-
-def patches_name(settings: Mapping[str, Any]) -> str:
-    """Name of an experiment's patches: readable, and different for different patch settings."""
-    depends = patch_settings(settings)
-    frames = "+".join(frames_name(feature, settings["fft"]) for feature in settings["features"])
-    digest = hashlib.sha256(as_json(depends).encode()).hexdigest()[:6]
-    return f"{depends['representation']['kind']}-{frames}-{digest}"
-
-
-def model_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings on which the model depends: not on where it is computed, nor on what comes after it.
-
-    A baseline has no network.
-    """
-    train, model = settings["train"], settings["model"]
-    of_model, untrained = BASELINES.get(model["kind"], (model, ("epochs",)))
-    return {key: value for key, value in settings.items() if key not in ("query", "rerank", "fuse")} | {
-        "train": {key: train[key] for key in (train if train["epochs"] else untrained) if key != "device"},
-        "model": {key: model[key] for key in of_model},
-    }
-
-
-def _parts(experiment: str, parts: list[str], embedding: Mapping[str, Any]) -> list[str]:
-    for part in parts:
-        if part not in embedding:
-            raise CoversimError(
-                f"experiment '{experiment}' fuses '{part}', which has no embedding of its own. Remedy: name "
-                f"experiments among {', '.join(embedding)}"
-            )
-    if len({tuple(tempi) for part in parts if (tempi := embedding[part]["query"]["tempi"])}) > 1:
-        raise CoversimError(
-            f"experiment '{experiment}' fuses others that are sought at different tempi. Remedy: give them the same "
-            "query.tempi"
-        )
-    return parts
-
-
-def _alignment(settings: Mapping[str, Any]) -> str:
-    kind = settings["model"]["kind"]
-    sharpness = " ".join(f"{value:g}" for value in settings["representation"]["sharpness"])
-    if kind in PAIRWISE and not settings["fuse"]:
-        return f"--method {kind} --sharpness {sharpness}"
-    return f"--method qmax --sharpness {sharpness} --candidates {settings['rerank']['candidates']}"
-
-
-def _query(chosen: Mapping[str, Any]) -> str:
-    return (
-        " ".join(("--query-tempi", *(f"{tempo:g}" for tempo in chosen["tempi"]))) if chosen["tempi"] else ""
-    )
-
-
-def _reranking(chosen: Mapping[str, Any]) -> str:
-    return f"--weight {chosen['weight']:g} --neighbours {chosen['neighbours']}"
-
-
-def _sampling(fft: Mapping[str, Any]) -> str:
-    return f"--frames {fft['frames']}" if fft["frames"] else f"--rate {fft['rate']:g}"
-
-
 def _default_features(available: list[str]) -> list[str]:
     return [next((feature for feature in PREFERRED_FEATURES if feature in available), available[0])]
 
 
-def _check_features(experiment: str, features: list[str], summaries: Mapping[str, Mapping[str, Any]]) -> None:
+def _check_features(experiment: Experiment, summaries: Mapping[str, Mapping[str, Any]]) -> None:
     for dataset, summary in summaries.items():
-        for feature in features:
+        for feature, _ in experiment.frames.values():
             if feature not in summary["features"]:
                 raise CoversimError(
-                    f"experiment '{experiment}' uses {feature}, which the data set {summary['root']} does not have "
+                    f"experiment '{experiment.name}' uses {feature}, which the data set {summary['root']} does not have "
                     f"(datasets.{dataset}.features: {', '.join(summary['features'])}). Remedy: change `features`"
                 )
 
 
-def _check_tempi(experiment: str, settings: Mapping[str, Any]) -> None:
-    tempi = {*settings["model"]["tempi"], *settings["query"]["tempi"]}
-    if settings["fft"]["frames"] and tempi != {1}:
-        raise CoversimError(
-            f"experiment '{experiment}': songs of a fixed number of frames (fft.frames) have no tempo. Remedy: set its "
-            "model.tempi to [1.0] and its query.tempi to []"
-        )
+def _sorted(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Equal settings in equal order."""
+    return json.loads(json.dumps(settings, sort_keys=True))
+
+
+def _text(settings: Mapping[str, Any]) -> str:
+    return json.dumps(settings, indent=1, ensure_ascii=False) + "\n"
 
 
 def _read_summary(results: Path, dataset: str) -> dict[str, Any]:

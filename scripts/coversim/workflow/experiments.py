@@ -1,0 +1,260 @@
+"""The experiments of a run: the settings of each, and the names of what they make and share."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from coversim.dataset.features import FEATURES
+from coversim.errors import CoversimError
+from coversim.siamese.kinds import KINDS
+from coversim.workflow.config import merge
+
+PITCH_CLASSES = 12
+SECTIONS = ("features", "fft", "representation", "pca", "model", "train", "query", "rerank")
+PATCH_KEYS = {
+    "fourier": ("seconds", "hop", "sharpness", "compression"),
+    "frames": ("seconds", "hop", "sharpness"),
+    "flat": ("sharpness",),
+}
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A named entry of the configuration, resolved."""
+
+    name: str
+    settings: dict[str, Any]
+    """All sections of SECTIONS, and `fuse`."""
+    seeds: list[int]
+    """One where nothing is trained."""
+    parts: list["Experiment"]
+    """Experiments whose embeddings it joins; it has no model of its own then."""
+
+    @property
+    def runs(self) -> list[str]:
+        """experiment/seed of each evaluation."""
+        return [f"{self.name}/{seed}" for seed in self.seeds]
+
+    @property
+    def has_model(self) -> bool:
+        return not self.parts and not KINDS[self.settings["model"]["kind"]].pairwise
+
+    @property
+    def has_network(self) -> bool:
+        return self.has_model and KINDS[self.settings["model"]["kind"]].trains
+
+    @property
+    def trains(self) -> bool:
+        """Whether it, or a part of it, is trained, and so depends on the seed."""
+        return any(part.trains for part in self.parts) or (
+            self.has_model and self.settings["train"]["epochs"] > 0
+        )
+
+    @property
+    def embeds(self) -> bool:
+        return self.has_model or bool(self.parts)
+
+    @property
+    def reranks(self) -> bool:
+        return self.settings["rerank"]["candidates"] > 0
+
+    @property
+    def aligns(self) -> bool:
+        return self.reranks or not self.embeds
+
+    @property
+    def frames(self) -> dict[str, tuple[str, dict[str, Any]]]:
+        """Its kinds of frames: feature and sampling of each. What joins others sees frames only to align them."""
+        if self.parts and not self.reranks:
+            return {}
+        fft = self.settings["fft"]
+        return {frames_name(feature, fft): (feature, fft) for feature in self.settings["features"]}
+
+    @property
+    def patches(self) -> str:
+        """The name of its patches; empty without principal components."""
+        return patches_name(self.settings) if self.has_model and self.settings["pca"]["components"] else ""
+
+    @property
+    def model_settings(self) -> dict[str, Any]:
+        """Settings on which the model depends: not on where it is computed, nor on what comes after it."""
+        train, model = self.settings["train"], self.settings["model"]
+        kind = KINDS[model["kind"]]
+        untrained = ("epochs", "works") if kind.fitted_on else ("epochs",)
+        kept = {key: value for key, value in self.settings.items() if key not in ("query", "rerank", "fuse")}
+        return kept | {
+            "train": {
+                key: train[key] for key in (train if train["epochs"] else untrained) if key != "device"
+            },
+            "model": {key: model[key] for key in ("kind", *kind.reads)},
+        }
+
+    @property
+    def alignment(self) -> dict[str, Any]:
+        """How its songs are aligned: all with all, or each with the first that its embedding finds."""
+        return {
+            "method": "qmax" if self.embeds else self.settings["model"]["kind"],
+            "sharpness": words(self.settings["representation"]["sharpness"]),
+            "candidates": self.settings["rerank"]["candidates"],
+        }
+
+    @property
+    def reranking(self) -> dict[str, Any]:
+        """How alignment and embedding go together; empty values where they do not."""
+        chosen = self.settings["rerank"]
+        return {key: chosen[key] if self.reranks else "" for key in ("weight", "neighbours")}
+
+    def run_of(self, seed: int | str) -> str:
+        """Its run beside that of another experiment with this seed."""
+        return f"{self.name}/{seed if int(seed) in self.seeds else self.seeds[0]}"
+
+
+def resolve(config: Mapping[str, Any], features: list[str]) -> dict[str, Experiment]:
+    """The experiments of a configuration; one that is set to null is left out.
+
+    `features` is what to use where the configuration leaves it open.
+
+    Raises
+    ------
+    CoversimError
+        If settings do not go together.
+    """
+    settings = {
+        name: _settings(name, config, changes, features)
+        for name, changes in config["experiments"].items()
+        if changes is not None
+    }
+    if not settings:
+        raise CoversimError("the configuration has no experiment. Remedy: add one under `experiments`")
+    whole = {
+        name: _experiment(name, chosen, [], config["seeds"])
+        for name, chosen in settings.items()
+        if not chosen["fuse"]
+    }
+    for experiment in whole.values():
+        _check_tempi(experiment)
+    embedding = {name: experiment for name, experiment in whole.items() if experiment.embeds}
+    joined = {
+        name: _experiment(name, chosen, _parts(name, chosen["fuse"], embedding), config["seeds"])
+        for name, chosen in settings.items()
+        if chosen["fuse"]
+    }
+    return {name: (whole | joined)[name] for name in settings}
+
+
+def _experiment(name: str, settings: dict[str, Any], parts: list[Experiment], seeds: list[int]) -> Experiment:
+    experiment = Experiment(name, settings, seeds, parts)
+    return experiment if experiment.trains else Experiment(name, settings, seeds[:1], parts)
+
+
+def _settings(
+    name: str, config: Mapping[str, Any], changes: Mapping[str, Any], features: list[str]
+) -> dict[str, Any]:
+    """An experiment's own entry over the top-level sections; of a sharpness per feature those of its features."""
+    _check_fuse(name, changes)
+    settings = merge({**{section: config[section] for section in SECTIONS}, "fuse": []}, changes)
+    chosen = settings["features"] or features
+    _check_chroma(name, chosen)
+    sharpness = _of_each(settings["representation"]["sharpness"], chosen, name)
+    return merge({**settings, "features": chosen}, {"representation": {"sharpness": sharpness}})
+
+
+def frames_name(feature: str, fft: Mapping[str, Any]) -> str:
+    """Name of one feature at one sampling, e.g. `crema-4hz` or `hpcp-256frames`."""
+    return f"{feature}-{fft['frames']}frames" if fft["frames"] else f"{feature}-{fft['rate']:g}hz"
+
+
+def patch_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of an experiment's settings on which its patches depend."""
+    chosen = settings["representation"]
+    kept = {key: chosen[key] for key in ("kind", *PATCH_KEYS[chosen["kind"]])}
+    return {"features": settings["features"], "fft": settings["fft"], "representation": kept}
+
+
+def patches_name(settings: Mapping[str, Any]) -> str:
+    """Name of an experiment's patches: readable, and different for different patch settings."""
+    depends = patch_settings(settings)
+    frames = "+".join(frames_name(feature, settings["fft"]) for feature in settings["features"])
+    digest = hashlib.sha256(as_json(depends).encode()).hexdigest()[:6]
+    return f"{depends['representation']['kind']}-{frames}-{digest}"
+
+
+def patch_size(settings: Mapping[str, Any]) -> int:
+    """Number of values of a patch, as coversim.features.patches makes it."""
+    chosen, fft = settings["representation"], settings["fft"]
+    if chosen["kind"] == "flat":
+        return len(settings["features"]) * PITCH_CLASSES * (fft["frames"] or 1)
+    windows = [max(2, round(seconds * fft["rate"])) for seconds in chosen["seconds"]]
+    if chosen["kind"] == "frames":
+        return len(settings["features"]) * windows[0]
+    # of the Fourier transform of real values, without what mirrors another
+    bins = [PITCH_CLASSES * (window // 2 + 1) - (10 if window % 2 == 0 else 5) for window in windows]
+    return len(settings["features"]) * sum(bins)
+
+
+def as_json(settings: Any) -> str:
+    """Compact JSON with sorted keys: the same settings give the same text."""
+    return json.dumps(settings, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def words(numbers: Iterable[float]) -> str:
+    """Numbers as they are written on a command line."""
+    return " ".join(f"{number:g}" for number in numbers)
+
+
+def _parts(experiment: str, parts: list[str], embedding: Mapping[str, Experiment]) -> list[Experiment]:
+    for part in parts:
+        if part not in embedding:
+            raise CoversimError(
+                f"experiment '{experiment}' fuses '{part}', which has no embedding of its own. Remedy: name "
+                f"experiments among {', '.join(embedding)}"
+            )
+    tempi = [embedding[part].settings["query"]["tempi"] for part in parts]
+    if len({tuple(chosen) for chosen in tempi if chosen}) > 1:
+        raise CoversimError(
+            f"experiment '{experiment}' fuses others that are sought at different tempi. Remedy: give them the same "
+            "query.tempi"
+        )
+    return [embedding[part] for part in parts]
+
+
+def _check_tempi(experiment: Experiment) -> None:
+    settings = experiment.settings
+    tempi = {*settings["model"]["tempi"], *settings["query"]["tempi"]}
+    if experiment.has_model and settings["fft"]["frames"] and tempi != {1}:
+        raise CoversimError(
+            f"experiment '{experiment.name}': songs of a fixed number of frames (fft.frames) have no tempo. Remedy: set "
+            "its model.tempi to [1.0] and its query.tempi to []"
+        )
+
+
+def _check_fuse(experiment: str, changes: Mapping[str, Any]) -> None:
+    unread = [key for key in ("pca", "model", "train", "query") if key in changes]
+    if changes.get("fuse") and unread:
+        raise CoversimError(
+            f"experiment '{experiment}' fuses others and trains nothing: {', '.join(unread)} would not be read. "
+            "Remedy: remove that, or fuse"
+        )
+
+
+def _check_chroma(experiment: str, features: list[str]) -> None:
+    for feature in features:
+        if FEATURES[feature].rows != PITCH_CLASSES:
+            raise CoversimError(
+                f"experiment '{experiment}' uses {feature}, which is no chroma: an encoder sees 12 pitch classes. "
+                "Remedy: choose `features` from crema, hpcp and cens"
+            )
+
+
+def _of_each(sharpness: float | Mapping[str, float], features: list[str], experiment: str) -> list[float]:
+    """One value per feature, of one for all or of a mapping."""
+    if not isinstance(sharpness, Mapping):
+        return [sharpness] * len(features)
+    for feature in features:
+        if feature not in sharpness:
+            raise CoversimError(
+                f"experiment '{experiment}': representation.sharpness has no value for {feature}. Remedy: add it"
+            )
+    return [sharpness[feature] for feature in features]
