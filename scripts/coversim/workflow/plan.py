@@ -28,6 +28,7 @@ from coversim.dataset.da_tacos import File, Layout, Problem, Song, recognise, wa
 from coversim.dataset.titles import find
 from coversim.demo import songs as demo_songs
 from coversim.errors import CoversimError
+from coversim.siamese.kinds import KINDS
 from coversim.workflow.config import as_json, experiments
 
 PREFERRED_FEATURES = ("crema", "hpcp", "cens")  # where the configuration names none: the first there is
@@ -36,12 +37,6 @@ PATCH_KEYS = {
     "frames": ("seconds", "hop", "sharpness"),
     "flat": ("sharpness",),
 }
-BASELINES = {  # kinds of model without a network, and the settings of model and train that they read
-    "mean": (("kind", "tempi"), ("epochs",)),
-    "median": (("kind", "tempi"), ("epochs",)),
-    "lda": (("kind", "tempi", "embedding"), ("epochs", "works")),
-}
-PAIRWISE = ("qmax", "chroma")  # kinds of model that compare songs pair by pair and embed none
 CATALOGUE = Path("catalogue")
 CONFIG = Path("config.json")
 DEMO_TITLES = f"demo_corpus/{demo_songs.METADATA}"
@@ -172,7 +167,7 @@ def make_plan(config: Mapping[str, Any], results: Path, walk: bool) -> Plan:
     embedding = {
         name: chosen
         for name, chosen in settings.items()
-        if chosen["model"]["kind"] not in PAIRWISE and not chosen["fuse"]
+        if not KINDS[chosen["model"]["kind"]].pairwise and not chosen["fuse"]
     }
     for experiment, chosen in embedding.items():
         _check_tempi(experiment, chosen)
@@ -266,13 +261,14 @@ def patches_name(settings: Mapping[str, Any]) -> str:
 def model_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Settings on which the model depends: not on where it is computed, nor on what comes after it.
 
-    A baseline has no network.
+    Of `model` a kind has its own keys, and of `train` what is not trained has next to none.
     """
     train, model = settings["train"], settings["model"]
-    of_model, untrained = BASELINES.get(model["kind"], (model, ("epochs",)))
+    kind = KINDS[model["kind"]]
+    untrained = ("epochs", "works") if kind.fitted_on else ("epochs",)
     return {key: value for key, value in settings.items() if key not in ("query", "rerank", "fuse")} | {
         "train": {key: train[key] for key in (train if train["epochs"] else untrained) if key != "device"},
-        "model": {key: model[key] for key in of_model},
+        "model": {key: model[key] for key in ("kind", *kind.reads)},
     }
 
 
@@ -294,7 +290,7 @@ def _parts(experiment: str, parts: list[str], embedding: Mapping[str, Any]) -> l
 def _alignment(settings: Mapping[str, Any]) -> str:
     kind = settings["model"]["kind"]
     sharpness = " ".join(f"{value:g}" for value in settings["representation"]["sharpness"])
-    if kind in PAIRWISE and not settings["fuse"]:
+    if KINDS[kind].pairwise and not settings["fuse"]:
         return f"--method {kind} --sharpness {sharpness}"
     return f"--method qmax --sharpness {sharpness} --candidates {settings['rerank']['candidates']}"
 

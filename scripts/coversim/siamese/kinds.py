@@ -1,0 +1,44 @@
+"""The kinds of model (`model.kind`), and what is to be known of each before anything is computed.
+
+Free of torch, since the plan reads it, and every job makes the plan.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a kind of model needs."""
+
+    reads: tuple[str, ...] = ()
+    """The keys of `model` on which it depends, besides `kind`."""
+    trains: bool = False
+    """Whether it is a network, which epochs of training change."""
+    fitted_on: tuple[str, ...] = ()
+    """Splits whose songs it is fitted to at once, without epochs."""
+    own_windows: bool = False
+    """Whether it sees windows of the frames (`model.seconds`, `model.hop`) where patches have no pitch classes."""
+    pairwise: bool = False
+    """Whether it compares songs pair by pair, and embeds none."""
+
+    def sees(self, epochs: int) -> tuple[str, ...]:
+        """The splits whose songs the model depends on; on those of its PCA apart."""
+        return ("train", "valid") if epochs else self.fitted_on
+
+
+KINDS = {
+    "mean": Kind(reads=("tempi",)),
+    "median": Kind(reads=("tempi",)),
+    "lda": Kind(reads=("tempi", "embedding"), fitted_on=("train",)),
+    "convolution": Kind(
+        reads=("tempi", "embedding", "join", "channels", "layers", "kernel", "dropout"), trains=True
+    ),
+    "brief": Kind(reads=("tempi", "embedding", "channels", "kernel"), trains=True),
+    "motif": Kind(
+        reads=("tempi", "embedding", "join", "motifs", "seconds", "hop", "pooling", "channels", "dropout"),
+        trains=True,
+        own_windows=True,
+    ),
+    "qmax": Kind(pairwise=True),
+    "chroma": Kind(pairwise=True),
+}
