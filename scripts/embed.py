@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from coversim.cli import run
-from coversim.device import choose_device
+from coversim.device import choose_device, compute_reproducibly
 from coversim.errors import CoversimError
 from coversim.siamese import encoder
 from coversim.storage import embeddings, frames, tsv
@@ -34,7 +34,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True, help="embeddings, HDF5")
     arguments = parser.parse_args()
 
-    torch.set_num_threads(arguments.threads)
+    compute_reproducibly(arguments.threads)
     device = choose_device(arguments.device)
     model = encoder.load(arguments.model, device)
     split = {song["performance"]: song["split"] for song in tsv.read(arguments.songs)}

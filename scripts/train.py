@@ -1,4 +1,4 @@
-"""Train one experiment with one seed. The same training is never done twice: see coversim.training_state."""
+"""Train one experiment with one seed. The same training is never done twice: see coversim.siamese.model_cache."""
 
 import argparse
 import csv
@@ -14,12 +14,13 @@ from coversim.dataset.splits import in_share
 from coversim.device import choose_device, compute_reproducibly
 from coversim.features.pca import Projection
 from coversim.siamese import encoder
+from coversim.siamese.history import HISTORY, kept_epoch, outcome
+from coversim.siamese.kinds import KINDS
 from coversim.siamese.model_cache import copy, forget_old, is_finished, training_key
-from coversim.siamese.training import HISTORY, Songs, train
+from coversim.siamese.sampling import Pair
+from coversim.siamese.training import Songs, train
 from coversim.storage import frames, parquet, tsv
 from coversim.storage.atomic import replacing
-
-FITTED = {"lda": ("train",)}  # the songs that a baseline sees; the others see none
 
 
 def main() -> None:
@@ -57,19 +58,21 @@ def main() -> None:
             settings, arguments.seed, training, validation, pairs, projection, device, state / "state.pt"
         )
         write_history(state / "history.tsv", history)
-        encoder.save(state / "model.pt", trained, key)
+        kept = kept_epoch([row["valid_map"] for row in history])
+        encoder.save(state / "model.pt", trained, key, kept)
         (state / "state.pt").unlink(missing_ok=True)
     copy(state / "history.tsv", arguments.history)
     copy(state / "model.pt", arguments.model)
+    logging.info(outcome([float(row["valid_map"]) for row in tsv.read(arguments.history)]))
     state.touch()
     forget_old(arguments.state)
 
 
-def load_songs(arguments: argparse.Namespace) -> tuple[Songs, Songs, list[tuple[int, int, int]]]:
+def load_songs(arguments: argparse.Namespace) -> tuple[Songs, Songs, list[Pair]]:
     """Training songs, validation songs, and pairs as indices into the training songs."""
     split = {song["performance"]: song["split"] for song in tsv.read(arguments.songs)}
     chosen = arguments.settings["train"]
-    needed = ("train", "valid") if chosen["epochs"] else FITTED.get(arguments.settings["model"]["kind"], ())
+    needed = KINDS[arguments.settings["model"]["kind"]].sees(chosen["epochs"])
     wanted = {performance for performance, name in split.items() if name in needed}
     songs = {"train": Songs([], []), "valid": Songs([], [])}
     place = {}
@@ -91,9 +94,7 @@ def load_songs(arguments: argparse.Namespace) -> tuple[Songs, Songs, list[tuple[
     return songs["train"], songs["valid"], pairs
 
 
-def contents(
-    training: Songs, validation: Songs, pairs: list[tuple[int, int, int]], pca: Path | None
-) -> Iterator[bytes]:
+def contents(training: Songs, validation: Songs, pairs: list[Pair], pca: Path | None) -> Iterator[bytes]:
     """What a training sees; what other songs are in the shards, and what files are called, does not count."""
     for songs in (training, validation):
         yield repr(

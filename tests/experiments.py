@@ -25,7 +25,6 @@ SETTINGS = {
         "layers": 2,
         "kernel": 3,
         "dropout": 0.1,
-        "bound": 1.0,
         "tempi": [0.8, 1.0, 1.25],
     },
     "train": {
@@ -40,9 +39,7 @@ SETTINGS = {
         "excerpt": 0.0,
         "batch": {"works": 8, "songs": 2, "pairs": 16},
         "loss": {"kind": "nce", "negatives": "all", "margin": 1.2, "hinge": "squared", "temperature": 0.1},
-        "augmentation": dict.fromkeys(
-            ("form", "tempo", "transpose", "overtones", "noise", "gain", "pitch_dropout"), 0.0
-        ),
+        "augmentation": dict.fromkeys(("form", "tempo", "overtones", "noise", "gain"), 0.0),
     },
     "rerank": {"candidates": 0, "weight": 1.0},
 }

@@ -37,12 +37,6 @@ def tempo(frames: Tensor, amount: float, generator: torch.Generator) -> Tensor:
     return at_tempo(frames, (1 + amount) ** (2 * _uniform(generator) - 1))
 
 
-def transpose(frames: Tensor, probability: float, generator: torch.Generator) -> Tensor:
-    """With this probability by 0 to 11 semitones: for representations that are not invariant."""
-    semitones = _integer(PITCH_CLASSES - 1, generator)
-    return frames.roll(semitones, dims=1) if _uniform(generator) < probability else frames
-
-
 def overtones(frames: Tensor, amount: float, generator: torch.Generator) -> Tensor:
     """Timbre: pitch classes leak into their fifth (3rd harmonic) and, less, their major third (5th harmonic)."""
     fifth, third = amount * _uniform(generator), 0.6 * amount * _uniform(generator)
@@ -61,27 +55,13 @@ def gain(frames: Tensor, amount: float, generator: torch.Generator) -> Tensor:
     return frames * torch.exp(deviation * torch.randn(PITCH_CLASSES, 1, generator=generator))
 
 
-def pitch_dropout(frames: Tensor, probability: float, generator: torch.Generator) -> Tensor:
-    """Each pitch class is silent throughout the song with this probability."""
-    kept = torch.rand(PITCH_CLASSES, generator=generator) >= probability
-    return frames * kept[:, None]
-
-
 def excerpt(frames: Tensor, length: int, generator: torch.Generator) -> Tensor:
     """`length` frames from a random start on; behind the song's end it starts again."""
     start = _integer(frames.shape[-1] - 1, generator)
     return frames[..., (start + torch.arange(length)) % frames.shape[-1]]
 
 
-STEPS = {
-    "form": form,
-    "tempo": tempo,
-    "transpose": transpose,
-    "overtones": overtones,
-    "noise": noise,
-    "gain": gain,
-    "pitch_dropout": pitch_dropout,
-}
+STEPS = {"form": form, "tempo": tempo, "overtones": overtones, "noise": noise, "gain": gain}
 
 
 def _uniform(generator: torch.Generator) -> float:

@@ -1,8 +1,8 @@
-"""Losses on the Euclidean distance of embeddings. Labels: 0 = cover, 1 = non-cover.
+"""Losses on the Euclidean distance of embeddings. Labels of pairs: 0 = cover, 1 = non-cover.
 
-In a batch every song is an *anchor* once. A loss sees, for each of its C cover pairs (anchor, cover), their
-distance `cover` (C,), the distances `others` (C, B) from the anchor to all songs of the batch, and which of
-these are `chosen` (C, B) as non-covers.
+In a batch every song is an *anchor* once. A loss sees, for each of its C pairs of an anchor and a cover of it,
+their distance `cover` (C,), the distances `others` (C, B) from the anchor to all songs of the batch, and which of
+these are its `negatives` (C, B): the songs that the loss pushes away from the anchor.
 """
 
 import torch
@@ -35,61 +35,61 @@ def batch_loss(embeddings: Tensor, work: Tensor, settings: dict) -> Tensor:
     `settings` is `train.loss` of the configuration.
     """
     distance = distances(embeddings, embeddings)
-    anchor, cover = cover_pairs(work)
-    chosen = choose(distance, work, anchor, cover, settings["negatives"])
-    return LOSSES[settings["kind"]](distance[anchor, cover], distance[anchor], chosen, settings)
+    anchor, cover = anchors_and_covers(work)
+    negatives = choose_negatives(distance, work, anchor, cover, settings["negatives"])
+    return LOSSES[settings["kind"]](distance[anchor, cover], distance[anchor], negatives, settings)
 
 
-def cover_pairs(work: Tensor) -> tuple[Tensor, Tensor]:
+def anchors_and_covers(work: Tensor) -> tuple[Tensor, Tensor]:
     """Indices (C,) and (C,) of all ordered pairs of two songs of one work."""
     same = (work[:, None] == work).fill_diagonal_(False)
     return same.nonzero(as_tuple=True)
 
 
-def choose(distance: Tensor, work: Tensor, anchor: Tensor, cover: Tensor, negatives: str) -> Tensor:
-    """Which songs (C, B) are the non-covers of each cover pair.
+def choose_negatives(distance: Tensor, work: Tensor, anchor: Tensor, cover: Tensor, which: str) -> Tensor:
+    """Which songs (C, B) are the negatives of each pair of an anchor and a cover.
 
     `all`: every song of another work. `hardest`: the nearest of them. `semi_hard`: the nearest that is farther
     away than the cover (Schroff, Kalenichenko & Philbin 2015, "FaceNet"), none where there is none.
     """
-    chosen = work[anchor][:, None] != work
-    if negatives == "all":
-        return chosen
-    if negatives == "semi_hard":
-        chosen &= distance[anchor] > distance[anchor, cover][:, None]
-    nearest = distance[anchor].detach().masked_fill(~chosen, torch.inf).argmin(dim=1, keepdim=True)
-    return chosen & (torch.arange(len(work), device=work.device) == nearest)
+    negatives = work[anchor][:, None] != work
+    if which == "all":
+        return negatives
+    if which == "semi_hard":
+        negatives &= distance[anchor] > distance[anchor, cover][:, None]
+    nearest = distance[anchor].detach().masked_fill(~negatives, torch.inf).argmin(dim=1, keepdim=True)
+    return negatives & (torch.arange(len(work), device=work.device) == nearest)
 
 
-def contrastive(cover: Tensor, others: Tensor, chosen: Tensor, settings: dict) -> Tensor:
-    """Contrastive loss, covers and non-covers weighing the same whatever their number."""
+def contrastive(cover: Tensor, others: Tensor, negatives: Tensor, settings: dict) -> Tensor:
+    """Contrastive loss, covers and negatives weighing the same whatever their number."""
     far = pair_loss(others, others.new_full((), NON_COVER), settings["margin"], settings["hinge"])
-    return cover.square().mean() / 2 + _mean(far, chosen)
+    return cover.square().mean() / 2 + _mean(far, negatives)
 
 
-def triplet(cover: Tensor, others: Tensor, chosen: Tensor, settings: dict) -> Tensor:
-    """max(0, D(anchor, cover) − D(anchor, non-cover) + margin), averaged."""
-    return _mean(relu(cover[:, None] - others + settings["margin"]), chosen)
+def triplet(cover: Tensor, others: Tensor, negatives: Tensor, settings: dict) -> Tensor:
+    """max(0, D(anchor, cover) − D(anchor, negative) + margin), averaged."""
+    return _mean(relu(cover[:, None] - others + settings["margin"]), negatives)
 
 
-def nce(cover: Tensor, others: Tensor, chosen: Tensor, settings: dict) -> Tensor:
-    """InfoNCE (van den Oord, Li & Vinyals 2018) on −D² / temperature: find the cover among the non-covers."""
+def nce(cover: Tensor, others: Tensor, negatives: Tensor, settings: dict) -> Tensor:
+    """InfoNCE (van den Oord, Li & Vinyals 2018) on −D² / temperature: find the cover among the negatives."""
     near = -cover.square() / settings["temperature"]
-    far = (-others.square() / settings["temperature"]).masked_fill(~chosen, -torch.inf)
+    far = (-others.square() / settings["temperature"]).masked_fill(~negatives, -torch.inf)
     return (torch.cat((near[:, None], far), dim=1).logsumexp(dim=1) - near).mean()
 
 
-def align_uniform(cover: Tensor, others: Tensor, chosen: Tensor, settings: dict) -> Tensor:
-    """Alignment of covers plus uniformity of non-covers: E[D²] + log E[exp(−2 D²)].
+def align_uniform(cover: Tensor, others: Tensor, negatives: Tensor, settings: dict) -> Tensor:
+    """Alignment of covers plus uniformity of negatives: E[D²] + log E[exp(−2 D²)].
 
     Wang & Isola (2020), "Understanding contrastive representation learning through alignment and uniformity
     on the hypersphere"; for versions of music Serrà et al. (2025).
     """
     align = cover.square().mean()
-    if not chosen.any():
+    if not negatives.any():
         return align
-    spread = (-2 * others.square()).masked_fill(~chosen, -torch.inf).flatten().logsumexp(dim=0)
-    return align + spread - chosen.sum().log()
+    spread = (-2 * others.square()).masked_fill(~negatives, -torch.inf).flatten().logsumexp(dim=0)
+    return align + spread - negatives.sum().log()
 
 
 LOSSES = {"contrastive": contrastive, "triplet": triplet, "nce": nce, "align_uniform": align_uniform}

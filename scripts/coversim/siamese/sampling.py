@@ -1,11 +1,60 @@
-"""Which songs meet in a batch. An epoch's draw depends on nothing but the seed and the epoch's number."""
+"""Which songs meet in a batch, and what the batch loses. An epoch's draw follows from the seed and its number alone."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
+from torch import Tensor
 
+from coversim.siamese.losses import batch_loss, pair_loss
 from coversim.storage.hashing import stable_hash
+
+Pair = tuple[int, int, int]  # song, song, label
+Batch = tuple[list[int], Tensor]  # songs, and what the loss compares their embeddings by
+
+
+class WorkBatches:
+    """Batches of works with a few songs each: every song is compared with every other.
+
+    `works` tells the work of each training song, `settings` are `train` of the configuration.
+    """
+
+    def __init__(self, works: Sequence[str], settings: dict):
+        self.works, self.size, self.loss_settings = works, settings["batch"], settings["loss"]
+        number = {work: place for place, work in enumerate(dict.fromkeys(works))}
+        self.numbers = torch.tensor([number[work] for work in works])
+
+    def draw(self, generator: torch.Generator) -> list[Batch]:
+        """An epoch's batches: songs, and the number of the work of each."""
+        drawn = work_batches(self.works, self.size["works"], self.size["songs"], generator)
+        return [(songs, self.numbers[songs]) for songs in drawn]
+
+    def loss(self, embeddings: Tensor, work: Tensor) -> Tensor:
+        """The loss of a batch's embeddings (B, E), `work` (B,) telling which are covers."""
+        return batch_loss(embeddings, work, self.loss_settings)
+
+
+class PairBatches:
+    """Batches of pairs of the pair table: the two songs of each are compared.
+
+    `pairs` are of indices of training songs, `settings` are `train` of the configuration.
+    """
+
+    def __init__(self, pairs: Sequence[Pair], settings: dict):
+        self.pairs, self.size, self.loss_settings = pairs, settings["batch"], settings["loss"]
+
+    def draw(self, generator: torch.Generator) -> list[Batch]:
+        """An epoch's batches: songs, two by two, and the label of each pair."""
+        drawn = pair_batches(self.pairs, self.size["pairs"], generator)
+        return [
+            ([song for pair in batch for song in pair[:2]], torch.tensor([label for _, _, label in batch]))
+            for batch in drawn
+        ]
+
+    def loss(self, embeddings: Tensor, label: Tensor) -> Tensor:
+        """The mean loss of pairs: embeddings (2B, E), those of a pair one after the other, and their labels (B,)."""
+        distance = (embeddings[::2] - embeddings[1::2]).norm(dim=1)
+        return pair_loss(distance, label, self.loss_settings["margin"], self.loss_settings["hinge"]).mean()
 
 
 def epoch_generator(seed: int, epoch: int) -> torch.Generator:
@@ -13,12 +62,14 @@ def epoch_generator(seed: int, epoch: int) -> torch.Generator:
     return torch.Generator().manual_seed(stable_hash("epoch", seed, epoch) >> 1)
 
 
-def work_batches(works: list[str], batch: int, songs: int, generator: torch.Generator) -> Iterator[list[int]]:
+def work_batches(
+    works: Sequence[str], batch: int, songs: int, generator: torch.Generator
+) -> Iterator[list[int]]:
     """Batches of song indices: `batch` works, each with `songs` of its songs, or all if it has fewer.
 
     `works` tells the work of each song. One epoch sees every work of at least two songs once; a work that
     would be alone in the last batch joins the one before, and alone in the epoch gives no batch: it has no
-    non-cover to learn from.
+    negative to learn from.
     """
     members = defaultdict(list)
     for song, work in enumerate(works):
@@ -34,9 +85,7 @@ def work_batches(works: list[str], batch: int, songs: int, generator: torch.Gene
         yield drawn
 
 
-def pair_batches(
-    pairs: list[tuple[int, int, int]], batch: int, generator: torch.Generator
-) -> Iterator[list[tuple[int, int, int]]]:
+def pair_batches(pairs: Sequence[Pair], batch: int, generator: torch.Generator) -> Iterator[list[Pair]]:
     """Batches of `batch` pairs (song, song, label), each pair once an epoch."""
     order = torch.randperm(len(pairs), generator=generator).tolist()
     for start in range(0, len(order), batch):

@@ -8,8 +8,9 @@ import logging
 import math
 import time
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,14 +20,17 @@ from coversim.evaluation.retrieval import mean_average_precision
 from coversim.features.patches import pad
 from coversim.features.pca import Projection
 from coversim.siamese.augmentation import augment, excerpt
-from coversim.siamese.encoder import Discriminant, Encoder, embed
-from coversim.siamese.losses import batch_loss, pair_loss
-from coversim.siamese.sampling import epoch_generator, pair_batches, work_batches
+from coversim.siamese.encoder import Encoder, embed
+from coversim.siamese.history import HISTORY, kept_epoch
+from coversim.siamese.kinds import KINDS
+from coversim.siamese.sampling import Pair, PairBatches, WorkBatches, epoch_generator
 from coversim.storage import torch_files
 from coversim.storage.hashing import stable_hash
 
-Pair = tuple[int, int, int]  # song, song, label
-HISTORY = ("epoch", "train_loss", "valid_map", "learning_rate", "seconds")
+# the cosine schedule
+WARM_UP = 0.1  # share of the training in which the learning rate rises to its full height …
+START = 0.04  # … from this share of it
+RISE = (1 - START) / WARM_UP
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,50 @@ class Songs:
 
     frames: list[Tensor]
     works: list[str]
+
+
+@dataclass
+class State:
+    """Where a training stands."""
+
+    encoder: Encoder
+    ema: Encoder
+    """The same with an exponential moving average of the weights, which generalises better than the last ones."""
+    optimiser: torch.optim.Optimizer
+    history: list[dict[str, Any]] = field(default_factory=list)
+    """A row with the keys HISTORY for each epoch."""
+    kept: dict[str, Tensor] = field(default_factory=dict)
+    """The averaged weights of the epoch that is kept so far."""
+
+    def kept_epoch(self) -> int | None:
+        """The best epoch so far; None before epoch 0."""
+        return kept_epoch([row["valid_map"] for row in self.history])
+
+    def save(self, path: Path) -> None:
+        """Write it all; the file is whole or absent."""
+        content = {
+            "network": self.encoder.network.state_dict(),
+            "ema": self.ema.network.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "history": self.history,
+            "kept": self.kept,
+        }
+        torch_files.save(path, content, recorded=False)
+
+    def resume(self, path: Path) -> None:
+        """Take up what an interrupted training left, if anything."""
+        if not path.exists():
+            return
+        try:
+            content = torch.load(path, map_location="cpu", weights_only=True)
+        except Exception as error:  # torch raises all sorts of errors on a damaged file
+            logging.warning("%s is not readable (%s): the training starts anew", path, type(error).__name__)
+            return
+        self.encoder.network.load_state_dict(content["network"])
+        self.ema.network.load_state_dict(content["ema"])
+        self.optimiser.load_state_dict(content["optimiser"])
+        self.history, self.kept = content["history"], content["kept"]
+        logging.info("going on after epoch %d", self.history[-1]["epoch"])
 
 
 def train(
@@ -49,8 +97,8 @@ def train(
 ) -> tuple[Encoder, list[dict]]:
     """Train until validation MAP has not risen for `train.patience` epochs, or for `train.epochs`.
 
-    What is validated, and returned, is a moving average of the weights (`train.averaging`), which generalises
-    better than the last ones. Epoch 0 is the untrained network: where training only harms, it comes back.
+    What is validated, and returned, has the EMA of the weights (`train.averaging`). Epoch 0 is the untrained
+    network: where training only harms, it comes back.
 
     Parameters
     ----------
@@ -70,86 +118,53 @@ def train(
     torch.manual_seed(stable_hash("network", seed) >> 1)
     encoder = Encoder(settings, projection).to(device)
     if not chosen["epochs"]:
-        if isinstance(encoder.network, Discriminant):
+        if encoder.kind.fitted_on:
             encoder.network.fit(embed(encoder, training.frames, device), training.works)
         return encoder.eval(), []
-    if not list(encoder.parameters()):
-        raise CoversimError(
-            f"model.kind: {settings['model']['kind']} has nothing to train. Remedy: set train.epochs: 0"
-        )
-    if chosen["loss"]["negatives"] == "pairs" and chosen["loss"]["kind"] != "contrastive":
-        raise CoversimError(
-            f"train.loss.kind: {chosen['loss']['kind']} needs non-covers from the batch, not from the pair table. "
-            "Remedy: set train.loss.negatives to all, semi_hard or hardest"
-        )
-    averaged = deepcopy(encoder)
-    optimiser = make_optimiser(encoder, chosen)
-    history, best = [], None
+    check_trainable(settings)
+    from_pairs = chosen["loss"]["negatives"] == "pairs"
+    batcher = PairBatches(pairs, chosen) if from_pairs else WorkBatches(training.works, chosen)
+    state = State(encoder, deepcopy(encoder), make_optimiser(encoder, chosen))
+    state.resume(state_file)
 
-    if (state := read_state(state_file)) is not None:
-        encoder.network.load_state_dict(state["network"])
-        averaged.network.load_state_dict(state["averaged"])
-        optimiser.load_state_dict(state["optimiser"])
-        history, best = state["history"], state["best"]
-        logging.info("going on after epoch %d of %d", history[-1]["epoch"], chosen["epochs"])
-
-    for epoch in range(len(history), chosen["epochs"] + 1):
-        if best and epoch - best["epoch"] > chosen["patience"]:
+    for epoch in range(len(state.history), chosen["epochs"] + 1):
+        if epoch and epoch - state.kept_epoch() > chosen["patience"]:
             logging.info("no better validation MAP for %d epochs", chosen["patience"])
             break
         started = time.monotonic()
-        loss = None  # of the untrained network
-        if epoch:
-            loss = train_epoch(encoder, averaged, optimiser, settings, seed, epoch, training, pairs)
-        embeddings = embed(averaged, validation.frames, device)
+        loss = train_epoch(state, batcher, training.frames, settings, seed, epoch) if epoch else None
+        embeddings = embed(state.ema, validation.frames, device)
         valid_map = mean_average_precision(embeddings, validation.works, device.type)
-        rate, seconds = optimiser.param_groups[0]["lr"], time.monotonic() - started
-        history.append(dict(zip(HISTORY, (epoch, loss, valid_map, rate, seconds), strict=True)))
-        if best is None or not valid_map <= best["valid_map"]:  # without validation covers: the last epoch
-            best = {
-                "epoch": epoch,
-                "valid_map": valid_map,
-                "network": deepcopy(averaged.network.state_dict()),
-            }
-        state = {
-            "network": encoder.network.state_dict(),
-            "averaged": averaged.network.state_dict(),
-            "optimiser": optimiser.state_dict(),
-            "history": history,
-            "best": best,
-        }
-        torch_files.save(state_file, state, recorded=False)
+        rate, seconds = state.optimiser.param_groups[0]["lr"], time.monotonic() - started
+        state.history.append(dict(zip(HISTORY, (epoch, loss, valid_map, rate, seconds), strict=True)))
+        if (best := state.kept_epoch()) == epoch:
+            state.kept = deepcopy(state.ema.network.state_dict())
+        state.save(state_file)
         logging.info(
             "epoch %d/%d  loss %s  validation MAP %.4f  best %.4f (epoch %d)  %.1f s",
             epoch, chosen["epochs"], "-" if loss is None else f"{loss:.4f}", valid_map,
-            best["valid_map"], best["epoch"], seconds,
+            state.history[best]["valid_map"], best, seconds,
         )  # fmt: skip
 
-    averaged.network.load_state_dict(best["network"])
-    return averaged.eval(), history
+    state.ema.network.load_state_dict(state.kept)
+    return state.ema.eval(), state.history
 
 
 def train_epoch(
-    encoder: Encoder,
-    averaged: Encoder,
-    optimiser: torch.optim.Optimizer,
+    state: State,
+    batcher: WorkBatches | PairBatches,
+    songs: list[Tensor],
     settings: dict,
     seed: int,
     epoch: int,
-    training: Songs,
-    pairs: list[Pair],
 ) -> float:
-    """One pass through the training songs; the mean loss of its batches."""
-    chosen, batch = settings["train"], settings["train"]["batch"]
+    """One pass through the frames of the training songs; the mean loss of its batches."""
+    chosen = settings["train"]
+    encoder, optimiser = state.encoder, state.optimiser
     device = next(encoder.parameters()).device
     generator = epoch_generator(seed, epoch)
     torch.manual_seed(stable_hash("dropout", seed, epoch) >> 1)
-    from_pairs = chosen["loss"]["negatives"] == "pairs"
-    if from_pairs:
-        batches = list(pair_batches(pairs, batch["pairs"], generator))
-    else:
-        batches = list(work_batches(training.works, batch["works"], batch["songs"], generator))
-    number = {work: place for place, work in enumerate(dict.fromkeys(training.works))}
+    batches = batcher.draw(generator)
     if not batches:
         raise CoversimError(
             "no two training works have two usable songs each. Remedy: give the training split more works (split), "
@@ -157,27 +172,32 @@ def train_epoch(
         )
     losses = []
     encoder.train()
-    for step, drawn in enumerate(batches, start=(epoch - 1) * len(batches)):
-        set_learning_rate(optimiser, step / (chosen["epochs"] * len(batches)), chosen)
-        songs = [song for pair in drawn for song in pair[:2]] if from_pairs else drawn
-        frames, lengths = pad([varied(training.frames[song], settings, generator) for song in songs])
-        embeddings = encoder(frames.to(device), lengths.to(device))
-        if from_pairs:
-            label = torch.tensor([label for _, _, label in drawn], device=device)
-            distance = (embeddings[::2] - embeddings[1::2]).norm(dim=1)
-            loss = pair_loss(distance, label, chosen["loss"]["margin"], chosen["loss"]["hinge"]).mean()
-        else:
-            work = torch.tensor([number[training.works[song]] for song in songs], device=device)
-            loss = batch_loss(embeddings, work, chosen["loss"])
+    for step, (drawn, target) in enumerate(batches, start=(epoch - 1) * len(batches)):
+        for group in optimiser.param_groups:
+            group["lr"] = learning_rate(step / (chosen["epochs"] * len(batches)), chosen)
+        frames, lengths = pad([varied(songs[song], settings, generator) for song in drawn])
+        loss = batcher.loss(encoder(frames.to(device), lengths.to(device)), target.to(device))
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-        average_weights(averaged, encoder, min(chosen["averaging"], (step + 1) / (step + 10)))
+        update_ema(state.ema, encoder, ema_decay(step, chosen))
         losses.append(loss.item())
     mean = sum(losses) / len(losses)
     if not math.isfinite(mean):
         raise CoversimError(f"the loss is {mean} in epoch {epoch}. Remedy: lower train.learning_rate")
     return mean
+
+
+def check_trainable(settings: dict) -> None:
+    """Raise CoversimError for a kind of model without weights, or a loss that the pair table cannot feed."""
+    kind, loss = settings["model"]["kind"], settings["train"]["loss"]
+    if not KINDS[kind].trains:
+        raise CoversimError(f"model.kind: {kind} has nothing to train. Remedy: set train.epochs: 0")
+    if loss["negatives"] == "pairs" and loss["kind"] != "contrastive":
+        raise CoversimError(
+            f"train.loss.kind: {loss['kind']} needs negatives from the batch, not from the pair table. "
+            "Remedy: set train.loss.negatives to all, semi_hard or hardest"
+        )
 
 
 def varied(frames: Tensor, settings: dict, generator: torch.Generator) -> Tensor:
@@ -196,33 +216,28 @@ def make_optimiser(encoder: Encoder, chosen: dict) -> torch.optim.Optimizer:
     return torch.optim.AdamW(encoder.parameters(), **common)
 
 
-def set_learning_rate(optimiser: torch.optim.Optimizer, progress: float, chosen: dict) -> None:
-    """`constant`; or `cosine`: up over the first tenth of the training, then down along half a cosine."""
-    share = 1.0
-    if chosen["schedule"] == "cosine":
-        share = min(0.04 + 9.6 * progress, (1 + math.cos(math.pi * (progress - 0.1) / 0.9)) / 2)
-    for group in optimiser.param_groups:
-        group["lr"] = chosen["learning_rate"] * share
+def learning_rate(progress: float, chosen: dict) -> float:
+    """The learning rate after this share of the training: `constant`, or a warm-up and then half a `cosine`."""
+    if chosen["schedule"] == "constant":
+        return chosen["learning_rate"]
+    if progress < WARM_UP:
+        return chosen["learning_rate"] * (START + RISE * progress)
+    angle = math.pi * (progress - WARM_UP) / (1 - WARM_UP)
+    return chosen["learning_rate"] * ((1 + math.cos(angle)) / 2)
+
+
+def ema_decay(step: int, chosen: dict) -> float:
+    """The weight of the past in the EMA: it rises to `train.averaging`, so that the first weights are soon forgotten."""
+    return min(chosen["averaging"], (step + 1) / (step + 10))
 
 
 @torch.no_grad()
-def average_weights(averaged: Encoder, encoder: Encoder, decay: float) -> None:
+def update_ema(ema: Encoder, encoder: Encoder, decay: float) -> None:
     """Move the averaged weights, and running statistics, towards the encoder's."""
     for mean, now in zip(
-        averaged.network.state_dict().values(), encoder.network.state_dict().values(), strict=True
+        ema.network.state_dict().values(), encoder.network.state_dict().values(), strict=True
     ):
         if mean.is_floating_point():
             mean.lerp_(now, 1 - decay)
         else:
             mean.copy_(now)
-
-
-def read_state(path: Path) -> dict | None:
-    """What an interrupted training left at `path`, if anything."""
-    if not path.exists():
-        return None
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises all sorts of errors on a damaged file
-        logging.warning("%s is not readable (%s): the training starts anew", path, type(error).__name__)
-        return None

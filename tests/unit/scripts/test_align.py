@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from coversim.alignment.qmax import METHODS, chroma_distances, qmax_distances
+from coversim.siamese.kinds import KINDS
 from coversim.storage import distances, embeddings, frames
-from coversim.workflow import plan
 
 SCRIPTS = Path(__file__).parents[3] / "scripts"
 SONGS = {  # work → shard, split, songs
@@ -105,4 +105,4 @@ def test_sharper_frames_change_the_distances(place):
 
 
 def test_the_plan_knows_the_methods():
-    assert set(plan.PAIRWISE) == set(METHODS)
+    assert {name for name, kind in KINDS.items() if kind.pairwise} == set(METHODS)

@@ -4,7 +4,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from coversim.siamese.losses import LOSSES, batch_loss, choose, cover_pairs, distances, pair_loss
+from coversim.siamese.losses import (
+    LOSSES,
+    anchors_and_covers,
+    batch_loss,
+    choose_negatives,
+    distances,
+    pair_loss,
+)
 
 SETTINGS = {"margin": 1.2, "hinge": "squared", "negatives": "all", "temperature": 0.3}
 WORK = torch.tensor([0, 0, 1, 1, 1, 2, 2, 3])
@@ -45,8 +52,8 @@ def test_distances_are_exact_and_their_gradient_at_0_is_0() -> None:
     assert (points.grad == 0).all()
 
 
-def test_cover_pairs_are_all_ordered_pairs_of_songs_of_one_work() -> None:
-    anchor, cover = cover_pairs(WORK)
+def test_anchors_and_covers_are_all_ordered_pairs_of_songs_of_one_work() -> None:
+    anchor, cover = anchors_and_covers(WORK)
     expected = {(a, b) for a in range(8) for b in range(8) if a != b and WORK[a] == WORK[b]}
     assert set(zip(anchor.tolist(), cover.tolist(), strict=True)) == expected
     assert len(anchor) == len(expected)
@@ -63,24 +70,24 @@ def slow_choice(distance: Tensor, anchor: int, cover: int, negatives: str) -> se
 
 @pytest.mark.parametrize("negatives", ["all", "semi_hard", "hardest"])
 @pytest.mark.parametrize("seed", range(5))
-def test_non_covers_are_chosen_as_defined(negatives: str, seed: int) -> None:
+def test_negatives_are_chosen_as_defined(negatives: str, seed: int) -> None:
     points = embeddings(seed)
     distance = distances(points, points)
-    anchor, cover = cover_pairs(WORK)
-    chosen = choose(distance, WORK, anchor, cover, negatives)
+    anchor, cover = anchors_and_covers(WORK)
+    chosen = choose_negatives(distance, WORK, anchor, cover, negatives)
     for a, c, row in zip(anchor.tolist(), cover.tolist(), chosen, strict=True):
         assert set(row.nonzero().flatten().tolist()) == slow_choice(distance, a, c, negatives)
 
 
 @pytest.mark.parametrize("hinge", ["linear", "squared"])
 @pytest.mark.parametrize("negatives", ["all", "semi_hard", "hardest"])
-def test_contrastive_loss_of_a_batch_is_the_mean_over_covers_plus_that_over_non_covers(
+def test_contrastive_loss_of_a_batch_is_the_mean_over_covers_plus_that_over_negatives(
     hinge, negatives
 ) -> None:
     settings = SETTINGS | {"kind": "contrastive", "hinge": hinge, "negatives": negatives}
     points = embeddings()
     distance = distances(points, points).detach()
-    pairs = list(zip(*(side.tolist() for side in cover_pairs(WORK)), strict=True))
+    pairs = list(zip(*(side.tolist() for side in anchors_and_covers(WORK)), strict=True))
     near = [0.5 * distance[a, c] ** 2 for a, c in pairs]
     short = [
         max(0.0, 1.2 - distance[a, n].item())
@@ -94,14 +101,14 @@ def test_contrastive_loss_of_a_batch_is_the_mean_over_covers_plus_that_over_non_
 
 @pytest.mark.parametrize("kind", LOSSES)
 @pytest.mark.parametrize("negatives", ["all", "semi_hard", "hardest"])
-def test_following_the_gradient_brings_covers_nearer_than_non_covers(kind: str, negatives: str) -> None:
+def test_following_the_gradient_brings_covers_nearer_than_negatives(kind: str, negatives: str) -> None:
     settings = SETTINGS | {"kind": kind, "negatives": negatives}
     points = embeddings()
     for _ in range(300):
         (gradient,) = torch.autograd.grad(batch_loss(points, WORK, settings), points)
         points = torch.nn.functional.normalize(points - 0.1 * gradient, dim=1).detach().requires_grad_()
     distance = distances(points, points)
-    anchor, cover = cover_pairs(WORK)
+    anchor, cover = anchors_and_covers(WORK)
     nearest = distance[anchor].masked_fill(WORK[anchor][:, None] == WORK, torch.inf).amin(dim=1)
     assert (distance[anchor, cover] < nearest).all()
 
@@ -119,11 +126,11 @@ def test_a_collapsed_batch_has_a_finite_loss_and_gradient(kind: str, negatives: 
 def test_align_uniform_by_its_definition() -> None:
     points = embeddings()
     distance = distances(points, points)
-    align = torch.stack([distance[a, c] ** 2 for a, c in zip(*cover_pairs(WORK), strict=True)]).mean()
+    align = torch.stack([distance[a, c] ** 2 for a, c in zip(*anchors_and_covers(WORK), strict=True)]).mean()
     # every anchor counts once for each of its covers
     spread = [
         torch.exp(-2 * distance[a, n] ** 2)
-        for a, c in zip(*(side.tolist() for side in cover_pairs(WORK)), strict=True)
+        for a, c in zip(*(side.tolist() for side in anchors_and_covers(WORK)), strict=True)
         for n in slow_choice(distance, a, c, "all")
     ]
     found = batch_loss(points, WORK, SETTINGS | {"kind": "align_uniform"})
@@ -134,7 +141,7 @@ class TestAgainstPytorchMetricLearning:
     """The same figures where the reference has the same loss; Musgrave, Belongie & Lim (2020)."""
 
     EQUAL = torch.tensor([0, 0, 1, 1, 2, 2, 3, 3])
-    """Works of as many songs: the reference counts a non-cover pair once, ours once per cover of its anchor."""
+    """Works of as many songs: the reference counts a negative pair once, ours once per cover of its anchor."""
 
     @pytest.fixture
     def pml(self):
@@ -150,11 +157,11 @@ class TestAgainstPytorchMetricLearning:
 
     @staticmethod
     def mean_parts(loss, work: Tensor) -> tuple[Tensor, Tensor]:
-        """The reference's mean loss of cover pairs and of non-cover pairs."""
+        """The reference's mean loss of cover pairs and of negative pairs."""
         parts = loss.compute_loss(embeddings(), work, None, None, None)
         return parts["pos_loss"]["losses"].mean(), parts["neg_loss"]["losses"].mean()
 
-    def test_contrastive_with_the_linear_hinge_and_all_non_covers(self, pml, euclidean) -> None:
+    def test_contrastive_with_the_linear_hinge_and_all_negatives(self, pml, euclidean) -> None:
         near, _ = self.mean_parts(pml.ContrastiveLoss(0, 1.2, distance=euclidean(power=2)), self.EQUAL)
         _, far = self.mean_parts(pml.ContrastiveLoss(0, 1.2, distance=euclidean()), self.EQUAL)
         ours = batch_loss(embeddings(), self.EQUAL, SETTINGS | {"kind": "contrastive", "hinge": "linear"})
@@ -164,14 +171,14 @@ class TestAgainstPytorchMetricLearning:
         theirs = pml.NTXentLoss(temperature=0.3, distance=euclidean(power=2))(embeddings(), WORK)
         torch.testing.assert_close(batch_loss(embeddings(), WORK, SETTINGS | {"kind": "nce"}), theirs)
 
-    def test_triplet_with_all_non_covers(self, pml, euclidean) -> None:
+    def test_triplet_with_all_negatives(self, pml, euclidean) -> None:
         from pytorch_metric_learning.reducers import MeanReducer
 
         theirs = pml.TripletMarginLoss(margin=1.2, distance=euclidean(), reducer=MeanReducer())
         ours = batch_loss(embeddings(), WORK, SETTINGS | {"kind": "triplet"})
         torch.testing.assert_close(ours, theirs(embeddings(), WORK))
 
-    def test_triplet_with_the_hardest_non_cover(self, pml, euclidean) -> None:
+    def test_triplet_with_the_hardest_negative(self, pml, euclidean) -> None:
         from pytorch_metric_learning.miners import BatchEasyHardMiner
         from pytorch_metric_learning.reducers import MeanReducer
 

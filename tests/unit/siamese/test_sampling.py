@@ -7,7 +7,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coversim.siamese.sampling import epoch_generator, pair_batches, work_batches
+from coversim.siamese.losses import batch_loss, pair_loss
+from coversim.siamese.sampling import PairBatches, WorkBatches, epoch_generator, pair_batches, work_batches
+from experiments import experiment
 
 
 def epoch(
@@ -30,7 +32,7 @@ def test_an_epoch_shows_every_work_of_two_songs_once(sizes: list[int], batch: in
     assert drawn == {f"W_{work}": min(size, songs) for work, size in enumerate(sizes) if size > 1}
     assert len({song for part in batches for song in part}) == sum(drawn.values())
     for part in batches:
-        assert 2 <= len({works[song] for song in part}) <= batch + 1, "every anchor needs a non-cover"
+        assert 2 <= len({works[song] for song in part}) <= batch + 1, "every anchor needs a negative"
 
 
 def test_an_epoch_depends_on_seed_and_number_alone() -> None:
@@ -52,6 +54,29 @@ def test_an_epoch_shows_every_pair_of_the_table_once(batch: int) -> None:
     batches = list(pair_batches(pairs, batch, epoch_generator(0, 1)))
     assert sorted(pair for part in batches for pair in part) == pairs
     assert all(len(part) == batch for part in batches[:-1])
+
+
+SETTINGS = experiment(train={"loss": {"kind": "contrastive"}, "batch": {"works": 3, "pairs": 5}})["train"]
+
+
+def test_a_batch_of_works_loses_what_its_songs_do_by_work() -> None:
+    works = [f"W_{song // 2}" for song in range(12)]
+    batcher, embeddings = WorkBatches(works, SETTINGS), torch.randn(12, 4)
+    for songs, target in batcher.draw(epoch_generator(0, 1)):
+        numbers = torch.tensor([int(works[song].removeprefix("W_")) for song in songs])
+        expected = batch_loss(embeddings[songs], numbers, SETTINGS["loss"])
+        assert batcher.loss(embeddings[songs], target) == expected > 0
+
+
+def test_a_batch_of_pairs_loses_the_mean_of_its_pairs() -> None:
+    pairs = [(song, 11 - song, song % 2) for song in range(12)]
+    batcher, embeddings = PairBatches(pairs, SETTINGS), torch.randn(12, 4)
+    for songs, target in batcher.draw(epoch_generator(0, 1)):
+        losses = [
+            pair_loss((embeddings[a] - embeddings[b]).norm(), torch.tensor(a % 2), 1.2, "squared")
+            for a, b in zip(songs[::2], songs[1::2], strict=True)
+        ]
+        torch.testing.assert_close(batcher.loss(embeddings[songs], target), torch.stack(losses).mean())
 
 
 def test_a_seed_of_any_size_gives_a_generator() -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import os
 import signal
 import subprocess
@@ -19,8 +20,9 @@ from coversim.errors import CoversimError
 from coversim.evaluation.retrieval import mean_average_precision
 from coversim.siamese import encoder
 from coversim.siamese.encoder import embed
+from coversim.siamese.history import HISTORY, kept_epoch
 from coversim.siamese.model_cache import KEPT, forget_old, training_key
-from coversim.siamese.training import HISTORY, Songs, set_learning_rate, train
+from coversim.siamese.training import WARM_UP, Songs, learning_rate, train
 from coversim.storage import frames
 from experiments import experiment
 
@@ -101,9 +103,11 @@ def test_what_only_harms_gives_back_the_untrained_network(tmp_path) -> None:
 
 def test_without_covers_to_validate_on_the_last_epoch_counts(tmp_path) -> None:
     alone = Songs(VALIDATION.frames[::2], VALIDATION.works[::2])
-    _, history = trained(tmp_path, validation=alone, train={"epochs": 3})
+    found, history = trained(tmp_path, validation=alone, train={"epochs": 3})
     assert len(history) == 4
-    assert torch.load(tmp_path / "state.pt", weights_only=True)["best"]["epoch"] == 3
+    assert kept_epoch([row["valid_map"] for row in history]) == 3
+    last = torch.load(tmp_path / "state.pt", weights_only=True)["ema"]
+    assert all(torch.equal(weights, last[name]) for name, weights in found.network.state_dict().items())
 
 
 def test_zero_epochs_give_the_untrained_encoder(tmp_path) -> None:
@@ -128,8 +132,8 @@ def test_a_loss_that_is_not_finite_is_an_error(tmp_path) -> None:
         )
 
 
-def test_only_the_contrastive_loss_takes_its_non_covers_from_the_pair_table(tmp_path) -> None:
-    with pytest.raises(CoversimError, match=r"needs non-covers from the batch.*Remedy"):
+def test_only_the_contrastive_loss_takes_its_negatives_from_the_pair_table(tmp_path) -> None:
+    with pytest.raises(CoversimError, match=r"needs negatives from the batch.*Remedy"):
         trained(tmp_path, train={"loss": {"kind": "triplet", "negatives": "pairs"}})
 
 
@@ -162,12 +166,9 @@ def test_a_damaged_state_starts_the_training_anew(tmp_path, caplog) -> None:
 
 
 def test_the_learning_rate_rises_over_the_first_tenth_and_falls_to_0() -> None:
-    optimiser = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
-    rates = []
-    for step in range(1001):
-        set_learning_rate(optimiser, step / 1000, {"schedule": "cosine", "learning_rate": 0.5})
-        rates.append(optimiser.param_groups[0]["lr"])
-    assert np.argmax(rates) == 100
+    chosen = {"schedule": "cosine", "learning_rate": 0.5}
+    rates = [learning_rate(step / 1000, chosen) for step in range(1001)]
+    assert np.argmax(rates) == 100 == 1000 * WARM_UP
     assert max(rates) == pytest.approx(0.5)
     assert (np.diff(rates[:101]) > 0).all()
     assert (np.diff(rates[100:]) < 0).all()
@@ -184,6 +185,17 @@ def test_auto_takes_the_cpu_only_where_no_gpu_was_given(monkeypatch) -> None:
         with pytest.raises(CoversimError, match=r"cannot use a GPU.*Remedy"):
             choose_device(name)
     assert choose_device("cpu") == CPU
+
+
+def test_computing_reproducibly_is_deterministic_in_full_precision_on_so_many_threads() -> None:
+    code = """
+import torch
+from coversim.device import compute_reproducibly
+compute_reproducibly(3)
+assert torch.are_deterministic_algorithms_enabled() and torch.get_num_threads() == 3
+assert torch.backends.cuda.matmul.fp32_precision == torch.backends.cudnn.conv.fp32_precision == "ieee"
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=SCRIPTS)
 
 
 class Script:
@@ -276,7 +288,7 @@ def test_what_was_trained_before_comes_back_without_training(tmp_path) -> None:
         (tmp_path / path).touch()
     log = script.run("run")
     assert "trained before" in log
-    assert "epoch" not in log
+    assert "epoch 1/" not in log
     assert script.outputs("run") == first
 
     log = script.run("run", seed=2)
@@ -323,6 +335,32 @@ def test_the_history_has_a_row_per_epoch_and_no_loss_of_the_untrained_network(tm
     assert [row[0] for row in rows] == ["0", "1", "2", "3"]
     assert rows[0][1] == ""
     assert all(float(row[1]) > 0 for row in rows[1:])
+
+
+@pytest.mark.parametrize(
+    ("rate", "said"),
+    [(0.0, "kept epoch 0: training did not help"), (0.003, "kept epoch")],
+    ids=["harmful", "good"],
+)
+def test_model_and_log_tell_the_epoch_that_was_kept(rate: float, said: str, tmp_path) -> None:
+    script = Script(tmp_path, **WITHOUT_PCA, train={"epochs": 5, "learning_rate": rate})
+    log = script.run("run")
+    _, (header, *rows) = script.outputs("run")
+    maps = [float(row[header.index("valid_map")]) for row in rows]
+    kept = torch.load(tmp_path / "run" / "model.pt", weights_only=True)["epoch"]
+    assert kept == maps.index(max(maps))
+    assert (kept == 0) == (rate == 0.0)
+    assert said in log
+    assert ("untrained network" in log) == (kept == 0)
+    assert said in script.run("run"), "also where it was trained before"
+
+
+@pytest.mark.parametrize(
+    ("valid_maps", "kept"),
+    [([], None), ([0.3], 0), ([0.3, 0.2], 0), ([0.3, 0.4, 0.4, 0.1], 1), ([math.nan] * 3, 2)],
+)
+def test_the_first_of_the_best_epochs_is_kept(valid_maps: list[float], kept: int | None) -> None:
+    assert kept_epoch(valid_maps) == kept
 
 
 def test_an_untrained_experiment_has_a_model_and_an_empty_history(tmp_path) -> None:

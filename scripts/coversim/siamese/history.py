@@ -1,0 +1,27 @@
+"""What a training went through: one row per epoch, the first being epoch 0, the untrained network. Free of torch."""
+
+from collections.abc import Sequence
+
+HISTORY = ("epoch", "train_loss", "valid_map", "learning_rate", "seconds")
+
+
+def kept_epoch(valid_maps: Sequence[float]) -> int | None:
+    """The epoch whose weights the model has: the first with the highest of the validation MAPs, from epoch 0 on.
+
+    Without validation covers, where all are NaN, it is the last; None where nothing was trained.
+    """
+    kept = None
+    for epoch, valid_map in enumerate(valid_maps):
+        if kept is None or not valid_map <= valid_maps[kept]:
+            kept = epoch
+    return kept
+
+
+def outcome(valid_maps: Sequence[float]) -> str:
+    """What became of a training with these validation MAPs, from epoch 0 on, in words."""
+    kept = kept_epoch(valid_maps)
+    if kept is None:
+        return "nothing was trained"
+    if kept == 0:
+        return "kept epoch 0: training did not help; this is the untrained network"
+    return f"kept epoch {kept} of {len(valid_maps) - 1}"
