@@ -9,11 +9,12 @@ import pyarrow.parquet as pq
 import torch
 
 from coversim.cli import run
-from coversim.device import choose_device
 from coversim.evaluation.comparison import Comparison, by_alignment, by_embedding
 from coversim.evaluation.evaluate import evaluate
 from coversim.storage import hdf5
 from coversim.storage.atomic import replacing
+
+CPU = torch.device("cpu")  # fast enough: see the rule
 
 
 def main() -> None:
@@ -30,11 +31,11 @@ def main() -> None:
     parser.add_argument(
         "--aligned", type=Path, nargs="*", default=[], help="{collection}/{shard}.h5: distances by alignment"
     )
-    parser.add_argument("--weight", type=float, default=1.0, help="of the alignment, in re-ranking")
+    parser.add_argument("--weight", type=float, nargs="?", help="of the alignment, in re-ranking")
     parser.add_argument(
         "--neighbours",
         type=int,
-        default=0,
+        nargs="?",
         help="of each song by which re-ranking corrects for hubs; 0: none",
     )
     parser.add_argument(
@@ -42,19 +43,17 @@ def main() -> None:
     )
     parser.add_argument("--resamples", type=int, default=10_000, help="of the bootstrap over works")
     parser.add_argument("--bootstrap-seed", type=int, default=0)
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--output", type=Path, required=True, help="figures, JSON")
     parser.add_argument("--ranks", type=Path, required=True, help="one row per query, Parquet")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    device = choose_device(arguments.device)
 
     def compare(collection: str) -> Comparison:
         aligned = [path for path in arguments.aligned if path.parent.name == collection]
         if arguments.embeddings:
             return by_embedding(
-                collection, arguments.embeddings, aligned, arguments.weight, arguments.neighbours, device
+                collection, arguments.embeddings, aligned, arguments.weight, arguments.neighbours, CPU
             )
         return by_alignment(aligned)
 

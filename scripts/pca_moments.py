@@ -17,14 +17,14 @@ def main() -> None:
     parser.add_argument("--frames", nargs="+", required=True, help="the shard's frames, one file per feature")
     parser.add_argument("--songs", type=Path, required=True, help="catalogue with the split of each song")
     parser.add_argument(
-        "--settings", type=json.loads, required=True, help="JSON: features, fft, representation"
+        "--settings", type=Path, required=True, help="JSON file: features, fft, representation"
     )
     parser.add_argument("--output", type=Path, required=True, help="moments, .npz")
     arguments = parser.parse_args()
 
     torch.set_num_threads(1)
     training = {song["performance"] for song in tsv.read(arguments.songs) if song["split"] == "train"}
-    patches = representation(arguments.settings)
+    patches = representation(json.loads(arguments.settings.read_text(encoding="utf-8")))
     moments = Moments(patches.size)
     for song in frames.songs(arguments.frames, training):
         found, mask = patches(*pad([torch.from_numpy(song.frames)]))

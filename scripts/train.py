@@ -25,7 +25,7 @@ from coversim.storage.atomic import replacing
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--settings", type=json.loads, required=True, help="the experiment's settings, JSON")
+    parser.add_argument("--settings", type=Path, required=True, help="the experiment's settings, a JSON file")
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument(
         "--frames", nargs="+", required=True, help="all shards of all features, in their order"
@@ -43,8 +43,8 @@ def main() -> None:
     parser.add_argument("--history", type=Path, required=True)
     arguments = parser.parse_args()
 
-    settings = arguments.settings
-    training, validation, pairs = load_songs(arguments)
+    settings = json.loads(arguments.settings.read_text(encoding="utf-8"))
+    training, validation, pairs = load_songs(arguments, settings)
     inputs = contents(training, validation, pairs, arguments.pca)
     key = training_key(settings, arguments.seed, arguments.code, inputs)
     state = arguments.state / key
@@ -68,11 +68,11 @@ def main() -> None:
     forget_old(arguments.state)
 
 
-def load_songs(arguments: argparse.Namespace) -> tuple[Songs, Songs, list[Pair]]:
+def load_songs(arguments: argparse.Namespace, settings: dict) -> tuple[Songs, Songs, list[Pair]]:
     """Training songs, validation songs, and pairs as indices into the training songs."""
     split = {song["performance"]: song["split"] for song in tsv.read(arguments.songs)}
-    chosen = arguments.settings["train"]
-    needed = KINDS[arguments.settings["model"]["kind"]].sees(chosen["epochs"])
+    chosen = settings["train"]
+    needed = KINDS[settings["model"]["kind"]].sees(chosen["epochs"])
     wanted = {performance for performance, name in split.items() if name in needed}
     songs = {"train": Songs([], []), "valid": Songs([], [])}
     place = {}

@@ -56,6 +56,12 @@ class Workplace:
         generator = np.random.default_rng([seed, ord(work[2]), ord(song), len(feature)])
         return generator.random((12, int(generator.integers(30, 60)))).astype(np.float32)
 
+    def settings(self, settings: dict) -> Path:
+        """An experiment's settings as a file."""
+        path = self.folder / "settings.json"
+        path.write_text(json.dumps(settings))
+        return path
+
     def frames(self, *features: str, shard: str = "*") -> list[Path]:
         return [
             path for feature in features for path in sorted(self.folder.glob(f"{feature}-4hz/{shard}.h5"))
@@ -69,7 +75,7 @@ class Workplace:
                 "pca_moments",
                 frames=self.frames(*features, shard=shard),
                 songs=self.songs,
-                settings=json.dumps(settings),
+                settings=self.settings(settings),
                 output=outputs[-1],
             )
         return outputs
@@ -91,7 +97,7 @@ def test_from_frames_to_embeddings(features: list[str], tmp_path) -> None:
     assert Projection.load(pca).components.shape[0] == 5
     call(
         "train",
-        settings=json.dumps(settings),
+        settings=place.settings(settings),
         seed=1,
         frames=place.frames(*features),
         songs=place.songs,
@@ -120,7 +126,7 @@ def train_on(place: Workplace, **changes: dict) -> bytes:
     """What model.pt holds after a training on one feature, on patches as they are."""
     call(
         "train",
-        settings=json.dumps(experiment(pca={"components": 0}, **changes)),
+        settings=place.settings(experiment(pca={"components": 0}, **changes)),
         seed=1,
         frames=place.frames("crema"),
         songs=place.songs,

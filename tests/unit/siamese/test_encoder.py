@@ -21,7 +21,7 @@ from coversim.siamese.encoder import (
     save,
 )
 from coversim.siamese.networks import SMALLEST, Discriminant, Median, gem
-from coversim.workflow.config import as_json
+from coversim.workflow.experiments import as_json
 from experiments import experiment
 
 NETWORKS = {

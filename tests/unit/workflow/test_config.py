@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coversim.errors import CoversimError
-from coversim.workflow.config import as_json, check_files, experiments, merge, validate
+from coversim.workflow.config import check_files, merge, validate
+from coversim.workflow.experiments import as_json
 
 ROOT = Path(__file__).parents[3]
 SCHEMA = ROOT / "schemas" / "config.schema.yaml"
@@ -266,37 +267,6 @@ def test_a_key_that_overrides_a_merged_one_is_not_given_twice(tmp_path):
     check_files([file, *ROOT.glob("config/*.yaml"), ROOT / "config.yaml"])
     file.write_text(json.dumps(DEFAULTS, indent="\t"))
     check_files([file])
-
-
-def test_an_experiment_overrides_the_top_level_key_by_key():
-    resolved = experiments(changed(experiments={"small": {"pca": {"components": 8}}}), ["hpcp"])["small"]
-    assert resolved["pca"] == {**DEFAULTS["pca"], "components": 8}
-    assert resolved["features"] == ["hpcp"]
-    assert resolved["train"] == DEFAULTS["train"]
-
-
-def test_an_experiment_set_to_null_is_left_out():
-    assert "brief" not in experiments(changed(experiments={"brief": None}), ["crema"])
-
-
-def test_the_four_experiments_of_the_default_run():
-    assert list(experiments(DEFAULTS, ["crema"])) == ["default", "brief", "ftm2d", "pca"]
-
-
-def test_a_setting_per_feature_comes_down_to_those_of_the_experiment():
-    config = changed(features=["hpcp", "crema"], experiments={"one": {"representation": {"sharpness": 2}}})
-    default = DEFAULTS["representation"]["sharpness"]
-    resolved = experiments(config, ["cens"])
-    assert resolved["default"]["representation"]["sharpness"] == [default["hpcp"], default["crema"]]
-    assert resolved["one"]["representation"]["sharpness"] == [2, 2]
-
-
-def test_a_feature_without_its_setting_is_named():
-    config = changed(
-        representation={"sharpness": 1}, experiments={"one": {"representation": {"sharpness": {}}}}
-    )
-    with pytest.raises(CoversimError, match=r"'one': representation.sharpness has no value for hpcp"):
-        experiments(config, ["hpcp"])
 
 
 def test_the_home_folder_is_written_out(monkeypatch):

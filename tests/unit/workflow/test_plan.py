@@ -7,7 +7,7 @@ import yaml
 
 from coversim.errors import CoversimError
 from coversim.workflow.config import merge
-from coversim.workflow.plan import frames_name, make_plan, patches_name
+from coversim.workflow.plan import make_plan
 
 DEFAULTS = yaml.safe_load((Path(__file__).parents[3] / "config.yaml").read_text())
 SHARPNESS = DEFAULTS["representation"]["sharpness"]["crema"]
@@ -17,6 +17,10 @@ def plan(tmp_path, walk=True, **changes):
     made = make_plan(merge(DEFAULTS, changes), tmp_path / "results", walk)
     made.write(tmp_path / "results")
     return made
+
+
+def aligning(made):
+    return [name for name, experiment in made.experiments.items() if experiment.aligns]
 
 
 def data_set(root, works, features=("crema",)):
@@ -84,12 +88,14 @@ def test_naming_a_root_is_all_it_takes_to_leave_the_demo_corpus(tmp_path):
     root = data_set(tmp_path / "data", many(40), features=("hpcp",))
     made = plan(tmp_path, datasets={"train": {"root": root}})
     assert not made.demo
-    assert made.frames_of["default"] == ["hpcp-4hz"]
+    assert list(made.experiments["default"].frames) == ["hpcp-4hz"]
 
 
 def test_the_best_feature_that_there_is_is_used(tmp_path):
     root = data_set(tmp_path / "data", many(40), features=("cens", "crema", "hpcp"))
-    assert plan(tmp_path, datasets={"train": {"root": root}}).frames_of["default"] == ["crema-4hz"]
+    assert list(plan(tmp_path, datasets={"train": {"root": root}}).experiments["default"].frames) == [
+        "crema-4hz"
+    ]
 
 
 def test_untrained_experiments_have_one_seed(tmp_path):
@@ -106,20 +112,23 @@ def test_experiments_that_compare_pair_by_pair_have_frames_and_neither_model_nor
     made = plan(tmp_path, seeds=[1, 2], experiments={"classic": {"model": {"kind": "qmax"}}})
     assert [run for run in made.runs if run.startswith("classic")] == ["classic/1"]
     assert not any(run.startswith("classic") for run in made.models)
-    assert made.frames_of["classic"] == made.frames_of["default"]
-    assert made.pca_of["classic"] == []
-    assert made.alignment["classic"] == f"--method qmax --sharpness {SHARPNESS:g}"
-    assert set(made.alignment) == {"classic"}  # the others re-rank nothing
+    classic = made.experiments["classic"]
+    assert classic.frames == made.experiments["default"].frames
+    assert not classic.patches
+    assert classic.alignment == {"method": "qmax", "sharpness": f"{SHARPNESS:g}", "candidates": 0}
+    assert aligning(made) == ["classic"]  # the others re-rank nothing
 
 
 def test_what_is_fused_has_embeddings_and_no_model_and_as_many_seeds_as_its_parts(tmp_path):
     experiments = {"late": {"fuse": ["default", "pca"]}, "untrained": {"fuse": ["pca", "ftm2d"]}}
     made = plan(tmp_path, seeds=[1, 2], experiments=experiments)
-    assert made.fused["late"] == {"1": ["default/1", "pca/1"], "2": ["default/2", "pca/1"]}
-    assert made.fused["untrained"] == {"1": ["pca/1", "ftm2d/1"]}
-    assert set(made.embedded) - set(made.models) == {"late/1", "late/2", "untrained/1"}
-    assert not made.alignment
-    assert made.pca_of["late"] == []
+    late, untrained = made.experiments["late"], made.experiments["untrained"]
+    assert [part.name for part in late.parts] == ["default", "pca"]
+    assert (late.runs, untrained.runs) == (["late/1", "late/2"], ["untrained/1"])
+    assert late.embeds
+    assert not set(late.runs + untrained.runs) & set(made.models)
+    assert not aligning(made)
+    assert not late.patches
 
 
 def test_what_fuses_others_sees_frames_only_to_align_them(tmp_path):
@@ -135,8 +144,8 @@ def test_what_fuses_others_sees_frames_only_to_align_them(tmp_path):
         plan(tmp_path, datasets=datasets, experiments=experiments)
     experiments["late"]["features"] = ["hpcp"]
     made = plan(tmp_path, datasets=datasets, experiments=experiments, model={"kind": "motif"})
-    assert made.frames_of["late"] == ["hpcp-4hz"]
-    assert made.alignment["late"].endswith("--candidates 5")
+    assert list(made.experiments["late"].frames) == ["hpcp-4hz"]
+    assert made.experiments["late"].alignment["candidates"] == 5
 
 
 def test_what_fuses_others_has_no_settings_of_a_network(tmp_path):
@@ -169,20 +178,22 @@ def test_what_is_fused_is_sought_at_the_same_tempi(tmp_path):
     with pytest.raises(CoversimError, match=r"'late' fuses others that are sought at different tempi"):
         plan(tmp_path, experiments=experiments)
     experiments["pca"]["query"]["tempi"] = []
-    assert plan(tmp_path, experiments=experiments).fused["late"] == {"1": ["default/1", "pca/1"]}
+    assert plan(tmp_path, experiments=experiments).experiments["late"].runs == ["late/1"]
 
 
 def test_re_ranking_changes_no_model(tmp_path):
     made = plan(tmp_path, experiments={"better": {"rerank": {"candidates": 50, "weight": 0.5}}})
-    assert made.settings["better"] == made.settings["default"]
-    assert made.alignment == {"better": f"--method qmax --sharpness {SHARPNESS:g} --candidates 50"}
-    assert (made.rerank["better"], made.rerank["default"]) == ("--weight 0.5 --neighbours 10", "")
+    better, default = made.experiments["better"], made.experiments["default"]
+    assert better.model_settings == default.model_settings
+    assert aligning(made) == ["better"]
+    assert better.alignment == {"method": "qmax", "sharpness": f"{SHARPNESS:g}", "candidates": 50}
+    assert better.reranking == {"weight": 0.5, "neighbours": 10}
+    assert default.reranking == {"weight": "", "neighbours": ""}
 
 
 def test_what_a_song_is_sought_by_changes_no_model(tmp_path):
     made = plan(tmp_path, experiments={"sought": {"query": {"tempi": [0.85, 1, 1.18]}}})
-    assert made.settings["sought"] == made.settings["default"]
-    assert (made.query["sought"], made.query["default"]) == ("--query-tempi 0.85 1 1.18", "")
+    assert made.experiments["sought"].model_settings == made.experiments["default"].model_settings
 
 
 @pytest.mark.parametrize("changes", [{"model": {"tempi": [0.9, 1.1]}}, {"query": {"tempi": [0.9]}}])
@@ -198,9 +209,8 @@ def test_of_a_baselines_settings_only_those_that_it_reads_count(tmp_path):
     baselines = {
         kind: {"model": {"kind": kind, "embedding": 8}, "train": untrained} for kind in ("mean", "lda")
     }
-    settings = {
-        name: json.loads(text) for name, text in plan(tmp_path, experiments=baselines).settings.items()
-    }
+    made = plan(tmp_path, experiments=baselines)
+    settings = {name: experiment.model_settings for name, experiment in made.experiments.items()}
     assert (settings["mean"]["model"].keys(), settings["mean"]["train"]) == ({"kind", "tempi"}, {"epochs": 0})
     assert settings["lda"]["model"]["embedding"] == 8
     assert settings["lda"]["train"] == {"epochs": 0, "works": 0.5}
@@ -208,8 +218,8 @@ def test_of_a_baselines_settings_only_those_that_it_reads_count(tmp_path):
 
 def test_experiments_that_differ_only_in_training_share_frames_and_pca(tmp_path):
     made = plan(tmp_path, experiments={"other": {"train": {"epochs": 3}}})
-    assert made.pca_of["other"] == made.pca_of["default"]
-    assert made.frames_of["other"] == made.frames_of["default"]
+    assert made.experiments["other"].patches == made.experiments["default"].patches
+    assert made.experiments["other"].frames == made.experiments["default"].frames
 
 
 def test_works_that_a_benchmark_shares_with_training_works_are_left_out(tmp_path):
@@ -257,26 +267,6 @@ def test_a_feature_that_the_data_set_lacks_is_refused(tmp_path):
 def test_a_run_without_experiments_is_refused(tmp_path):
     with pytest.raises(CoversimError, match="no experiment"):
         plan(tmp_path, experiments=dict.fromkeys(DEFAULTS["experiments"]))
-
-
-def test_frames_are_named_by_feature_and_sampling():
-    assert frames_name("crema", {"rate": 4.0, "frames": None}) == "crema-4hz"
-    assert frames_name("crema", {"rate": 2.5, "frames": None}) == "crema-2.5hz"
-    assert frames_name("hpcp", {"rate": 4.0, "frames": 256}) == "hpcp-256frames"
-
-
-def test_patches_are_named_by_what_they_depend_on():
-    settings = {section: DEFAULTS[section] for section in ("fft", "representation", "pca", "model")} | {
-        "features": ["crema"]
-    }
-    longer = merge(settings, {"representation": {"seconds": [20.0]}})
-    assert (
-        patches_name(merge(settings, {"pca": {"components": 3}}))
-        == patches_name(settings)
-        != patches_name(longer)
-    )
-    flat = merge(settings, {"representation": {"kind": "flat"}})
-    assert patches_name(flat) == patches_name(merge(flat, {"representation": {"seconds": [20.0]}}))
 
 
 def test_a_feature_that_is_no_chroma_is_refused_by_name(tmp_path):

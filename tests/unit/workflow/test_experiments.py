@@ -1,0 +1,91 @@
+"""What an experiment of the configuration is made of."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from coversim.errors import CoversimError
+from coversim.features.patches import representation
+from coversim.workflow.config import merge
+from coversim.workflow.experiments import frames_name, patch_size, patches_name, resolve
+
+DEFAULTS = yaml.safe_load((Path(__file__).parents[3] / "config.yaml").read_text())
+
+
+def changed(**changes):
+    return merge(DEFAULTS, changes)
+
+
+def test_an_experiment_overrides_the_top_level_key_by_key():
+    resolved = resolve(changed(experiments={"small": {"pca": {"components": 8}}}), ["hpcp"])["small"].settings
+    assert resolved["pca"] == {**DEFAULTS["pca"], "components": 8}
+    assert resolved["features"] == ["hpcp"]
+    assert resolved["train"] == DEFAULTS["train"]
+
+
+def test_an_experiment_set_to_null_is_left_out():
+    assert "brief" not in resolve(changed(experiments={"brief": None}), ["crema"])
+
+
+def test_the_four_experiments_of_the_default_run():
+    assert list(resolve(DEFAULTS, ["crema"])) == ["default", "brief", "ftm2d", "pca"]
+
+
+def test_a_setting_per_feature_comes_down_to_those_of_the_experiment():
+    config = changed(features=["hpcp", "crema"], experiments={"one": {"representation": {"sharpness": 2}}})
+    default = DEFAULTS["representation"]["sharpness"]
+    resolved = resolve(config, ["cens"])
+    assert resolved["default"].settings["representation"]["sharpness"] == [default["hpcp"], default["crema"]]
+    assert resolved["one"].settings["representation"]["sharpness"] == [2, 2]
+
+
+def test_a_feature_without_its_setting_is_named():
+    config = changed(
+        representation={"sharpness": 1}, experiments={"one": {"representation": {"sharpness": {}}}}
+    )
+    with pytest.raises(CoversimError, match=r"'one': representation.sharpness has no value for hpcp"):
+        resolve(config, ["hpcp"])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"features": ["crema", "hpcp"]},
+        {"fft": {"rate": 5.0}, "representation": {"seconds": [0.1, 3.0, 7.3]}},
+        {"representation": {"kind": "frames", "seconds": [2.0]}},
+        {"representation": {"kind": "flat"}, "fft": {"frames": 64}, "model": {"tempi": [1.0]}},
+    ],
+)
+def test_the_plan_knows_the_size_of_patches_without_making_any(changes):
+    experiments = {"one": changes} | dict.fromkeys(DEFAULTS["experiments"])
+    settings = resolve(changed(experiments=experiments), ["crema"])["one"].settings
+    assert patch_size(settings) == representation(settings).size
+
+
+def test_a_run_beside_others_has_their_seed_or_its_only_one():
+    experiments = {"late": {"fuse": ["default", "pca"]}}
+    late = resolve(changed(seeds=[1, 2], experiments=experiments), ["crema"])["late"]
+    assert [part.run_of("2") for part in late.parts] == ["default/2", "pca/1"]
+    assert late.runs == ["late/1", "late/2"]
+
+
+def test_frames_are_named_by_feature_and_sampling():
+    assert frames_name("crema", {"rate": 4.0, "frames": None}) == "crema-4hz"
+    assert frames_name("crema", {"rate": 2.5, "frames": None}) == "crema-2.5hz"
+    assert frames_name("hpcp", {"rate": 4.0, "frames": 256}) == "hpcp-256frames"
+
+
+def test_patches_are_named_by_what_they_depend_on():
+    settings = {section: DEFAULTS[section] for section in ("fft", "representation", "pca", "model")} | {
+        "features": ["crema"]
+    }
+    longer = merge(settings, {"representation": {"seconds": [20.0]}})
+    assert (
+        patches_name(merge(settings, {"pca": {"components": 3}}))
+        == patches_name(settings)
+        != patches_name(longer)
+    )
+    flat = merge(settings, {"representation": {"kind": "flat"}})
+    assert patches_name(flat) == patches_name(merge(flat, {"representation": {"seconds": [20.0]}}))
