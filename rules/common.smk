@@ -16,7 +16,7 @@ from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
 
 from coversim.storage import fence
-from coversim.workflow import claim
+from coversim.workflow import claim, resources
 from coversim.workflow.config import check_files, validate
 from coversim.workflow.code_digest import code_digest
 from coversim.errors import CoversimError
@@ -27,6 +27,7 @@ from coversim.workflow.options import (
     refuse_what_hides_changes,
 )
 from coversim.workflow.experiments import patch_size, words
+from coversim.workflow.resources import growing
 from coversim.workflow.plan import DEMO_TITLES, make_plan
 
 # a shell's `python` may be any: it is the one that runs Snakemake, or that of the job's conda environment
@@ -76,43 +77,27 @@ if workflow.is_main_process and workflow.resource_settings.nodes is None:
         workflow.global_resources.setdefault(name, there)
 
 
-def growing(base, per_mb=0):
-    """For `resources`: so much, more for each MB of input, and more at each attempt."""
-
-    def needed(wildcards, input, attempt):
-        return attempt * round(base + per_mb * input.size_mb)
-
-    return needed
-
-
 def minutes_to_downsample(wildcards, attempt):
-    # measured: 6 ms for a song of Da-TACOS; 0.1 s are a reserve for slow storage
     songs = PLAN.songs[wildcards.dataset] / len(PLAN.shards)
-    return attempt * round(10 + 0.1 / 60 * songs)
+    return attempt * resources.downsampling_minutes(songs)
 
 
-# D values in a patch: up to D²/2 numbers of 8 bytes are held, and worked with. Measured: 11.8 D² bytes at most, above
-# 264 MB for the moments (which import torch) and 75 MB for the merge; CPU time of the merge grows with D³, to 60 s at
-# D = 9,216.
 def megabytes_of_moments(wildcards, attempt):
-    size = patch_size(PLAN.patches[wildcards.patches].settings)
-    return attempt * round(560 + 12e-6 * size**2)
+    settings = PLAN.patches[wildcards.patches].settings
+    return attempt * resources.moments_megabytes(patch_size(settings))
 
 
 def megabytes_of_pca(wildcards, attempt):
-    size = patch_size(PLAN.patches[wildcards.patches].settings)
-    return attempt * round(360 + 12e-6 * size**2)
+    settings = PLAN.patches[wildcards.patches].settings
+    return attempt * resources.pca_megabytes(patch_size(settings))
 
 
-# All songs are compared with those of one shard: time grows with the square of the data set. Measured: 273 MB; for
-# Qmax 21 s of CPU, 357 of 1,496 songs, 19 MB in 8 shards, and 335 s, 965 of 4,074 songs, 73 MB in 8 shards. Reckoned
-# from both: 9 s for MB² / shards where all songs are of one collection. Re-ranking takes less.
 def megabytes_to_align(wildcards, input, attempt):
-    return attempt * round(900 + 8 * input.size_mb / len(input.frames))
+    return attempt * resources.alignment_megabytes(input.size_mb, len(PLAN.shards))
 
 
 def minutes_to_align(wildcards, input, attempt):
-    return attempt * round(30 + 0.25 * input.size_mb**2 / len(input.frames))
+    return attempt * resources.alignment_minutes(input.size_mb, len(PLAN.shards))
 
 
 @cache
