@@ -43,7 +43,7 @@ rule train:
         " --settings {params.settings:q} --seed {wildcards.seed} --frames {input.frames:q}"
         " --songs {params.songs:q} --pairs {input.pairs:q} --pca {input.pca:q}"
         " --code {params.code} --state {params.state:q} --threads {threads} --device {params.device}"
-        " --model {output.model:q} --history {output.history:q} 2> {log:q}"
+        " --model {output.model:q} --history {output.history:q} 2>> {log:q}"  # of all attempts
 
 
 use rule train as fit with:

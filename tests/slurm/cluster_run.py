@@ -34,9 +34,12 @@ CONFIG = {
 # The profile is patient, as a busy cluster wants it; this one is not busy, and its disk is local. Snakemake looks
 # at its jobs after so many seconds, in which most are done; with fewer it would look in vain, and then wait longer.
 QUICK = ["--slurm-init-seconds-before-status-checks", "9", "--latency-wait", "20"]
-GPU_SCRIPTS = ("train.py", "embed.py", "evaluate.py")
+GPU_SCRIPTS = ("train.py", "embed.py")
+RESULTS = Path(
+    "results", "cluster"
+)  # below the folder where Snakemake is started; targets are seen from there
 # Outputs that tell times, and what is not an output.
-TELL_TIMES = ("logs", "benchmarks", "training_state", "report.html", "history.tsv")
+TELL_TIMES = (".snakemake", "logs", "benchmarks", "training_state", "report.html", "history.tsv")
 
 
 @dataclass(frozen=True)
@@ -118,13 +121,13 @@ def watch(slurm: Cluster, directory: Path, process: subprocess.Popen) -> list[di
 def said(directory: Path) -> str:
     """All that Snakemake and the jobs of a run said, for a failed assertion's message."""
     logs = [directory / "snakemake.log", *sorted(directory.glob("results/*/logs/**/*.log"))]
-    logs += sorted(directory.glob(".snakemake/slurm_logs/**/*.log"))
+    logs += sorted(directory.glob("results/*/.snakemake/slurm_logs/**/*.log"))
     return "".join(f"\n== {log}\n{log.read_text(errors='replace')[-4000:]}" for log in logs)
 
 
 def outputs(directory: Path) -> dict[str, str]:
     """Digests of the outputs of a run, but of those that tell times."""
-    results = directory / "results"
+    results = directory / RESULTS
     return {
         str(path.relative_to(results)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(results.rglob("*"))
@@ -134,7 +137,7 @@ def outputs(directory: Path) -> dict[str, str]:
 
 def remove(directory: Path, *made: str) -> None:
     """Remove files and folders of a run's results."""
-    for path in (directory / "results/cluster" / name for name in made):
+    for path in (directory / RESULTS / name for name in made):
         shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
@@ -173,7 +176,7 @@ def _python_processes(directory: Path) -> Iterator[tuple[int, list[str]]]:
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             arguments = (folder / "cmdline").read_bytes().decode(errors="replace").split("\0")
-            if "python" in arguments[0] and (folder / "cwd").readlink() == directory:
+            if "python" in arguments[0] and (folder / "cwd").readlink().is_relative_to(directory):
                 yield int(folder.name), arguments
 
 

@@ -63,7 +63,7 @@ def test_an_account_and_a_qos_for_all_rules_or_for_one(accounted, user, tmp_path
     (tmp_path / "Snakefile").write_text(SNAKEFILE)
     profile["default-resources"]["slurm_account"] = "art"
     (tmp_path / "every.yaml").write_text(yaml.safe_dump(profile | {"slurm-qos": "long"}))
-    profile["set-resources"]["evaluate"]["qos"] = "urgent"
+    profile["set-resources"]["evaluate"] = {"qos": "urgent"}
     (tmp_path / "one.yaml").write_text(yaml.safe_dump(profile))
 
     running = [

@@ -4,15 +4,14 @@ import os
 import re
 import shutil
 import signal
-from collections import Counter
 from functools import partial
 
 import yaml
 
 from cluster import until
-from cluster_run import CONFIG, QUICK, ROOT, hold, jobs_of, outputs, processes, remove
+from cluster_run import CONFIG, QUICK, RESULTS, ROOT, hold, jobs_of, outputs, processes, remove
 
-FFT = "results/cluster/fft/train/crema-4hz"
+FFT = "fft/train/crema-4hz"
 EPOCHS = CONFIG["train"]["epochs"]
 
 
@@ -29,11 +28,11 @@ def states(slurm, directory, comment):
 def test_shards_are_done_again_that_were_killed_cancelled_over_memory_or_on_a_dead_node(
     slurm, runs, undisturbed, again
 ):
-    shutil.rmtree(again / FFT)
+    shutil.rmtree(again / RESULTS / FFT)
     profile = yaml.safe_load((ROOT / "profiles/slurm/profile.yaml").read_text())
     # far too little for Snakemake alone: SLURM looks at the memory of its jobs once in a second
     too_little = "60 * 10 ** (attempt - 1) if wildcards.shard == '0003' else 1000"
-    profile["set-resources"]["fft"]["mem_mb"] = too_little
+    profile["set-resources"]["fft"] = {"mem_mb": too_little}
     (again / "profile.yaml").write_text(yaml.safe_dump(profile))
     shards = [f"{FFT}/{shard:04}.h5" for shard in range(CONFIG["shards"])]
     killed, cancelled, on_dead_node, over_memory = [
@@ -68,30 +67,29 @@ def test_shards_are_done_again_that_were_killed_cancelled_over_memory_or_on_a_de
 def test_training_goes_on_after_every_kind_of_end(slurm, runs, undisturbed, again):
     remove(again, "training_state", "models", "embeddings", "evaluation", "metrics.tsv", "report.html")
     arguments = ("--profile", "slurm", *QUICK)
-    ran = Counter()  # epochs, over all attempts
+    (again / RESULTS / "logs").rename(again / "logs")
 
     # Ctrl-C: the jobs are cancelled
     process = runs.start(again, *arguments)
-    ran += hold_training(again)
+    hold_training(again)
     process.send_signal(signal.SIGINT)
     assert process.wait(600) != 0
     until(lambda: [states(slurm, again, train(seed)) for seed in (1, 2)] == [["CANCELLED"]] * 2)
 
-    # kill -9 of Snakemake: its jobs run on, until the next Snakemake ends them
+    # kill -9 of Snakemake: its jobs run on, and change nothing once the next Snakemake has begun
     process = runs.start(again, *arguments)
-    ran += hold_training(again)
+    orphans = hold_training(again)
     process.kill()
     process.wait()
-    assert [states(slurm, again, train(seed))[-1] for seed in (1, 2)] == ["RUNNING"] * 2
     process = runs.start(again, *arguments)
     until(lambda: all(len(states(slurm, again, train(seed))) == 3 for seed in (1, 2)))
-    for seed in (1, 2):
-        orphan, new = attempts(slurm, again, train(seed))[-2:]
-        assert orphan["JobState"] == "CANCELLED"
-        assert orphan["EndTime"] <= new["SubmitTime"]  # never two jobs on one output
+    for orphan in orphans:
+        os.kill(orphan, signal.SIGCONT)
+    until(lambda: [states(slurm, again, train(seed))[1] for seed in (1, 2)] == ["COMPLETED"] * 2)
+    assert all("another run has begun" in training_log(again, seed) for seed in (1, 2))
 
     # preemption by a job that needs one of the two GPUs, and the time limit: SIGTERM, then SIGKILL
-    ran += hold_training(again)
+    hold_training(again)
     urgent = ("--partition=urgent", "--gpus=1", "--mem=100", "--output=/dev/null", "--wrap=sleep 600")
     urgent_job = slurm.run("sbatch", "--parsable", *urgent).strip()
     [preempted] = until(
@@ -108,23 +106,25 @@ def test_training_goes_on_after_every_kind_of_end(slurm, runs, undisturbed, agai
     for seed in (1, 2):
         log = training_log(again, seed)
         assert "going on after epoch" in log
-        assert ran[seed] + epochs_in(log) <= EPOCHS + 1  # with epoch 0, the untrained: none ran twice
+        assert (
+            epochs_in(log) == EPOCHS + 1
+        )  # of all attempts, with epoch 0, the untrained: none was lost or ran twice
     assert outputs(again) == outputs(undisturbed.directory)
 
 
 def test_a_job_whose_gpu_is_unusable_fails_and_says_so(slurm, runs, again):
     remove(again, "training_state", "models")
     config = {**CONFIG, "train": {**CONFIG["train"], "device": "auto"}}
-    target = "results/cluster/models/default/1/model.pt"
+    target = "models/default/1/model.pt"
     process = runs.start(again, target, "--profile", "slurm", *QUICK, "--retries", "0", config=config)
     assert process.wait(600) != 0
     assert "cannot use a GPU here (CUDA_VISIBLE_DEVICES: 0). Remedy:" in training_log(again, 1)
-    assert not (again / target).exists()
+    assert not (again / RESULTS / target).exists()
 
 
-def last(slurm, directory, comment):
-    """SLURM's number of the last attempt at a job."""
-    return attempts(slurm, directory, comment)[-1]["JobId"]
+def last(slurm, directory, comment, attempt=-1):
+    """SLURM's number of the last attempt at a job, or of another one."""
+    return attempts(slurm, directory, comment)[attempt]["JobId"]
 
 
 def train(seed):
@@ -133,7 +133,8 @@ def train(seed):
 
 
 def training_log(directory, seed):
-    return (directory / f"results/cluster/logs/train/default-{seed}.log").read_text()
+    log = directory / RESULTS / f"logs/train/default-{seed}.log"
+    return log.read_text() if log.exists() else ""
 
 
 def epochs_in(log):
@@ -141,13 +142,15 @@ def epochs_in(log):
 
 
 def hold_training(directory):
-    """Wait until both seeds have trained some epochs, and stop them there; how many epochs each has run."""
-    models = {seed: f"default/{seed}/model.pt" for seed in (1, 2)}
-    logs = {model: partial(training_log, directory, seed) for seed, model in models.items()}
-    hold(directory, "train.py", list(logs), ready=lambda model: epochs_in(logs[model]()) > 2)
-    return Counter({seed: epochs_in(logs[model]()) for seed, model in models.items()})
+    """Wait until both seeds have trained for two more epochs, and stop them there; their processes."""
+    logs = {f"default/{seed}/model.pt": partial(training_log, directory, seed) for seed in (1, 2)}
+    before = {model: epochs_in(log()) for model, log in logs.items()}
+    held = hold(
+        directory, "train.py", list(logs), ready=lambda model: epochs_in(logs[model]()) > before[model] + 1
+    )
+    return list(held.values())
 
 
-def run_now(slurm, directory, comment):
+def run_now(slurm, directory, comment, attempt=-1):
     """Spare a requeued job the two minutes that SLURM lets it wait."""
-    slurm.run("scontrol", "update", f"JobId={last(slurm, directory, comment)}", "StartTime=now")
+    slurm.run("scontrol", "update", f"JobId={last(slurm, directory, comment, attempt)}", "StartTime=now")

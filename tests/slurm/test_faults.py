@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from cluster import Cluster, until
-from cluster_run import QUICK, ROOT, Runs, hold, jobs_of, outputs, said
+from cluster_run import QUICK, RESULTS, ROOT, Runs, hold, jobs_of, outputs, said
 from test_disturbances import FFT, states
 
 BUSY = "error: Socket timed out on send/recv operation"
@@ -95,7 +95,7 @@ def test_jobs_that_could_not_be_submitted_run_with_the_same_command(site):
 
 
 def test_a_submission_that_timed_out_has_arrived_all_the_same(slurm, runs, undisturbed, again):
-    (again / SHARD).unlink()
+    (again / RESULTS / SHARD).unlink()
     controller = int((slurm.folder / "slurmctld.pid").read_text())
     try:
         with slurm.first("sbatch", f"kill -STOP {controller}"):
@@ -108,7 +108,7 @@ def test_a_submission_that_timed_out_has_arrived_all_the_same(slurm, runs, undis
 
 
 def test_after_a_long_stop_of_snakemake_the_same_command_goes_on(slurm, runs, undisturbed, again):
-    (again / SHARD).unlink()
+    (again / RESULTS / SHARD).unlink()
     process = runs.start(again, SHARD, "--profile", "slurm", *QUICK)
     [pid] = hold(again, "fft.py", ["0000.h5"]).values()
     os.kill(process.pid, signal.SIGSTOP)
@@ -164,7 +164,7 @@ def test_the_remedy_of_a_failed_job_is_shown_on_the_terminal(site):
 
 
 def test_the_main_process_can_be_a_job(slurm, runs, undisturbed, again):
-    (again / SHARD).unlink()
+    (again / RESULTS / SHARD).unlink()
     snakemake = [
         "-m",
         "snakemake",

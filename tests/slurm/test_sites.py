@@ -24,7 +24,7 @@ def site(slurm, runs, tmp_path_factory):
         "slurm_extra": "--exclude=n1",
     }
     profile["set-resources"] = {
-        "train": {"slurm_partition": "gpu", "gres": "gpu:1"},
+        "train": {"slurm_partition": "gpu", "gpu": 0, "gres": "gpu:1"},
         "embed": {"slurm_partition": "gpu", "gpu": 1, "gpu_model": "h100"},
         "evaluate": {"slurm_partition": "cpu", "qos": "long"},
     }
