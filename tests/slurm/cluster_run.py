@@ -54,7 +54,8 @@ class Runs:
     ) -> subprocess.Popen:
         """Start `snakemake ARGUMENTS` in a working directory; what it says goes to snakemake.log there."""
         directory.mkdir(parents=True, exist_ok=True)
-        (directory / "mine.yaml").write_text(yaml.safe_dump(config))
+        configfile = f"{config['name']}.yaml"
+        (directory / configfile).write_text(yaml.safe_dump(config))
         # a shell that starts the tests in the background has Ctrl-C ignored in all that they start
         command = [
             "env",
@@ -67,7 +68,7 @@ class Runs:
         ]
         with (directory / "snakemake.log").open("a") as log:
             process = subprocess.Popen(
-                [*command, *arguments, "--configfile", "mine.yaml"],
+                [*command, *arguments, "--configfile", configfile],
                 cwd=directory,
                 env=self.env,
                 stdout=log,

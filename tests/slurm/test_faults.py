@@ -172,7 +172,7 @@ def test_the_main_process_can_be_a_job(slurm, runs, undisturbed, again):
         str(ROOT / "Snakefile"),
         SHARD,
         "--configfile",
-        "mine.yaml",
+        "cluster.yaml",
     ]
     user = replace(slurm, env=runs.env)
 
