@@ -58,7 +58,7 @@ def main() -> None:
             settings, arguments.seed, training, validation, pairs, projection, device, state / "state.pt"
         )
         write_history(state / "history.tsv", history)
-        kept = kept_epoch([row["valid_map"] for row in history])
+        kept = kept_epoch([row["valid_map"] for row in history]) if history else None
         encoder.save(state / "model.pt", trained, key, kept)
         (state / "state.pt").unlink(missing_ok=True)
     copy(state / "history.tsv", arguments.history)

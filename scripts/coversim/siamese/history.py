@@ -5,23 +5,23 @@ from collections.abc import Sequence
 HISTORY = ("epoch", "train_loss", "valid_map", "learning_rate", "seconds")
 
 
-def kept_epoch(valid_maps: Sequence[float]) -> int | None:
-    """The epoch whose weights the model has: the first with the highest of the validation MAPs, from epoch 0 on.
+def kept_epoch(valid_maps: Sequence[float]) -> int:
+    """The epoch whose weights a model has: the first with the highest of the validation MAPs, from epoch 0 on.
 
-    Without validation covers, where all are NaN, it is the last; None where nothing was trained.
+    Without validation covers, where all are NaN, it is the last.
     """
-    kept = None
+    kept = 0
     for epoch, valid_map in enumerate(valid_maps):
-        if kept is None or not valid_map <= valid_maps[kept]:
+        if not valid_map <= valid_maps[kept]:
             kept = epoch
     return kept
 
 
 def outcome(valid_maps: Sequence[float]) -> str:
     """What became of a training with these validation MAPs, from epoch 0 on, in words."""
-    kept = kept_epoch(valid_maps)
-    if kept is None:
+    if not valid_maps:
         return "nothing was trained"
+    kept = kept_epoch(valid_maps)
     if kept == 0:
         return "kept epoch 0: training did not help; this is the untrained network"
     return f"kept epoch {kept} of {len(valid_maps) - 1}"

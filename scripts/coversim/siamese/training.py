@@ -54,8 +54,8 @@ class State:
     kept: dict[str, Tensor] = field(default_factory=dict)
     """The averaged weights of the epoch that is kept so far."""
 
-    def kept_epoch(self) -> int | None:
-        """The best epoch so far; None before epoch 0."""
+    def kept_epoch(self) -> int:
+        """The best epoch so far."""
         return kept_epoch([row["valid_map"] for row in self.history])
 
     def save(self, path: Path) -> None:

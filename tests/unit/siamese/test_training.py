@@ -357,9 +357,9 @@ def test_model_and_log_tell_the_epoch_that_was_kept(rate: float, said: str, tmp_
 
 @pytest.mark.parametrize(
     ("valid_maps", "kept"),
-    [([], None), ([0.3], 0), ([0.3, 0.2], 0), ([0.3, 0.4, 0.4, 0.1], 1), ([math.nan] * 3, 2)],
+    [([0.3], 0), ([0.3, 0.2], 0), ([0.3, 0.4, 0.4, 0.1], 1), ([math.nan] * 3, 2)],
 )
-def test_the_first_of_the_best_epochs_is_kept(valid_maps: list[float], kept: int | None) -> None:
+def test_the_first_of_the_best_epochs_is_kept(valid_maps: list[float], kept: int) -> None:
     assert kept_epoch(valid_maps) == kept
 
 
