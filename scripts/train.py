@@ -12,6 +12,7 @@ import torch
 from coversim.cli import run
 from coversim.dataset.splits import in_share
 from coversim.device import choose_device, compute_reproducibly
+from coversim.errors import CoversimError
 from coversim.features.pca import Projection
 from coversim.siamese import encoder
 from coversim.siamese.history import HISTORY, kept_epoch, outcome
@@ -54,9 +55,14 @@ def main() -> None:
         compute_reproducibly(arguments.threads)
         device = choose_device(arguments.device)
         projection = Projection.load(arguments.pca) if arguments.pca else None
-        trained, history = train(
-            settings, arguments.seed, training, validation, pairs, projection, device, state / "state.pt"
-        )
+        try:
+            trained, history = train(
+                settings, arguments.seed, training, validation, pairs, projection, device, state / "state.pt"
+            )
+        except torch.OutOfMemoryError as error:  # of the GPU; host memory is the scheduler's matter
+            raise CoversimError(
+                "the GPU has too little memory for a batch. Remedy: lower train.batch.works or train.excerpt"
+            ) from error
         write_history(state / "history.tsv", history)
         kept = kept_epoch([row["valid_map"] for row in history]) if history else None
         encoder.save(state / "model.pt", trained, key, kept)
