@@ -31,7 +31,7 @@ rule report:
             "report/report.css",
             "report/report.js",
         ),
-        content=content("config.json", *SUMMARIES, *PLAN.titles),
+        content=content("config.json", *SUMMARIES),  # which tell of titles too
         summaries=SUMMARIES,
         titles=PLAN.titles,
         settings=lookup(within=config, dpath="name"),

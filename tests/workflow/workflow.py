@@ -1,5 +1,6 @@
 """Run the real Snakemake on small corpora, and see which jobs ran."""
 
+import atexit
 import multiprocessing
 import os
 import re
@@ -95,7 +96,10 @@ def _snakemake(arguments, directory, output, python):
     with Path(output).open("w") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
-    sys.exit(snakemake.cli.main(arguments))
+    try:
+        sys.exit(snakemake.cli.main(arguments))
+    finally:
+        atexit._run_exitfuncs()  # which a process of multiprocessing leaves out
 
 
 _SERVER = multiprocessing.get_context("forkserver")
