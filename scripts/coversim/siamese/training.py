@@ -23,6 +23,7 @@ from coversim.siamese.augmentation import augment, excerpt
 from coversim.siamese.encoder import Encoder, embed
 from coversim.siamese.history import HISTORY, kept_epoch
 from coversim.siamese.kinds import KINDS
+from coversim.siamese.networks import Discriminant
 from coversim.siamese.sampling import Pair, PairBatches, WorkBatches, epoch_generator
 from coversim.storage import torch_files
 from coversim.storage.hashing import stable_hash
@@ -118,7 +119,7 @@ def train(
     torch.manual_seed(stable_hash("network", seed) >> 1)
     encoder = Encoder(settings, projection).to(device)
     if not chosen["epochs"]:
-        if encoder.kind.fitted_on:
+        if isinstance(encoder.network, Discriminant):
             encoder.network.fit(embed(encoder, training.frames, device), training.works)
         return encoder.eval(), []
     check_trainable(settings)

@@ -228,7 +228,7 @@ def _walk(config: Mapping[str, Any], dataset: str, results: Path, train: DataSet
     root = chosen["root"]
     if root is None and dataset == "train":
         root, (layout, songs, problems) = "demo_corpus", _demo_songs(config["demo_corpus"])
-        titles = Titles(DEMO_TITLES, "")  # which a rule makes
+        titles: Titles | None = Titles(DEMO_TITLES, "")  # which a rule makes
     else:
         layout = recognise(
             root, chosen["subset"], chosen["layout"], chosen["features"], key=f"datasets.{dataset}"
