@@ -8,6 +8,7 @@
 PYTHON ?= python3
 CORES ?= all
 BIN := .venv/bin
+OTHER_PYTHON = Remedy: install Python 3.11 or newer, then: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)
 
 .PHONY: demo test test-slurm lint profile lock
 .DELETE_ON_ERROR:
@@ -36,12 +37,16 @@ profile: .venv/installed
 	done
 
 .venv/installed: requirements.lock
+	@command -v $(PYTHON) >/dev/null || \
+	  { echo "error: $(PYTHON): no such program. $(OTHER_PYTHON)"; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "error: $(PYTHON) is older than 3.11. Remedy: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 1; }
+	  { echo "error: $(PYTHON) is older than 3.11. $(OTHER_PYTHON)"; exit 1; }
 	@$(PYTHON) -m venv .venv || \
 	  { echo "error: no virtual environment. Remedy: apt-get install python3-venv"; exit 1; }
-	$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements.lock
-	touch $@
+	@$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements.lock || \
+	  { echo "error: the packages were not installed. Remedy: mend what pip says above (is there a network?)," \
+	    "then say again: make $(MAKECMDGOALS)"; exit 1; }
+	@touch $@
 
 # PyTorch's version is pinned, not its build: elsewhere the same version comes with CUDA
 lock:

@@ -1,7 +1,10 @@
 """What a run says when it ends: its headline figures, and a warning for the songs that were set aside."""
 
 import csv
+from collections import Counter
 from pathlib import Path
+
+REASONS_SHOWN = 5
 
 
 def print_headline(results: Path) -> None:
@@ -22,12 +25,18 @@ def print_headline(results: Path) -> None:
 
 
 def print_set_aside(results: Path) -> None:
-    """Warn of the songs that were set aside, if any."""
+    """Warn of the songs that were set aside, if any, with the most frequent reasons."""
     if (results / "set_aside.tsv").is_file() and (rows := _read(results / "set_aside.tsv")):
         songs = len({(row["dataset"], row["work"], row["performance"]) for row in rows})
         print(
             f"\nWARNING: {songs} songs were set aside; {results / 'set_aside.tsv'} says why and what to do."
         )
+        # most reasons begin with the name of the song's file
+        reasons = Counter((row["feature"], row["reason"].rpartition(".h5: ")[2]) for row in rows)
+        for (feature, reason), count in reasons.most_common(REASONS_SHOWN):
+            print(f"{count:>9} × {f'{feature}: ' if feature else ''}{reason}")
+        if len(reasons) > REASONS_SHOWN:
+            print(f"          and {len(reasons) - REASONS_SHOWN} other reasons")
 
 
 def _read(path: Path) -> list[dict[str, str]]:

@@ -28,6 +28,19 @@ def test_songs_set_aside_are_warned_of_once_each(tmp_path, capsys):
     assert "WARNING: 2 songs were set aside" in capsys.readouterr().out
 
 
+def test_the_most_frequent_reasons_are_said_with_their_counts(tmp_path, capsys):
+    header = "dataset\tfeature\twork\tperformance\treason\tremedy\n"
+    rows = [
+        f"train\tcrema\tW\tP{number}\tP{number}.h5: reason {number // 2}\tfetch\n" for number in range(1, 13)
+    ]
+    (tmp_path / "set_aside.tsv").write_text(header + "".join(rows))
+    print_headline(tmp_path)
+    said = capsys.readouterr().out
+    assert "2 × crema: reason 1\n" in said
+    assert "reason 0" not in said
+    assert "and 2 other reasons" in said
+
+
 def test_an_interrupted_run_has_no_headline(tmp_path, capsys):
     print_headline(tmp_path)
     assert capsys.readouterr().out == ""
