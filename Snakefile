@@ -59,6 +59,7 @@ if workflow.is_main_process:
 onstart:
     with workflow_errors():
         claim.begin(RESULTS, PLAN, workflow.dag)
+        terminal.begin(workflow)
 
 
 onsuccess:

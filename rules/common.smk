@@ -16,7 +16,7 @@ from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
 
 from coversim.storage import fence
-from coversim.workflow import claim, resources
+from coversim.workflow import claim, resources, terminal
 from coversim.workflow.config import check_files, validate
 from coversim.workflow.code_digest import code_digest
 from coversim.errors import CoversimError
