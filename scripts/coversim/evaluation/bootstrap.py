@@ -52,7 +52,7 @@ def paired_difference(
     values_a, values_b : (queries,) a metric of each query, in the same order
     works : (queries,) work of each query
     """
-    difference = np.subtract(values_a, values_b, dtype=np.float64)
+    difference = np.subtract(*map(np.asarray, (values_a, values_b)), dtype=np.float64)
     resampled = _resampled_means(difference[:, None], works, resamples, seed)
     low, high = ends(resampled)
     beyond = min((resampled <= 0).sum(), (resampled >= 0).sum())
