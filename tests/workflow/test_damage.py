@@ -15,7 +15,7 @@ from coversim.errors import CoversimError
 from coversim.features.pca import Moments, Projection
 from coversim.report import inputs
 from coversim.siamese import encoder
-from coversim.storage import embeddings, frames, parquet
+from coversim.storage import embeddings, frames, json_files, parquet
 from staleness import RESULTS, song
 from workflow import jobs, run
 
@@ -29,9 +29,9 @@ READERS: dict[str, Callable[[Path], object]] = {
     "models/network/1/model.pt": lambda path: _bytes(encoder.load(path).state_dict()),
     "embeddings/network/1/train.h5": lambda path: _bytes(embeddings.read(path)._asdict()),
     "evaluation/network/1/ranks.parquet": parquet.read,
-    "evaluation/network/1/metrics.json": inputs.read_config,
-    "models/network/1/history.tsv": lambda path: inputs.read_histories([path]),
-    "set_aside.tsv": lambda path: inputs.read_set_aside(path, limit=10),
+    "evaluation/network/1/metrics.json": json_files.read,
+    "models/network/1/history.tsv": lambda path: inputs.read_histories([path]).fillna("").to_dict("records"),
+    "set_aside.tsv": lambda path: inputs.read_table(path).to_dict("records"),
 }
 UNREAD = ("metrics.tsv", "report.html")  # but by people
 
