@@ -46,8 +46,9 @@ def evaluate(
         thresholds: float | np.ndarray = threshold
         if collection == THRESHOLD_FROM:
             thresholds = _cross_fitted_thresholds(known[collection], songs)
+        sizes: Metrics = {"works": len(np.unique(songs.works)), "songs": len(songs.works)}
         metrics[collection] = (
-            {"works": len(np.unique(songs.works)), "songs": len(songs.works)}
+            sizes
             | {"queries": len(ranks[collection])}
             | retrieval_metrics(metric_names.RETRIEVAL, ranks[collection], resamples, seed)
             | metrics_of_pairs(known[collection], songs, thresholds, resamples, seed)
@@ -151,7 +152,7 @@ def _histogram(pairs: pd.DataFrame) -> dict[str, list[float]] | None:
     return {"edges": edges.tolist()} | counts
 
 
-def _named(names: Iterable[str], *estimates: Sequence[float]) -> Metrics:
+def _named(names: Iterable[str], *estimates: Sequence[float] | np.ndarray) -> Metrics:
     """Values, low and high ends by name, name_low and name_high; None where not finite."""
     return {
         name + end: _number(value)

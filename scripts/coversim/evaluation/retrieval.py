@@ -58,14 +58,19 @@ def queries_of(works: Sequence | np.ndarray) -> np.ndarray:
     return np.flatnonzero(songs[work] > 1)
 
 
-def mean_average_precision(embeddings, works: Sequence | np.ndarray, device: torch.device | str | None = None) -> float:
+def mean_average_precision(
+    embeddings, works: Sequence | np.ndarray, device: torch.device | str | None = None
+) -> float:
     """MAP of a collection by the Euclidean distance of its embeddings; NaN where no song has a cover."""
     precision = rank_embeddings(embeddings, works, device).average_precision
     return float(precision.mean()) if len(precision) else float("nan")
 
 
 def rank_embeddings(
-    embeddings, works: Sequence | np.ndarray, device: torch.device | str | None = None, queries: np.ndarray | None = None
+    embeddings,
+    works: Sequence | np.ndarray,
+    device: torch.device | str | None = None,
+    queries: np.ndarray | None = None,
 ) -> Ranking:
     """Rank a collection by the Euclidean distance of its embeddings, or of the nearest of each song's `queries`.
 
@@ -147,7 +152,9 @@ def _rows_of_block(songs: int) -> int:
 
 
 def rank(
-    blocks: Iterable[tuple[np.ndarray, torch.Tensor | np.ndarray]], works: Sequence | np.ndarray, tolerance: float = 0.0
+    blocks: Iterable[tuple[np.ndarray, torch.Tensor | np.ndarray]],
+    works: Sequence | np.ndarray,
+    tolerance: float = 0.0,
 ) -> Ranking:
     """Rank a collection by distances of any kind, given in blocks of queries; the result is in order of rows.
 
@@ -219,16 +226,16 @@ def _rank_block(
     ranks = (ahead + hits).double()
     precision = (hits / ranks).masked_fill(hits > relevant[:, None], 0)
     top = (ranks <= 10) & (hits <= relevant[:, None])
-    columns = dict(
-        query=query,
-        relevant=relevant,
-        average_precision=precision.sum(1) / relevant,
-        first_rank=ranks[:, 0],
-        reciprocal_rank=1 / ranks[:, 0],
-        precision_at_10=top.sum(1).double() / 10,
-        hit_at_1=(ranks[:, 0] == 1).double(),
-        hit_at_10=(ranks[:, 0] <= 10).double(),
-        nearest_cover=covers[:, 0],
-        nearest_non_cover=nearest_non_cover,
-    )
+    columns = {
+        "query": query,
+        "relevant": relevant,
+        "average_precision": precision.sum(1) / relevant,
+        "first_rank": ranks[:, 0],
+        "reciprocal_rank": 1 / ranks[:, 0],
+        "precision_at_10": top.sum(1).double() / 10,
+        "hit_at_1": (ranks[:, 0] == 1).double(),
+        "hit_at_10": (ranks[:, 0] <= 10).double(),
+        "nearest_cover": covers[:, 0],
+        "nearest_non_cover": nearest_non_cover,
+    }
     return Ranking(**{name: column.cpu().numpy() for name, column in columns.items()})

@@ -126,8 +126,8 @@ def make_table(
     have the mean of their seeds' values and of the ends of their seeds' intervals.
     """
     here = results.metrics.loc[collection]
-    works, songs, queries = map(int, here[["works", "songs", "queries"]].max())
-    table = Table(collection, works, songs, queries)
+    works, songs, asked = map(int, here[["works", "songs", "queries"]].max())
+    table = Table(collection, works, songs, asked)
     beside = results.queries.get((collection, reference))
     for experiment in here.index.unique("experiment"):
         of_seeds = here.loc[experiment]
