@@ -401,6 +401,14 @@ def test_a_damaged_file_is_named(tmp_path, kind):
     assert not run["output"].exists()
 
 
+@pytest.mark.parametrize("content", [b"", b'dataset\tfeature\n"train\tcrema\n'])
+def test_a_table_that_was_cut_off_is_named(tmp_path, content):
+    run = simulate(tmp_path, {"default": 0.5}, seeds=[1])
+    run["set_aside"].write_bytes(content)
+    with pytest.raises(CoversimError, match="set_aside.tsv: no table .*Remedy: delete it"):
+        write_report(**run)
+
+
 def test_without_an_evaluation_there_is_no_report(tmp_path):
     run = simulate(tmp_path, {"default": 0.5}, seeds=[1]) | {"evaluations": [], "ranks": []}
     with pytest.raises(CoversimError, match="no evaluation"):
