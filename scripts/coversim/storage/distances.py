@@ -46,8 +46,10 @@ def write(
 def read(path: str | os.PathLike) -> Distances:
     """Read what `write` wrote; a damaged file raises a CoversimError that says which to delete."""
     with hdf5.opened(path) as file:
-        names = (np.array(hdf5.strings(file[name]), dtype=str) for name in ("work", "performance"))
-        found = Distances(*names, file["query"][:], file["distance"][:])
+        works, performances = (
+            np.array(hdf5.strings(file[name]), dtype=str) for name in ("work", "performance")
+        )
+        found = Distances(works, performances, file["query"][:], file["distance"][:])
         if found.distance.shape != (len(found.query), len(found.works)):
             raise ValueError("songs and distances do not match")
     return found

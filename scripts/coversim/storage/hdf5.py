@@ -85,7 +85,7 @@ class _Disk(io.FileIO):
 
     failure: OSError | None = None
 
-    def write(self, data: bytes | memoryview) -> int:
+    def write(self, data: Any, /) -> int:
         rest = memoryview(data).cast("B")
         size = len(rest)
         try:
