@@ -1,7 +1,7 @@
 # make demo      the whole workflow on the embedded corpus; prints the figures and the report's path
 # make test      the tests; those on a real SLURM of three nodes, started for them, where Debian's slurm-wlm is there
 # make test-slurm   only those
-# make lint      ruff, snakefmt, snakemake --lint
+# make lint      ruff, snakefmt, mypy, snakemake --lint
 # make profile   links the profiles, so that `snakemake --profile slurm` works from any folder
 # make lock      resolve the dependency groups of pyproject.toml into requirements.lock
 
@@ -26,6 +26,7 @@ lint: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile rules
+	$(BIN)/mypy
 	$(BIN)/snakemake --lint
 
 profile: .venv/installed
