@@ -30,7 +30,7 @@ READERS: dict[str, Callable[[Path], object]] = {
     "embeddings/network/1/train.h5": lambda path: _bytes(embeddings.read(path)._asdict()),
     "evaluation/network/1/ranks.parquet": parquet.read,
     "evaluation/network/1/metrics.json": json_files.read,
-    "models/network/1/history.tsv": lambda path: inputs.read_histories([path]).fillna("").to_dict("records"),
+    "models/network/1/history.tsv": lambda path: inputs.read_histories([path]).to_csv(),
     "set_aside.tsv": lambda path: inputs.read_table(path).to_dict("records"),
 }
 UNREAD = ("metrics.tsv", "report.html")  # but by people
