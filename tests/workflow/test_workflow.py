@@ -30,7 +30,7 @@ RULES = {
 def finished(tmp_path_factory):
     """A finished small run, in a folder whose name needs quoting; no test may change it."""
     directory = tmp_path_factory.mktemp("run") / "it's “a” run $HOME"
-    return directory, snakemake(directory)
+    return directory, snakemake(directory, afresh=True)
 
 
 @pytest.fixture(scope="session")
@@ -77,7 +77,7 @@ def test_the_end_says_the_figures_and_where_the_report_is(finished, results):
 
 
 def test_two_runs_with_the_same_seed_give_the_same_figures(finished, results, tmp_path):
-    snakemake(tmp_path / "again")
+    snakemake(tmp_path / "again", afresh=True)
     again = tmp_path / "again" / "results" / "small"
     for name in (
         "metrics.tsv",
@@ -155,7 +155,7 @@ def classics(tmp_path_factory):
     reranked = {"default": few, "late": {"fuse": ["default", "lda"], **few}}
     config = merge(config, {"experiments": reranked, "train": {"epochs": 1}})
     directory = tmp_path_factory.mktemp("classics") / "run"
-    return directory / "results" / "small", snakemake(directory, config=config)
+    return directory / "results" / "small", snakemake(directory, config=config, afresh=True)
 
 
 def test_alignment_fans_out_over_the_shards_of_each_collection(classics):
