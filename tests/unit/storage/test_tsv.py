@@ -7,9 +7,9 @@ from pathlib import Path
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from coversim.features.shard import listed
 from coversim.report.inputs import read_table
 from coversim.storage import tsv
-from fft import listed
 
 COLUMNS = ("dataset", "feature", "work", "performance", "path", "reason", "remedy")
 
