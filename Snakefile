@@ -44,7 +44,7 @@ include: "rules/verify.smk"
 
 
 rule all:
-    """The table of figures, the songs set aside, and the report."""
+    """The table of metrics, the songs set aside, and the report."""
     default_target: True
     input:
         rules.metrics.output,

@@ -1,10 +1,10 @@
-# Takes the figures, training histories and measurements of a run. Leaves one self-contained HTML file.
+# Takes the metrics, training histories and measurements of a run. Leaves one self-contained HTML file.
 
 SUMMARIES = collect("catalogue/{dataset}/summary.json", dataset=PLAN.datasets)
 
 
 rule report:
-    """The run as one HTML page: what ran on what, figures with intervals, what was set aside, cost."""
+    """The run as one HTML page: what ran on what, metrics with intervals, what was set aside, cost."""
     input:
         evaluations=rules.metrics.input.metrics,
         ranks=[f"evaluation/{run}/ranks.parquet" for run in PLAN.runs],

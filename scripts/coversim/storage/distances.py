@@ -28,8 +28,8 @@ class Distances(NamedTuple):
 
 def write(
     path: str | os.PathLike,
-    works: Sequence[str],
-    performances: Sequence[str],
+    works: Sequence[str] | np.ndarray,
+    performances: Sequence[str] | np.ndarray,
     query: np.ndarray,
     distance: np.ndarray,
     settings: Mapping[str, Any] | None = None,

@@ -30,9 +30,9 @@ class Embeddings(NamedTuple):
 
 def write(
     path: str | os.PathLike,
-    works: Sequence[str],
-    performances: Sequence[str],
-    splits: Sequence[str],
+    works: Sequence[str] | np.ndarray,
+    performances: Sequence[str] | np.ndarray,
+    splits: Sequence[str] | np.ndarray,
     embeddings: np.ndarray,
     queries: np.ndarray | None = None,
     settings: Mapping[str, Any] | None = None,

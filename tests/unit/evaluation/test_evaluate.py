@@ -85,7 +85,7 @@ def files(collections, tmp_path):
 def test_the_script_writes_all_metrics_of_all_collections(files, collections, tmp_path):
     output, ranks = tmp_path / "metrics.json", tmp_path / "ranks.parquet"
     command = [sys.executable, SCRIPTS / "evaluate.py", "--experiment", "default", "--seed", "3"]
-    command += ["--embeddings", *files[0], "--pairs", *files[1], "--resamples", "200", "--device", "cpu"]
+    command += ["--embeddings", *files[0], "--pairs", *files[1], "--resamples", "200"]
     subprocess.run([*command, "--output", output, "--ranks", ranks], check=True)
 
     result = json.loads(output.read_text())

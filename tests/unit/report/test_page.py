@@ -405,7 +405,7 @@ def test_a_damaged_file_is_named(tmp_path, kind):
 def test_a_table_that_was_cut_off_is_named(tmp_path, content):
     run = simulate(tmp_path, {"default": 0.5}, seeds=[1])
     run["set_aside"].write_bytes(content)
-    with pytest.raises(CoversimError, match="set_aside.tsv: no table .*Remedy: delete it"):
+    with pytest.raises(CoversimError, match=r"set_aside.tsv: no table .*Remedy: delete it"):
         write_report(**run)
 
 

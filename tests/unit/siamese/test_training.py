@@ -214,8 +214,10 @@ class Script:
         parquet.write(folder / "pairs.parquet", pairs)
 
     def start(self, run: str, **changes: object) -> subprocess.Popen:
+        settings = self.folder / "settings.json"
+        settings.write_text(json.dumps(self.settings))
         arguments = {
-            "settings": json.dumps(self.settings),
+            "settings": settings,
             "seed": 1,
             "frames": self.folder / "crema-4hz" / "0000.h5",
             "songs": self.folder / "songs.tsv",
