@@ -3,7 +3,6 @@
 import os
 import pty
 import re
-import shutil
 import sys
 
 import pytest
@@ -46,10 +45,9 @@ def _read(terminal):
 
 @pytest.fixture
 def damaged(place):
-    """A finished place whose next run fails: a shard of frames is half a file."""
+    """A finished place in which a shard of frames is cut off, which jobs of the next run read."""
     shard = place / RESULTS / "fft" / "train" / "crema-4hz" / "0001.h5"
     shard.write_bytes(shard.read_bytes()[:-1000])
-    shutil.rmtree(place / RESULTS / "pca")
     return place
 
 
@@ -67,7 +65,7 @@ def test_one_line_counts_the_jobs_and_the_log_in_a_file_has_all(place):
 @pytest.mark.parametrize("see", [on_a_terminal, run], ids=["terminal", "no terminal"])
 def test_a_job_that_fails_shows_its_own_message(see, damaged):
     said = see(damaged)[1] if see == on_a_terminal else see(damaged, check=False).stdout
-    assert "Error in rule pca_moments:" in said
+    assert "Error in rule " in said
     assert "0001.h5: damaged" in said
     assert "Remedy: delete it" in said
     if see == on_a_terminal:
