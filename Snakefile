@@ -63,10 +63,12 @@ onstart:
 
 
 onsuccess:
+    terminal.end(workflow)
     if claim.end(RESULTS):
         print_headline(RESULTS)
 
 
 onerror:
+    terminal.end(workflow)
     if claim.end(RESULTS):
         print_set_aside(RESULTS)

@@ -4,6 +4,7 @@
 
 import os
 import re
+import shlex
 import sys
 from contextlib import contextmanager
 from functools import cache
@@ -30,9 +31,12 @@ from coversim.workflow.options import (
 from coversim.workflow.plan import DEMO_TITLES, make_plan
 from coversim.workflow.resources import growing
 
-# a shell's `python` may be any: it is the one that runs Snakemake, or that of the job's conda environment
-with_conda = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
-PYTHON = "python" if with_conda else sys.executable
+# shell commands find the scripts by COVERSIM_SCRIPTS, wherever the clone lies; their `python` is the one that runs
+# Snakemake, or that of the job's conda environment
+prefix = f"export COVERSIM_SCRIPTS={shlex.quote(str(SCRIPTS))}"
+if DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
+    prefix += f' PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"'
+shell.prefix(f"{prefix}; ")
 
 
 @contextmanager

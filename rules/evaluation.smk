@@ -26,7 +26,7 @@ rule evaluate:
         settings=lookup(within=config, dpath="evaluation"),
         rerank=reranking_of,
     shell:
-        "{PYTHON:q} {SCRIPTS:q}/evaluate.py"
+        'python "$COVERSIM_SCRIPTS"/evaluate.py'
         " --experiment {wildcards.experiment} --seed {wildcards.seed}"
         " --embeddings {input.embeddings:q} --aligned {input.aligned:q}"
         " --weight {params.rerank[weight]} --neighbours {params.rerank[neighbours]}"
@@ -54,5 +54,5 @@ rule metrics:
     params:
         code=code("metrics.py"),
     shell:
-        "{PYTHON:q} {SCRIPTS:q}/metrics.py"
+        'python "$COVERSIM_SCRIPTS"/metrics.py'
         " --metrics {input.metrics:q} --output {output.table:q} 2> {log:q}"

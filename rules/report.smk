@@ -34,9 +34,9 @@ rule report:
         content=content("config.json", *SUMMARIES),  # which tell of titles too
         summaries=SUMMARIES,
         titles=PLAN.titles,
-        settings=lookup(within=config, dpath="name"),
     shell:
-        "{PYTHON:q} {SCRIPTS:q}/report.py --name {params.settings:q} --config config.json"
+        'python "$COVERSIM_SCRIPTS"/report.py'
+        " --config config.json"
         " --evaluations {input.evaluations:q} --ranks {input.ranks:q}"
         " --histories {input.histories:q} --set-aside {input.set_aside:q}"
         " --summaries {params.summaries:q} --titles {params.titles:q}"

@@ -60,7 +60,6 @@ def simulate(
             files["histories"].append(_write_tsv(path, HISTORY, history))
     return {
         "output": root / "report.html",
-        "name": name,
         "config": _write(root / "config.json", json.dumps(config, ensure_ascii=False)),
         **files,
         "set_aside": _write_tsv(root / "set_aside.tsv", SET_ASIDE_COLUMNS, set_aside),

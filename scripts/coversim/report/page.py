@@ -49,7 +49,6 @@ BRIEF_GIGABYTES = (9.85, 2.10)
 def write_report(
     output: Path,
     *,
-    name: str,
     config: Path,
     evaluations: Sequence[Path],
     ranks: Sequence[Path],
@@ -64,7 +63,6 @@ def write_report(
     Parameters
     ----------
     output : the HTML file; replaced whole or not at all
-    name : name of the run
     config : resolved configuration, JSON
     evaluations, ranks, histories : `…/{experiment}/{seed}/metrics.json`, `ranks.parquet`, `history.tsv`
     set_aside : table of the songs that were set aside
@@ -82,7 +80,7 @@ def write_report(
     epochs = inputs.read_histories(histories)
     jobs = inputs.read_jobs(benchmarks)
     context = {
-        "name": name,
+        "name": settings["name"],
         "summaries": {path.parts[-2]: json_files.read(path) for path in sorted(summaries, reverse=True)},
         **_comparisons(results, epochs, settings, inputs.alignment_seconds(jobs), _titles(titles)),
         "set_aside": _set_aside(inputs.read_table(set_aside), set_aside.name),
