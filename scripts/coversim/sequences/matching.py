@@ -1,0 +1,162 @@
+"""Where two songs have music in common: local alignment of their vectors, one song transposed as a whole.
+
+After Smith & Waterman (1981), "Identification of common molecular subsequences": what two vectors have in common
+is their cosine less a threshold, and the score of two songs is the largest sum of it along a path, which moves on
+in both songs at each step, and in one of them by up to two patches: up to twice as fast or half as fast.
+Vectors have unit length, so it is the Euclidean distances of patches that are summed: cos = 1 − D² / 2.
+
+The score is symmetric up to rounding. One thread; memory for one query, one candidate, and ROWS patches of the one
+against all of the other.
+"""
+
+from typing import NamedTuple
+
+import numba
+import numpy as np
+
+from coversim.sequences.patches import HOP, RATE, WINDOW
+from coversim.sequences.projection import transpose
+
+THRESHOLD = 0.3  # cosine from which on two patches speak for a cover
+TRANSPOSITIONS = 2  # that are tried: those that suit the mean chroma best
+INT8 = 127  # what 1 is stored as
+ROWS = 126  # patches of the query that are compared at a time; a multiple of 3
+
+compiled = numba.njit(nogil=True, fastmath={"nnan", "nsz"})
+
+
+class Match(NamedTuple):
+    """What two songs have in common: the best path, in the transposition of the other song that suits it best."""
+
+    score: float
+    transposition: int  # semitones by which the other song is to be played higher
+    path: np.ndarray  # (steps, 2) patches of the song and of the other
+    cosines: np.ndarray  # (steps,) of the patches on the path
+
+    def seconds(self, hop: int = HOP) -> np.ndarray:
+        """From and to, in the song and in the other, (2, 2): of patches that are `hop` frames apart."""
+        return np.stack([self.path[0] * hop, self.path[-1] * hop + WINDOW], axis=1) / RATE
+
+    def tempo(self) -> float:
+        """How many times as fast as the song the other one plays what they have in common."""
+        song, other = self.path[-1] - self.path[0]
+        return float(song / other) if other else 1.0
+
+
+def stored(vectors: np.ndarray) -> np.ndarray:
+    """Vectors at unit length as int8."""
+    return np.rint(INT8 * vectors).astype(np.int8)
+
+
+def restored(vectors: np.ndarray) -> np.ndarray:
+    """What `stored` keeps of vectors, float32."""
+    return vectors.astype(np.float32) / INT8
+
+
+def best_transpositions(profile: np.ndarray, others: np.ndarray, count: int = TRANSPOSITIONS) -> np.ndarray:
+    """Semitones by which to play others higher so that their profiles (N, C, 12) suit one (C, 12): (N, count)."""
+    spectrum = np.fft.rfft(profile) * np.fft.rfft(others).conj()
+    return np.argsort(-np.fft.irfft(spectrum, 12).sum(axis=1), axis=1, kind="stable")[:, :count]
+
+
+def scores(
+    song: np.ndarray,
+    others: np.ndarray,
+    offsets: np.ndarray,
+    transpositions: np.ndarray,
+    orders: np.ndarray,
+) -> np.ndarray:
+    """Scores (N,) of a song with N others, each in the best of its transpositions.
+
+    Parameters
+    ----------
+    song : vectors (L, D) float32
+    others : vectors of all others, one after the other, (patches, D) int8; `offsets` (N + 1,) says whose is what
+    transpositions : (N, K) semitones by which to play others higher
+    orders : (K,) of the projection
+    """
+    rotated = np.stack([transpose(song, orders, -semitones) for semitones in range(12)])
+    return _scores(rotated / np.float32(INT8), others, offsets, transpositions % 12, np.diff(offsets).max())
+
+
+def match(
+    song: np.ndarray, other: np.ndarray, transpositions: np.ndarray, orders: np.ndarray
+) -> Match | None:
+    """What two songs, (L, D) and (M, D) float32, have in common, in the best transposition; None if nothing."""
+    found = []
+    for semitones in transpositions.tolist():
+        score, path, cosines = _path(np.ascontiguousarray(song), transpose(other, orders, semitones))
+        found.append(Match(score, semitones, path, cosines))
+    best = max(found, key=lambda one: one.score)
+    return best if len(best.path) else None
+
+
+@compiled
+def _scores(rotated, others, offsets, transpositions, widest):
+    length, size = rotated.shape[1:]
+    vectors = np.empty((widest, size), np.float32)
+    cosines = np.empty(ROWS * widest, np.float32)
+    best = np.zeros(len(offsets) - 1, np.float32)
+    for place in range(len(best)):
+        width = offsets[place + 1] - offsets[place]
+        for patch in range(width):
+            for number in range(size):
+                vectors[patch, number] = others[offsets[place] + patch, number]
+        other = vectors[:width].T
+        for semitones in transpositions[place]:
+            sums = np.zeros(
+                (3, width + 2), np.float32
+            )  # of three rows, two silent columns before the first one
+            highest = np.zeros(width, np.float32)
+            for start in range(0, length, ROWS):
+                rows = min(ROWS, length - start)
+                block = cosines[: rows * width].reshape(rows, width)
+                np.dot(rotated[semitones, start : start + rows], other, block)
+                for i in range(rows):
+                    # as plain indices of one array, or the compiler does not take several columns at once
+                    row, last, before = sums[i % 3], sums[(i - 1) % 3], sums[(i - 2) % 3]
+                    cosine = block[i]
+                    for j in range(width):
+                        value = max(last[j + 1], max(last[j], before[j + 1]))
+                        value = max(value + (cosine[j] - np.float32(THRESHOLD)), np.float32(0))
+                        row[j + 2] = value
+                        highest[j] = max(highest[j], value)
+            best[place] = max(best[place], highest.max())
+    return best
+
+
+@compiled
+def _path(song, other):
+    """Score, path and its cosines: the way back over the choices that the sums were made by."""
+    length, width = len(song), len(other)
+    steps = np.zeros((length, width), np.int8)
+    before, last, row = np.zeros((3, width + 2), np.float32)
+    best, end, column = np.float32(0), -1, -1
+    for start in range(0, length, ROWS):
+        block = np.dot(song[start : start + ROWS], other.T)
+        for i in range(len(block)):
+            for j in range(width):
+                value, step = last[j + 1], 1
+                if last[j] > value:
+                    value, step = last[j], 2
+                if before[j + 1] > value:
+                    value, step = before[j + 1], 3
+                step = step if value > 0 else 0
+                value += block[i, j] - np.float32(THRESHOLD)
+                row[j + 2] = max(value, np.float32(0))
+                steps[start + i, j] = step
+                if value > best:
+                    best, end, column = value, start + i, j
+            before, last, row = last, row, before
+    path = np.empty((min(length, width), 2), np.int64)
+    cosines = np.empty(len(path), np.float32)
+    count = 0
+    step = 1 if end >= 0 else 0
+    while step:
+        path[count] = end, column
+        cosines[count] = np.dot(song[end], other[column])
+        step = steps[end, column]
+        end -= 2 if step == 3 else 1
+        column -= 2 if step == 2 else 1
+        count += 1
+    return best, path[:count][::-1].copy(), cosines[:count][::-1].copy()
