@@ -1,12 +1,13 @@
 """Where two songs have music in common: local alignment of their vectors, one song transposed as a whole.
 
 After Smith & Waterman (1981), "Identification of common molecular subsequences": what two vectors have in common
-is their cosine less a threshold, and the score of two songs is the largest sum of it along a path, which moves on
-in both songs at each step, and in one of them by up to two patches: up to twice as fast or half as fast.
-Vectors have unit length, so it is the Euclidean distances of patches that are summed: cos = 1 − D² / 2.
+is their cosine less a threshold, and the score of two songs is the largest sum of it along a path, which moves on in
+both songs at each step, in one of them by up to twice as much as in the other. Vectors have unit length, so it is
+the Euclidean distances of patches that are summed: cos = 1 − D² / 2.
 
-The score is symmetric up to rounding. One thread; memory for one query, one candidate, and ROWS patches of the one
-against all of the other.
+Where all patches of both songs are compared, or every second of both, the score is symmetric up to rounding; where
+every second of the one is compared with all of the other, it is not quite. One thread; memory for one query, one
+candidate, and ROWS patches of the one against all of the other.
 """
 
 from typing import NamedTuple
@@ -65,8 +66,12 @@ def scores(
     offsets: np.ndarray,
     transpositions: np.ndarray,
     orders: np.ndarray,
+    strides: tuple[int, int] = (2, 1),
 ) -> np.ndarray:
     """Scores (N,) of a song with N others, each in the best of its transpositions.
+
+    A step leads from a patch to the next one of the song, and to the next but one at most of the other; or by two
+    and one. If `strides` skip more of the song, then to the next of the song, and one, two or three on in the other.
 
     Parameters
     ----------
@@ -74,9 +79,10 @@ def scores(
     others : vectors of all others, one after the other, (patches, D) int8; `offsets` (N + 1,) says whose is what
     transpositions : (N, K) semitones by which to play others higher
     orders : (K,) of the projection
+    strides : compare each patch, or each second, …, of the song and of the others; the first is the second, or twice it
     """
-    rotated = np.stack([transpose(song, orders, -semitones) for semitones in range(12)])
-    return _scores(rotated / np.float32(INT8), others, offsets, transpositions % 12, np.diff(offsets).max())
+    rotated = np.stack([transpose(song[:: strides[0]], orders, -semitones) for semitones in range(12)])
+    return _scores(rotated / np.float32(INT8), others, offsets, transpositions % 12, *strides)
 
 
 def match(
@@ -92,21 +98,22 @@ def match(
 
 
 @compiled
-def _scores(rotated, others, offsets, transpositions, widest):
+def _scores(rotated, others, offsets, transpositions, song_stride, stride):
     length, size = rotated.shape[1:]
+    widest = (np.diff(offsets).max() - 1) // stride + 1
     vectors = np.empty((widest, size), np.float32)
     cosines = np.empty(ROWS * widest, np.float32)
     best = np.zeros(len(offsets) - 1, np.float32)
     for place in range(len(best)):
-        width = offsets[place + 1] - offsets[place]
+        width = (offsets[place + 1] - offsets[place] - 1) // stride + 1
         for patch in range(width):
             for number in range(size):
-                vectors[patch, number] = others[offsets[place] + patch, number]
+                vectors[patch, number] = others[offsets[place] + patch * stride, number]
         other = vectors[:width].T
         for semitones in transpositions[place]:
             sums = np.zeros(
-                (3, width + 2), np.float32
-            )  # of three rows, two silent columns before the first one
+                (3, width + 3), np.float32
+            )  # of three rows, three silent columns before the first one
             highest = np.zeros(width, np.float32)
             for start in range(0, length, ROWS):
                 rows = min(ROWS, length - start)
@@ -115,11 +122,12 @@ def _scores(rotated, others, offsets, transpositions, widest):
                 for i in range(rows):
                     # as plain indices of one array, or the compiler does not take several columns at once
                     row, last, before = sums[i % 3], sums[(i - 1) % 3], sums[(i - 2) % 3]
+                    third = last if song_stride > stride else before[2:]
                     cosine = block[i]
                     for j in range(width):
-                        value = max(last[j + 1], max(last[j], before[j + 1]))
+                        value = max(last[j + 2], max(last[j + 1], third[j]))
                         value = max(value + (cosine[j] - np.float32(THRESHOLD)), np.float32(0))
-                        row[j + 2] = value
+                        row[j + 3] = value
                         highest[j] = max(highest[j], value)
             best[place] = max(best[place], highest.max())
     return best

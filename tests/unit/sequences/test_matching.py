@@ -24,15 +24,17 @@ def packed(*songs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return stored(np.concatenate(songs)), np.cumsum([0, *map(len, songs)])
 
 
-def slow_sums(song: np.ndarray, other: np.ndarray, semitones: int) -> np.ndarray:
-    """Q of all cells, with two rows and columns of zeros before them."""
-    turned = transpose(other, ORDERS, semitones)
-    sums = np.zeros((len(song) + 2, len(other) + 2))
+def slow_score(song: np.ndarray, other: np.ndarray, semitones: int, strides: tuple[int, int]) -> float:
+    """The recursion as it is written, cell by cell."""
+    steps = [(1, 1), (1, 2), (1, 3)] if strides[0] > strides[1] else [(1, 1), (1, 2), (2, 1)]
+    turned = transpose(other, ORDERS, semitones)[:: strides[1]]
+    song = song[:: strides[0]]
+    sums = np.zeros((len(song) + 2, len(turned) + 3))  # zeros before the first
     for i in range(len(song)):
-        for j in range(len(other)):
-            before = max(sums[i + 1, j + 1], sums[i + 1, j], sums[i, j + 1])
-            sums[i + 2, j + 2] = max(0, song[i] @ turned[j] - matching.THRESHOLD + before)
-    return sums
+        for j in range(len(turned)):
+            before = max(sums[i + 2 - down, j + 3 - across] for down, across in steps)
+            sums[i + 2, j + 3] = max(0, song[i] @ turned[j] - matching.THRESHOLD + before)
+    return float(sums.max())
 
 
 def in_all_keys(count: int) -> np.ndarray:
@@ -44,24 +46,28 @@ def in_all_keys(count: int) -> np.ndarray:
     length=st.integers(1, 300),
     widths=st.lists(st.integers(1, 60), min_size=1, max_size=3),
     keys=st.lists(st.integers(0, 11), min_size=1, max_size=2),
+    strides=st.sampled_from([(1, 1), (2, 1), (2, 2)]),
 )
 @settings(deadline=None, max_examples=25)
-def test_scores_are_the_largest_sums_along_a_path(seed, length, widths, keys):
+def test_scores_are_the_largest_sums_along_a_path(seed, length, widths, keys, strides):
     song, others = sequence(seed, length), [sequence(seed + 1 + k, width) for k, width in enumerate(widths)]
-    found = scores(song, *packed(*others), np.tile(keys, (len(others), 1)), ORDERS)
-    expected = [max(slow_sums(song, other, key).max() for key in keys) for other in others]
+    found = scores(song, *packed(*others), np.tile(keys, (len(others), 1)), ORDERS, strides)
+    expected = [max(slow_score(song, other, key, strides) for key in keys) for other in others]
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
 
 
 def test_a_long_song_is_compared_block_by_block():
     """A path that crosses all blocks of a long song is one path."""
     song = sequence(1, 4 * matching.ROWS + 5)
-    assert scores(song, *packed(song), np.array([[0]]), ORDERS)[0] == pytest.approx(0.7 * len(song), rel=0.01)
+    assert scores(song, *packed(song), np.array([[0]]), ORDERS, (1, 1))[0] == pytest.approx(
+        0.7 * len(song), rel=0.01
+    )
 
 
-def test_both_songs_may_be_the_first():
+@pytest.mark.parametrize("strides", [(1, 1), (2, 2)])
+def test_both_songs_may_be_the_first(strides):
     songs = [sequence(seed, length) for seed, length in ((1, 40), (2, 300), (3, 150))]
-    table = np.array([scores(song, *packed(*songs), in_all_keys(3), ORDERS) for song in songs])
+    table = np.array([scores(song, *packed(*songs), in_all_keys(3), ORDERS, strides) for song in songs])
     np.testing.assert_allclose(table, table.T, rtol=1e-5)
 
 
@@ -88,7 +94,7 @@ def test_the_best_transpositions_play_the_other_song_in_the_key_of_the_first(sem
 def test_a_match_is_a_path_that_earns_the_score(seed, length, width):
     song, other = sequence(seed, length), sequence(seed + 1, width)
     found = match(song, other, np.arange(12), ORDERS)
-    score = scores(song, *packed(other), in_all_keys(1), ORDERS)[0]
+    score = scores(song, *packed(other), in_all_keys(1), ORDERS, (1, 1))[0]
     if found is None:
         assert score == 0
         return
