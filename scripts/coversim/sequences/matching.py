@@ -71,7 +71,8 @@ def scores(
     """Scores (N,) of a song with N others, each in the best of its transpositions.
 
     A step leads from a patch to the next one of the song, and to the next but one at most of the other; or by two
-    and one. If `strides` skip more of the song, then to the next of the song, and one, two or three on in the other.
+    and one. If `strides` skip more of the song, then to the next of the song, and one to four on in the other: again
+    from half to twice the tempo.
 
     Parameters
     ----------
@@ -111,9 +112,8 @@ def _scores(rotated, others, offsets, transpositions, song_stride, stride):
                 vectors[patch, number] = others[offsets[place] + patch * stride, number]
         other = vectors[:width].T
         for semitones in transpositions[place]:
-            sums = np.zeros(
-                (3, width + 3), np.float32
-            )  # of three rows, three silent columns before the first one
+            # of three rows, with four silent columns before the first one
+            sums = np.zeros((3, width + 4), np.float32)
             highest = np.zeros(width, np.float32)
             for start in range(0, length, ROWS):
                 rows = min(ROWS, length - start)
@@ -122,12 +122,12 @@ def _scores(rotated, others, offsets, transpositions, song_stride, stride):
                 for i in range(rows):
                     # as plain indices of one array, or the compiler does not take several columns at once
                     row, last, before = sums[i % 3], sums[(i - 1) % 3], sums[(i - 2) % 3]
-                    third = last if song_stride > stride else before[2:]
+                    third, fourth = (last[1:], last) if song_stride > stride else (before[3:], before[3:])
                     cosine = block[i]
                     for j in range(width):
-                        value = max(last[j + 2], max(last[j + 1], third[j]))
+                        value = max(max(last[j + 3], last[j + 2]), max(third[j], fourth[j]))
                         value = max(value + (cosine[j] - np.float32(THRESHOLD)), np.float32(0))
-                        row[j + 3] = value
+                        row[j + 4] = value
                         highest[j] = max(highest[j], value)
             best[place] = max(best[place], highest.max())
     return best

@@ -26,14 +26,14 @@ def packed(*songs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def slow_score(song: np.ndarray, other: np.ndarray, semitones: int, strides: tuple[int, int]) -> float:
     """The recursion as it is written, cell by cell."""
-    steps = [(1, 1), (1, 2), (1, 3)] if strides[0] > strides[1] else [(1, 1), (1, 2), (2, 1)]
+    steps = [(1, 1), (1, 2), (1, 3), (1, 4)] if strides[0] > strides[1] else [(1, 1), (1, 2), (2, 1)]
     turned = transpose(other, ORDERS, semitones)[:: strides[1]]
     song = song[:: strides[0]]
-    sums = np.zeros((len(song) + 2, len(turned) + 3))  # zeros before the first
+    sums = np.zeros((len(song) + 2, len(turned) + 4))  # zeros before the first
     for i in range(len(song)):
         for j in range(len(turned)):
-            before = max(sums[i + 2 - down, j + 3 - across] for down, across in steps)
-            sums[i + 2, j + 3] = max(0, song[i] @ turned[j] - matching.THRESHOLD + before)
+            before = max(sums[i + 2 - down, j + 4 - across] for down, across in steps)
+            sums[i + 2, j + 4] = max(0, song[i] @ turned[j] - matching.THRESHOLD + before)
     return float(sums.max())
 
 
