@@ -21,7 +21,7 @@ class Song(NamedTuple):
     """A song to learn from."""
 
     patches: np.ndarray  # (L, 7, F)
-    profile: np.ndarray  # (C, 12)
+    profiles: np.ndarray  # (sections, C, 12)
 
 
 class Aligned(NamedTuple):
@@ -36,8 +36,9 @@ class Aligned(NamedTuple):
 def aligned(covers: Sequence[Song], projection: Projection) -> Iterator[Aligned]:
     """The pairs of a work's covers of which enough patches align closely."""
     vectors = [projection(song.patches) for song in covers]
+    means = [song.profiles.mean(axis=0) for song in covers]
     for song, other in combinations(range(len(covers)), 2):
-        keys = best_transpositions(covers[song].profile, covers[other].profile[None], TRANSPOSITIONS)[0]
+        keys = best_transpositions(means[song][None], means[other][None], TRANSPOSITIONS)[0, 0]
         found = match(vectors[song], vectors[other], keys, projection.orders)
         if found is not None:
             close = found.cosines > THRESHOLD

@@ -15,13 +15,13 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-from coversim.sequences.patches import HOP, RATE, WINDOW
+from coversim.sequences.patches import HOP, RATE, WINDOW, sections
 from coversim.sequences.projection import transpose
 
 THRESHOLD = 0.3  # cosine from which on two patches speak for a cover
 TRANSPOSITIONS = 2  # that are tried: those that suit the mean chroma best
 INT8 = 127  # what 1 is stored as
-ROWS = 126  # patches of the query that are compared at a time; a multiple of 3
+ROWS = 120  # patches of the query that are compared at a time
 
 compiled = numba.njit(nogil=True, fastmath={"nnan", "nsz"})
 
@@ -54,10 +54,10 @@ def restored(vectors: np.ndarray) -> np.ndarray:
     return vectors.astype(np.float32) / INT8
 
 
-def best_transpositions(profile: np.ndarray, others: np.ndarray, count: int = TRANSPOSITIONS) -> np.ndarray:
-    """Semitones by which to play others higher so that their profiles (N, C, 12) suit one (C, 12): (N, count)."""
-    spectrum = np.fft.rfft(profile) * np.fft.rfft(others).conj()
-    return np.argsort(-np.fft.irfft(spectrum, 12).sum(axis=1), axis=1, kind="stable")[:, :count]
+def best_transpositions(profiles: np.ndarray, others: np.ndarray, count: int = TRANSPOSITIONS) -> np.ndarray:
+    """Semitones by which to play others higher so that their profiles (M, C, 12) suit those (N, C, 12): (N, M, count)."""
+    spectrum = np.einsum("ncf,mcf->nmf", np.fft.rfft(profiles), np.fft.rfft(others).conj())
+    return np.argsort(-np.fft.irfft(spectrum, 12), axis=2, kind="stable")[:, :, :count]
 
 
 def scores(
@@ -68,7 +68,10 @@ def scores(
     orders: np.ndarray,
     strides: tuple[int, int] = (2, 1),
 ) -> np.ndarray:
-    """Scores (N,) of a song with N others, each in the best of its transpositions.
+    """Scores (N,) of a song with N others.
+
+    A section of the one is compared with a section of the other in the transpositions that suit these two, and a
+    path stays in one transposition. So it may be as long as the songs, and a song within a medley has its own key.
 
     A step leads from a patch to the next one of the song, and to the next but one at most of the other; or by two
     and one. If `strides` skip more of the song, then to the next of the song, and one to four on in the other: again
@@ -78,12 +81,29 @@ def scores(
     ----------
     song : vectors (L, D) float32
     others : vectors of all others, one after the other, (patches, D) int8; `offsets` (N + 1,) says whose is what
-    transpositions : (N, K) semitones by which to play others higher
+    transpositions : (sections of the song, sections of all others, K) semitones by which to play others higher
     orders : (K,) of the projection
     strides : compare each patch, or each second, …, of the song and of the others; the first is the second, or twice it
     """
     rotated = np.stack([transpose(song[:: strides[0]], orders, -semitones) for semitones in range(12)])
-    return _scores(rotated / np.float32(INT8), others, offsets, transpositions % 12, *strides)
+    tried = (transpositions[..., None] % 12 == np.arange(12)).any(axis=2)
+    bounds = [_strided(sections(length), strides[1]) for length in np.diff(offsets)]
+    counts = np.cumsum([0] + [len(one) - 1 for one in bounds])
+    return _scores(
+        rotated / np.float32(INT8),
+        others,
+        offsets,
+        tried,
+        _strided(sections(len(song)), strides[0]),
+        np.concatenate(bounds),
+        counts,
+        *strides,
+    )
+
+
+def _strided(bounds: np.ndarray, stride: int) -> np.ndarray:
+    """Bounds of sections among each `stride`-th patch."""
+    return -(-bounds // stride)
 
 
 def match(
@@ -99,8 +119,8 @@ def match(
 
 
 @compiled
-def _scores(rotated, others, offsets, transpositions, song_stride, stride):
-    length, size = rotated.shape[1:]
+def _scores(rotated, others, offsets, tried, song_bounds, bounds, counts, song_stride, stride):
+    size = rotated.shape[2]
     widest = (np.diff(offsets).max() - 1) // stride + 1
     vectors = np.empty((widest, size), np.float32)
     cosines = np.empty(ROWS * widest, np.float32)
@@ -110,25 +130,43 @@ def _scores(rotated, others, offsets, transpositions, song_stride, stride):
         for patch in range(width):
             for number in range(size):
                 vectors[patch, number] = others[offsets[place] + patch * stride, number]
-        other = vectors[:width].T
-        for semitones in transpositions[place]:
+        tiles = tried[:, counts[place] : counts[place + 1]]
+        columns = bounds[counts[place] + place :]
+        for semitones in range(12):
+            if not tiles[:, :, semitones].any():
+                continue
             # of three rows, with four silent columns before the first one
             sums = np.zeros((3, width + 4), np.float32)
             highest = np.zeros(width, np.float32)
-            for start in range(0, length, ROWS):
-                rows = min(ROWS, length - start)
-                block = cosines[: rows * width].reshape(rows, width)
-                np.dot(rotated[semitones, start : start + rows], other, block)
-                for i in range(rows):
-                    # as plain indices of one array, or the compiler does not take several columns at once
-                    row, last, before = sums[i % 3], sums[(i - 1) % 3], sums[(i - 2) % 3]
-                    third, fourth = (last[1:], last) if song_stride > stride else (before[3:], before[3:])
-                    cosine = block[i]
-                    for j in range(width):
-                        value = max(max(last[j + 3], last[j + 2]), max(third[j], fourth[j]))
-                        value = max(value + (cosine[j] - np.float32(THRESHOLD)), np.float32(0))
-                        row[j + 4] = value
-                        highest[j] = max(highest[j], value)
+            for section in range(len(tiles)):
+                for start in range(song_bounds[section], song_bounds[section + 1], ROWS):
+                    stop = min(start + ROWS, song_bounds[section + 1])
+                    song = rotated[semitones, start:stop]
+                    for tile in range(tiles.shape[1]):
+                        if tiles[section, tile, semitones]:
+                            left, right = columns[tile], columns[tile + 1]
+                            block = cosines[ROWS * left : ROWS * left + len(song) * (right - left)]
+                            block = block.reshape(len(song), right - left)
+                            np.dot(song, vectors[left:right].T, block)
+                    for i in range(start, stop):
+                        for tile in range(tiles.shape[1]):
+                            left, right = columns[tile], columns[tile + 1]
+                            # as indices from 0 of one array, or the compiler does not take several columns at once
+                            row = sums[i % 3, left + 4 : right + 4]
+                            if not tiles[section, tile, semitones]:
+                                row[:] = 0
+                                continue
+                            last, before = sums[(i - 1) % 3, left:], sums[(i - 2) % 3, left:]
+                            third, fourth = (
+                                (last[1:], last) if song_stride > stride else (before[3:], before[3:])
+                            )
+                            cosine = cosines[ROWS * left + (i - start) * (right - left) :]
+                            peak = highest[left:right]
+                            for j in range(right - left):
+                                value = max(max(last[j + 3], last[j + 2]), max(third[j], fourth[j]))
+                                value = max(value + (cosine[j] - np.float32(THRESHOLD)), np.float32(0))
+                                row[j] = value
+                                peak[j] = max(peak[j], value)
             best[place] = max(best[place], highest.max())
     return best
 

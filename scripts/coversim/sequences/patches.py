@@ -4,11 +4,14 @@ Transposing a song turns the phases of its patches, by an angle that the order o
 So whatever mixes the values of one order, but never two orders, commutes with transposition (see projection).
 """
 
+from itertools import pairwise
+
 import numpy as np
 
 RATE = 4  # frames per second that the sizes below are meant for, Hz
 WINDOW = 16  # frames of a patch
 HOP = 2  # frames from a patch to the next
+SECTION = 120  # patches within which a song is taken to keep its key
 POWER = 1.96  # of the frames; after acoss's 2-D Fourier features
 ORDERS = 7  # of the real Fourier transform of 12 pitch classes
 STILL = 1e-3  # length of a patch below which a song does not move; a frame has length 1
@@ -41,9 +44,22 @@ def phases(orders: np.ndarray, semitones: int) -> np.ndarray:
     return np.exp(-2j * np.pi * orders * semitones / 12).astype(np.complex64)
 
 
-def profile(frames: np.ndarray) -> np.ndarray:
-    """The mean of a song's frames (C, 12, T), (C, 12), each feature at unit length; of silence, zero."""
-    return _unit(frames.mean(axis=2, dtype=np.float64)).astype(np.float32)
+def sections(length: int) -> np.ndarray:
+    """Where the sections of a song of so many patches begin, and the last one ends: of like size, about a minute."""
+    count = max(1, round(length / SECTION))
+    return np.arange(count + 1) * length // count
+
+
+def profiles(frames: np.ndarray) -> np.ndarray:
+    """The mean of a song's frames (C, 12, T) in each section, (sections, C, 12), each feature at unit length.
+
+    Of silence, zero. Medleys and songs that modulate have their keys in their sections.
+    """
+    bounds = HOP * sections(max(0, frames.shape[2] - WINDOW) // HOP + 1)
+    bounds[-1] = frames.shape[2]
+    return np.stack(
+        [_unit(frames[:, :, start:stop].mean(axis=2, dtype=np.float64)) for start, stop in pairwise(bounds)]
+    ).astype(np.float32)
 
 
 def _sharpened(frames: np.ndarray) -> np.ndarray:

@@ -4,12 +4,12 @@ import numpy as np
 
 from coversim.sequences.aligned import FEWEST, Song, aligned, difference_moments
 from coversim.sequences.matching import THRESHOLD
-from coversim.sequences.patches import patches, profile, transpose
+from coversim.sequences.patches import patches, profiles, transpose
 from coversim.sequences.projection import Projection, SecondMoments, principal_components
 
 
 def recording(frames: np.ndarray) -> Song:
-    return Song(patches(frames), profile(frames))
+    return Song(patches(frames), profiles(frames))
 
 
 def tune(seed: int, frames: int = 160) -> np.ndarray:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from coversim.sequences import matching
 from coversim.sequences.matching import best_transpositions, match, restored, scores, stored
-from coversim.sequences.patches import patches, profile
+from coversim.sequences.patches import patches, profiles, sections
 from coversim.sequences.projection import Projection, transpose
 
 ORDERS = np.repeat(np.arange(7), [1, 6, 6, 6, 6, 6, 1])
@@ -24,7 +24,9 @@ def packed(*songs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return stored(np.concatenate(songs)), np.cumsum([0, *map(len, songs)])
 
 
-def slow_score(song: np.ndarray, other: np.ndarray, semitones: int, strides: tuple[int, int]) -> float:
+def slow_score(
+    song: np.ndarray, other: np.ndarray, semitones: int, strides: tuple[int, int], kept=None
+) -> float:
     """The recursion as it is written, cell by cell."""
     steps = [(1, 1), (1, 2), (1, 3), (1, 4)] if strides[0] > strides[1] else [(1, 1), (1, 2), (2, 1)]
     turned = transpose(other, ORDERS, semitones)[:: strides[1]]
@@ -34,11 +36,19 @@ def slow_score(song: np.ndarray, other: np.ndarray, semitones: int, strides: tup
         for j in range(len(turned)):
             before = max(sums[i + 2 - down, j + 4 - across] for down, across in steps)
             sums[i + 2, j + 4] = max(0, song[i] @ turned[j] - matching.THRESHOLD + before)
+            if kept is not None and not kept[i * strides[0], j * strides[1]]:
+                sums[i + 2, j + 4] = 0
     return float(sums.max())
 
 
-def in_all_keys(count: int) -> np.ndarray:
-    return np.tile(np.arange(12), (count, 1))
+def in_keys(song: np.ndarray, others: list[np.ndarray], keys=range(12)) -> np.ndarray:
+    """The same transpositions for all sections of all songs."""
+    counts = [len(sections(len(one))) - 1 for one in (song, *others)]
+    return np.tile(np.array(keys), (counts[0], sum(counts[1:]), 1))
+
+
+def score(song: np.ndarray, other: np.ndarray, keys=range(12), strides=(1, 1)) -> float:
+    return scores(song, *packed(other), in_keys(song, [other], keys), ORDERS, strides)[0]
 
 
 @given(
@@ -51,7 +61,7 @@ def in_all_keys(count: int) -> np.ndarray:
 @settings(deadline=None, max_examples=25)
 def test_scores_are_the_largest_sums_along_a_path(seed, length, widths, keys, strides):
     song, others = sequence(seed, length), [sequence(seed + 1 + k, width) for k, width in enumerate(widths)]
-    found = scores(song, *packed(*others), np.tile(keys, (len(others), 1)), ORDERS, strides)
+    found = scores(song, *packed(*others), in_keys(song, others, keys), ORDERS, strides)
     expected = [max(slow_score(song, other, key, strides) for key in keys) for other in others]
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
 
@@ -59,34 +69,32 @@ def test_scores_are_the_largest_sums_along_a_path(seed, length, widths, keys, st
 def test_a_long_song_is_compared_block_by_block():
     """A path that crosses all blocks of a long song is one path."""
     song = sequence(1, 4 * matching.ROWS + 5)
-    assert scores(song, *packed(song), np.array([[0]]), ORDERS, (1, 1))[0] == pytest.approx(
-        0.7 * len(song), rel=0.01
-    )
+    assert score(song, song, [0]) == pytest.approx(0.7 * len(song), rel=0.01)
 
 
 @pytest.mark.parametrize("strides", [(1, 1), (2, 2)])
 def test_both_songs_may_be_the_first(strides):
     songs = [sequence(seed, length) for seed, length in ((1, 40), (2, 300), (3, 150))]
-    table = np.array([scores(song, *packed(*songs), in_all_keys(3), ORDERS, strides) for song in songs])
+    table = np.array([scores(song, *packed(*songs), in_keys(song, songs), ORDERS, strides) for song in songs])
     np.testing.assert_allclose(table, table.T, rtol=1e-5)
 
 
 def test_both_songs_transposed_have_the_same_score():
     song, other = sequence(1, 60), sequence(2, 50)
     moved = [restored(stored(transpose(vectors, ORDERS, 5))) for vectors in (song, other)]
-    there = scores(moved[0], *packed(moved[1]), np.array([[3]]), ORDERS)
-    assert there[0] == pytest.approx(scores(song, *packed(other), np.array([[3]]), ORDERS)[0], rel=0.05)
+    assert score(*moved, [3]) == pytest.approx(score(song, other, [3]), rel=0.05)
 
 
 @pytest.mark.parametrize("semitones", range(12))
 def test_the_best_transpositions_play_the_other_song_in_the_key_of_the_first(semitones):
     song, stranger = np.random.default_rng(0).random((2, 1, 12, 90))
     moved = np.roll(song, -semitones, axis=1)
-    found = best_transpositions(profile(song), np.stack([profile(moved), profile(stranger)]), 3)
-    assert found.shape == (2, 3)
-    assert found[0, 0] == semitones
-    fits = [float((profile(song) * np.roll(profile(stranger), s, axis=1)).sum()) for s in range(12)]
-    assert found[1].tolist() == np.argsort(fits)[::-1][:3].tolist()
+    others = np.concatenate([profiles(moved), profiles(stranger)])
+    found = best_transpositions(profiles(song), others, 3)
+    assert found.shape == (1, 2, 3)
+    assert found[0, 0, 0] == semitones
+    fits = [float((profiles(song)[0] * np.roll(others[1], s, axis=1)).sum()) for s in range(12)]
+    assert found[0, 1].tolist() == np.argsort(fits)[::-1][:3].tolist()
 
 
 @given(seed=st.integers(0, 1000), length=st.integers(1, 200), width=st.integers(1, 200))
@@ -94,11 +102,10 @@ def test_the_best_transpositions_play_the_other_song_in_the_key_of_the_first(sem
 def test_a_match_is_a_path_that_earns_the_score(seed, length, width):
     song, other = sequence(seed, length), sequence(seed + 1, width)
     found = match(song, other, np.arange(12), ORDERS)
-    score = scores(song, *packed(other), in_all_keys(1), ORDERS, (1, 1))[0]
     if found is None:
-        assert score == 0
+        assert score(song, other) == 0
         return
-    assert found.score == pytest.approx(score, rel=1e-5, abs=1e-5)
+    assert found.score == pytest.approx(score(song, other), rel=1e-5, abs=1e-5)
     turned = transpose(other, ORDERS, found.transposition)
     cosines = [song[i] @ turned[j] for i, j in found.path]
     np.testing.assert_allclose(found.cosines, cosines, atol=1e-5)
@@ -128,13 +135,13 @@ def test_songs_that_have_nothing_in_common_do_not_match():
     song = sequence(1, 20)
     silence = np.zeros((30, SIZE), np.float32)
     assert match(song, silence, np.array([0, 1]), ORDERS) is None
-    assert scores(silence, *packed(song, silence), in_all_keys(2), ORDERS).tolist() == [0, 0]
+    assert [score(silence, other) for other in (song, silence)] == [0, 0]
 
 
 def test_the_score_of_a_song_does_not_depend_on_the_others():
     song, others = sequence(1, 90), [sequence(seed, 20 * seed) for seed in range(2, 7)]
-    together = scores(song, *packed(*others), in_all_keys(5), ORDERS)
-    alone = [scores(song, *packed(other), in_all_keys(1), ORDERS)[0] for other in others]
+    together = scores(song, *packed(*others), in_keys(song, others), ORDERS)
+    alone = [score(song, other, strides=(2, 1)) for other in others]
     np.testing.assert_array_equal(together, alone)
 
 
@@ -147,7 +154,28 @@ def test_a_fragment_in_another_key_finds_its_song():
     project = Projection(orders, np.tile(components, (5, 1)))
     fragment = np.roll(songs[0][:, :, 70:150], 5, axis=1)
     others, offsets = packed(*(project(patches(song)) for song in songs))
-    keys = best_transpositions(profile(fragment), np.stack([profile(song) for song in songs]), 12)
+    keys = best_transpositions(profiles(fragment), np.concatenate([profiles(song) for song in songs]))
     found = scores(restored(stored(project(patches(fragment)))), others, offsets, keys, orders)
     assert found.argmax() == 0
     assert found[0] > 2 * found[1:].max()
+
+
+@pytest.mark.parametrize("strides", [(1, 1), (2, 1), (2, 2)])
+def test_a_path_leaves_out_the_sections_that_are_not_compared_in_its_key(strides):
+    """The slow recursion, with cells of no worth where a section is in another key."""
+    song, other = sequence(1, 250), sequence(2, 490)
+    keys = np.array([[[0], [3], [0], [5]], [[3], [0], [0], [1]]])
+    expected = 0
+    for key in range(12):
+        kept = (keys[:, :, 0] == key).repeat(125, axis=0).repeat(np.diff(sections(490)), axis=1)
+        expected = max(expected, slow_score(song, other, key, strides, kept))
+    assert scores(song, *packed(other), keys, ORDERS, strides)[0] == pytest.approx(expected, rel=1e-5)
+
+
+def test_each_song_of_a_medley_is_found_in_its_own_key():
+    songs = [sequence(seed, 240) for seed in (1, 2)]
+    medley = np.concatenate([transpose(songs[0], ORDERS, 3), transpose(songs[1], ORDERS, -2)])
+    keys = np.repeat([[9, 2]], 2, axis=1).reshape(1, 4, 1)  # back again, section by section
+    for song in songs:
+        found = scores(song, *packed(medley), np.tile(keys, (2, 1, 1)), ORDERS, (1, 1))
+        assert found[0] == pytest.approx(0.7 * len(song), rel=0.05)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from coversim.sequences.patches import HOP, POWER, WINDOW, patches, profile, transpose
+from coversim.sequences.patches import HOP, POWER, WINDOW, patches, profiles, sections, transpose
 
 
 def melody(seed: int, frames: int, channels: int = 1) -> np.ndarray:
@@ -74,5 +74,21 @@ def test_a_chord_that_is_held_throughout_is_as_silence():
 def test_a_profile_is_the_mean_chroma_and_that_of_silence_zero():
     song = melody(7, 30, channels=2)
     expected = song.mean(axis=2) / np.linalg.norm(song.mean(axis=2), axis=1, keepdims=True)
-    np.testing.assert_allclose(profile(song), expected, rtol=1e-6)
-    assert not profile(np.zeros((1, 12, 5))).any()
+    np.testing.assert_allclose(profiles(song), expected[None], rtol=1e-6)
+    assert not profiles(np.zeros((1, 12, 5))).any()
+
+
+@pytest.mark.parametrize(("patches_", "count"), [(1, 1), (140, 1), (240, 2), (480, 4), (3600, 30)])
+def test_sections_are_about_a_minute_and_leave_nothing_out(patches_, count):
+    bounds = sections(patches_)
+    assert len(bounds) == count + 1
+    assert (bounds[0], bounds[-1]) == (0, patches_)
+    assert np.ptp(np.diff(bounds)) <= 1
+
+
+def test_every_section_has_its_profile():
+    first, second = melody(8, 260), melody(9, 264)
+    found = profiles(np.concatenate([first, second], axis=2))
+    assert found.shape == (2, 1, 12)
+    np.testing.assert_allclose(found[0], profiles(first)[0], atol=0.02)
+    np.testing.assert_allclose(found[1], profiles(second)[0], atol=0.02)
