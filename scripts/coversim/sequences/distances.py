@@ -1,0 +1,28 @@
+"""From the scores of pairs of songs to distances that lengths and hubs do not decide.
+
+Two songs that have nothing to do with each other find something in common by chance, the more the longer they are:
+about as the square root of the shorter one's length, by which a score is divided. Some songs score well with
+everything: how well with songs to learn from, which cover neither, is taken away from both songs of a pair.
+"""
+
+import numpy as np
+
+HUBS = 0.5  # share of what is by chance that is taken away
+
+
+def likeness(scores: np.ndarray, length: int, lengths: np.ndarray) -> np.ndarray:
+    """log(1 + score / √shorter), (N,), of the scores of a song of so many patches with others."""
+    return np.log1p(scores / np.sqrt(np.minimum(length, lengths)))
+
+
+def hubness(likenesses: np.ndarray) -> float:
+    """What a song is to be taken for a hub by: its mean likeness with songs to learn from."""
+    return float(np.mean(likenesses))
+
+
+def distances(likenesses: np.ndarray, hubness: float, hubnesses: np.ndarray) -> np.ndarray:
+    """Distances (N,) > 0 of a song to others: exp(−likeness), times what their hubness makes up for.
+
+    They fall as the score grows, and are as symmetric as it is.
+    """
+    return np.exp(HUBS * (hubness + hubnesses) - likenesses)
