@@ -1,18 +1,20 @@
 """From the scores of pairs of songs to distances that lengths and hubs do not decide.
 
-Two songs that have nothing to do with each other find something in common by chance, the more the longer they are:
-about as the square root of the shorter one's length, by which a score is divided. Some songs score well with
-everything: how well with songs to learn from, which cover neither, is taken away from both songs of a pair.
+Two songs that have nothing to do with each other find something in common by chance, the more the longer they are,
+and what covers have in common cannot be longer than the shorter one: a score is divided by a power of its length.
+Some songs score well with everything: how well with songs to learn from, which cover neither, is taken away from
+both songs of a pair.
 """
 
 import numpy as np
 
+LENGTH = 0.7  # power of the shorter length that a score is divided by
 HUBS = 0.5  # share of what is by chance that is taken away
 
 
 def likeness(scores: np.ndarray, length: int, lengths: np.ndarray) -> np.ndarray:
-    """log(1 + score / √shorter), (N,), of the scores of a song of so many patches with others."""
-    return np.log1p(scores / np.sqrt(np.minimum(length, lengths)))
+    """log(1 + score / shorter^LENGTH), (N,), of the scores of a song of so many patches with others."""
+    return np.log1p(scores / np.minimum(length, lengths) ** LENGTH)
 
 
 def hubness(likenesses: np.ndarray) -> float:

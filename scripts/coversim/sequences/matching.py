@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-from coversim.sequences.patches import HOP, RATE, WINDOW, sections
+from coversim.sequences.patches import HOP, RATE, WINDOW, section_counts, sections
 from coversim.sequences.projection import transpose
 
 THRESHOLD = 0.3  # cosine from which on two patches speak for a cover
@@ -87,23 +87,9 @@ def scores(
     """
     rotated = np.stack([transpose(song[:: strides[0]], orders, -semitones) for semitones in range(12)])
     tried = (transpositions[..., None] % 12 == np.arange(12)).any(axis=2)
-    bounds = [_strided(sections(length), strides[1]) for length in np.diff(offsets)]
-    counts = np.cumsum([0] + [len(one) - 1 for one in bounds])
-    return _scores(
-        rotated / np.float32(INT8),
-        others,
-        offsets,
-        tried,
-        _strided(sections(len(song)), strides[0]),
-        np.concatenate(bounds),
-        counts,
-        *strides,
-    )
-
-
-def _strided(bounds: np.ndarray, stride: int) -> np.ndarray:
-    """Bounds of sections among each `stride`-th patch."""
-    return -(-bounds // stride)
+    counts = np.cumsum([0, *section_counts(np.diff(offsets))])
+    bounds = -(-sections(len(song)) // strides[0])
+    return _scores(rotated / np.float32(INT8), bounds, others, offsets, counts, tried, *strides)
 
 
 def match(
@@ -119,7 +105,7 @@ def match(
 
 
 @compiled
-def _scores(rotated, others, offsets, tried, song_bounds, bounds, counts, song_stride, stride):
+def _scores(rotated, bounds, others, offsets, counts, tried, song_stride, stride):
     size = rotated.shape[2]
     widest = (np.diff(offsets).max() - 1) // stride + 1
     vectors = np.empty((widest, size), np.float32)
@@ -127,11 +113,14 @@ def _scores(rotated, others, offsets, tried, song_bounds, bounds, counts, song_s
     best = np.zeros(len(offsets) - 1, np.float32)
     for place in range(len(best)):
         width = (offsets[place + 1] - offsets[place] - 1) // stride + 1
+        own = others[offsets[place] : offsets[place + 1] : stride]
         for patch in range(width):
+            source, target = own[patch], vectors[patch]
             for number in range(size):
-                vectors[patch, number] = others[offsets[place] + patch * stride, number]
+                target[number] = source[number]
         tiles = tried[:, counts[place] : counts[place + 1]]
-        columns = bounds[counts[place] + place :]
+        columns = np.arange(tiles.shape[1] + 1) * (offsets[place + 1] - offsets[place]) // tiles.shape[1]
+        columns = (columns + stride - 1) // stride
         for semitones in range(12):
             if not tiles[:, :, semitones].any():
                 continue
@@ -139,8 +128,8 @@ def _scores(rotated, others, offsets, tried, song_bounds, bounds, counts, song_s
             sums = np.zeros((3, width + 4), np.float32)
             highest = np.zeros(width, np.float32)
             for section in range(len(tiles)):
-                for start in range(song_bounds[section], song_bounds[section + 1], ROWS):
-                    stop = min(start + ROWS, song_bounds[section + 1])
+                for start in range(bounds[section], bounds[section + 1], ROWS):
+                    stop = min(start + ROWS, bounds[section + 1])
                     song = rotated[semitones, start:stop]
                     for tile in range(tiles.shape[1]):
                         if tiles[section, tile, semitones]:

@@ -44,9 +44,14 @@ def phases(orders: np.ndarray, semitones: int) -> np.ndarray:
     return np.exp(-2j * np.pi * orders * semitones / 12).astype(np.complex64)
 
 
+def section_counts(lengths: np.ndarray) -> np.ndarray:
+    """How many sections songs of so many patches have: each is about a minute."""
+    return np.maximum(1, np.rint(np.asarray(lengths) / SECTION)).astype(np.int64)
+
+
 def sections(length: int) -> np.ndarray:
-    """Where the sections of a song of so many patches begin, and the last one ends: of like size, about a minute."""
-    count = max(1, round(length / SECTION))
+    """Where the sections of a song of so many patches begin, and the last one ends; they are of like size."""
+    count = section_counts(length)
     return np.arange(count + 1) * length // count
 
 

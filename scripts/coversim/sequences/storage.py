@@ -17,7 +17,7 @@ import numpy as np
 
 from coversim import hdf5
 from coversim.sequences.matching import stored
-from coversim.sequences.patches import sections
+from coversim.sequences.patches import section_counts
 
 
 class Sequences(NamedTuple):
@@ -60,7 +60,7 @@ def read(path: str | os.PathLike) -> Sequences:
         if (
             len({len(lengths), *map(len, songs[:3])}) > 1
             or songs.offsets[-1] != len(songs.vectors)
-            or sum(len(sections(length)) - 1 for length in lengths) != len(songs.profiles)
+            or section_counts(lengths).sum() != len(songs.profiles)
         ):
             raise ValueError("songs and vectors do not match")
     return songs

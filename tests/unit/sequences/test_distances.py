@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from coversim.sequences.distances import distances, hubness, likeness
+from coversim.sequences.distances import LENGTH, distances, hubness, likeness
 from coversim.sequences.matching import scores
 from coversim.sequences.patches import sections
 
@@ -21,8 +21,9 @@ def test_both_songs_of_a_pair_may_be_the_first():
 
 
 def test_what_a_pair_has_by_chance_weighs_less_the_longer_the_shorter_song_is():
-    assert likeness(np.array([9.0]), 81, np.array([400])) == pytest.approx(np.log(2))
-    assert likeness(np.array([9.0]), 324, np.array([400])) == pytest.approx(np.log(1.5))
+    score = np.array([100**LENGTH])
+    assert likeness(score, 100, np.array([400])) == pytest.approx(np.log(2))
+    assert likeness(score, 400, np.array([400])) == pytest.approx(np.log(1 + 0.25**LENGTH))
 
 
 def test_of_two_songs_that_score_the_same_the_hub_is_farther():
