@@ -128,27 +128,26 @@ def _scores(rotated, bounds, others, offsets, counts, tried, song_stride, stride
             sums = np.zeros((3, width + 4), np.float32)
             highest = np.zeros(width, np.float32)
             for section in range(len(tiles)):
+                runs = _runs(tiles[section, :, semitones], columns)
                 for start in range(bounds[section], bounds[section + 1], ROWS):
                     stop = min(start + ROWS, bounds[section + 1])
                     song = rotated[semitones, start:stop]
-                    for tile in range(tiles.shape[1]):
-                        if tiles[section, tile, semitones]:
-                            left, right = columns[tile], columns[tile + 1]
+                    for left, right, compared in runs:
+                        if compared:
                             block = cosines[ROWS * left : ROWS * left + len(song) * (right - left)]
                             block = block.reshape(len(song), right - left)
                             np.dot(song, vectors[left:right].T, block)
                     for i in range(start, stop):
-                        for tile in range(tiles.shape[1]):
-                            left, right = columns[tile], columns[tile + 1]
+                        for left, right, compared in runs:
                             # as indices from 0 of one array, or the compiler does not take several columns at once
                             row = sums[i % 3, left + 4 : right + 4]
-                            if not tiles[section, tile, semitones]:
+                            if not compared:
                                 row[:] = 0
                                 continue
                             last, before = sums[(i - 1) % 3, left:], sums[(i - 2) % 3, left:]
-                            third, fourth = (
-                                (last[1:], last) if song_stride > stride else (before[3:], before[3:])
-                            )
+                            third, fourth = last[1:], last
+                            if song_stride == stride:
+                                third = fourth = before[3:]
                             cosine = cosines[ROWS * left + (i - start) * (right - left) :]
                             peak = highest[left:right]
                             for j in range(right - left):
@@ -158,6 +157,18 @@ def _scores(rotated, bounds, others, offsets, counts, tried, song_stride, stride
                                 peak[j] = max(peak[j], value)
             best[place] = max(best[place], highest.max())
     return best
+
+
+@compiled
+def _runs(compared, columns):
+    """First column, end, and whether they are compared, of sections in a row that are, or are not."""
+    runs = [(columns[0], columns[1], compared[0])]
+    for section in range(1, len(compared)):
+        if compared[section] == compared[section - 1]:
+            runs[-1] = (runs[-1][0], columns[section + 1], compared[section])
+        else:
+            runs.append((columns[section], columns[section + 1], compared[section]))
+    return runs
 
 
 @compiled
