@@ -20,6 +20,7 @@ from coversim.sequences.projection import transpose
 
 THRESHOLD = 0.3  # cosine from which on two patches speak for a cover
 TRANSPOSITIONS = 2  # that are tried: those that suit the mean chroma best
+MARGIN = 0.02  # cosine of mean chroma by which a transposition may suit less than the best and still be tried
 INT8 = 127  # what 1 is stored as
 ROWS = 120  # patches of the query that are compared at a time
 
@@ -55,9 +56,15 @@ def restored(vectors: np.ndarray) -> np.ndarray:
 
 
 def best_transpositions(profiles: np.ndarray, others: np.ndarray, count: int = TRANSPOSITIONS) -> np.ndarray:
-    """Semitones by which to play others higher so that their profiles (M, C, 12) suit those (N, C, 12): (N, M, count)."""
+    """Semitones by which to play others higher so that their profiles (M, C, 12) suit those (N, C, 12): (N, M, count).
+
+    Where there are fewer that suit them about as well as the best, the best stands for the others.
+    """
     spectrum = np.einsum("ncf,mcf->nmf", np.fft.rfft(profiles), np.fft.rfft(others).conj())
-    return np.argsort(-np.fft.irfft(spectrum, 12), axis=2, kind="stable")[:, :, :count]
+    fit = np.fft.irfft(spectrum, 12) / profiles.shape[1]
+    best = np.argsort(-fit, axis=2, kind="stable")[:, :, :count]
+    fit = np.take_along_axis(fit, best, axis=2)
+    return np.where(fit >= fit[:, :, :1] - MARGIN, best, best[:, :, :1])
 
 
 def scores(
