@@ -20,7 +20,8 @@ CHANNELS = 64
 WIDTH = 7  # semitones that a convolution sees
 TEMPERATURE = 0.1
 BATCH = 512  # pairs of patches
-RATE = 1e-3
+MIXED = 1.0  # how loud, at most, what is added to a patch is
+RATE = 5e-4
 DECAY = 1e-3
 
 
@@ -46,7 +47,7 @@ class Encoder(nn.Module):
         seen = torch.fft.rfft(relu(self.second(relu(self.first(pitches)))), dim=2) / 12
         values = values + torch.einsum("nck,kc->nk", seen[:, :, self.order], self.last.conj())
         vectors = torch.cat([values.real, values.imag[:, self.complex]], dim=1)
-        heard = found.abs().amax(dim=(1, 2), keepdim=False) > 0
+        heard = found.abs().amax(dim=(1, 2)) > 0
         return normalize(vectors, dim=1) * heard[:, None]
 
     def project(self, found: np.ndarray) -> np.ndarray:
@@ -58,11 +59,11 @@ class Encoder(nn.Module):
 class Pairs:
     """Patches of covers that alignment brings together, drawn so that sources and works weigh the same."""
 
-    def __init__(self, sources: Sequence[Sequence[Sequence[Song]]], project):
-        """`sources` of works of covers; `project` as `aligned` takes it."""
+    def __init__(self, sources: Sequence[Sequence[Sequence[Song]]], projection: Projection):
+        """Align the covers of the works of each source."""
         self.sources = []
         for works in sources:
-            found = [(covers, list(aligned(covers, project))) for covers in works]
+            found = [(covers, list(aligned(covers, projection))) for covers in works]
             self.sources.append([(covers, pairs) for covers, pairs in found if pairs])
 
     def draw(self, count: int, random: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
@@ -80,19 +81,32 @@ class Pairs:
         return torch.from_numpy(np.stack(here)), torch.from_numpy(np.stack(there)), torch.tensor(numbers)
 
 
+def contrast(here: Tensor, there: Tensor, work: Tensor) -> Tensor:
+    """InfoNCE, both ways, of vectors (N, size), their matches and the works (N,) of both: other works are strangers."""
+    cosines = here @ there.T / TEMPERATURE
+    alone = torch.eye(len(work), dtype=torch.bool) | (work[:, None] != work)
+    cosines = cosines.masked_fill(~alone, -torch.inf)
+    target = torch.arange(len(work))
+    return (cross_entropy(cosines, target) + cross_entropy(cosines.T, target)) / 2
+
+
 def train(encoder: Encoder, pairs: Pairs, steps: int, seed: int) -> None:
-    """Train an encoder to tell a patch's match from the patches of other works."""
-    random = np.random.default_rng(seed)
+    """Train an encoder to tell a patch's match from the patches of other works, each with another patch mixed in.
+
+    What is mixed in stands for the voices that only one of two covers has.
+    """
+    random, mixing = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
     optimiser = torch.optim.AdamW(encoder.parameters(), lr=RATE, weight_decay=DECAY)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=steps)
     for _ in range(steps):
         here, there, work = pairs.draw(BATCH, random)
-        cosines = encoder(here) @ encoder(there).T / TEMPERATURE
-        same = work[:, None] == work
-        cosines = cosines.masked_fill(same & ~torch.eye(len(work), dtype=torch.bool), -torch.inf)
-        target = torch.arange(len(work))
-        loss = (cross_entropy(cosines, target) + cross_entropy(cosines.T, target)) / 2
+        loss = contrast(encoder(_mixed(here, mixing)), encoder(_mixed(there, mixing)), work)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
         schedule.step()
+
+
+def _mixed(found: Tensor, generator: torch.Generator) -> Tensor:
+    loudness = MIXED * torch.rand(len(found), 1, 1, generator=generator)
+    return found + loudness * found[torch.randperm(len(found), generator=generator)]
