@@ -1,4 +1,4 @@
-"""Where two songs have music in common: local alignment of their vectors, one song transposed as a whole.
+"""Where two songs have music in common: local alignment of their vectors, in the keys that their sections suggest.
 
 After Smith & Waterman (1981), "Identification of common molecular subsequences": what two vectors have in common
 is their cosine less a threshold, and the score of two songs is the largest sum of it along a path, which moves on in
