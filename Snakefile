@@ -44,7 +44,7 @@ include: "rules/verify.smk"
 
 
 rule all:
-    """The table of figures, the songs set aside, and the report."""
+    """The table of metrics, the songs set aside, and the report."""
     default_target: True
     input:
         rules.metrics.output,
@@ -59,13 +59,16 @@ if workflow.is_main_process:
 onstart:
     with workflow_errors():
         claim.begin(RESULTS, PLAN, workflow.dag)
+        terminal.begin(workflow)
 
 
 onsuccess:
+    terminal.end(workflow)
     if claim.end(RESULTS):
         print_headline(RESULTS)
 
 
 onerror:
+    terminal.end(workflow)
     if claim.end(RESULTS):
         print_set_aside(RESULTS)

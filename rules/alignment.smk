@@ -24,7 +24,7 @@ rule align:
         songs=songs_of_collection,
         settings=alignment_of,
     shell:
-        "{PYTHON:q} {SCRIPTS:q}/align.py"
+        'python "$COVERSIM_SCRIPTS"/align.py'
         " --method {params.settings[method]} --sharpness {params.settings[sharpness]}"
         " --candidates {params.settings[candidates]}"
         " --collection {wildcards.collection} --shard {wildcards.shard}"

@@ -4,6 +4,7 @@
 
 import os
 import re
+import shlex
 import sys
 from contextlib import contextmanager
 from functools import cache
@@ -15,24 +16,27 @@ sys.path.insert(0, str(SCRIPTS))
 from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
 
-from coversim.storage import fence
-from coversim.workflow import claim, resources
-from coversim.workflow.config import check_files, validate
-from coversim.workflow.code_digest import code_digest
 from coversim.errors import CoversimError
 from coversim.report.console import print_headline, print_set_aside
+from coversim.storage import fence
+from coversim.workflow import claim, resources, terminal
+from coversim.workflow.code_digest import code_digest
+from coversim.workflow.config import check_files, validate
+from coversim.workflow.experiments import patch_size, words
 from coversim.workflow.options import (
     refuse_braces,
     refuse_to_replace_our_report,
     refuse_what_hides_changes,
 )
-from coversim.workflow.experiments import patch_size, words
-from coversim.workflow.resources import growing
 from coversim.workflow.plan import DEMO_TITLES, make_plan
+from coversim.workflow.resources import growing
 
-# a shell's `python` may be any: it is the one that runs Snakemake, or that of the job's conda environment
-with_conda = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
-PYTHON = "python" if with_conda else sys.executable
+# shell commands find the scripts by COVERSIM_SCRIPTS, wherever the clone lies; their `python` is the one that runs
+# Snakemake, or that of the job's conda environment
+prefix = f"export COVERSIM_SCRIPTS={shlex.quote(str(SCRIPTS))}"
+if DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
+    prefix += f' PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"'
+shell.prefix(f"{prefix}; ")
 
 
 @contextmanager

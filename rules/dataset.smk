@@ -21,7 +21,7 @@ rule demo_corpus:
         root=subpath(output.metadata, ancestor=2),
         settings=lookup(within=config, dpath="demo_corpus"),
     shell:
-        "{PYTHON:q} {SCRIPTS:q}/demo_corpus.py"
+        'python "$COVERSIM_SCRIPTS"/demo_corpus.py'
         " --works {params.settings[works]} --seed {params.settings[seed]} --jobs {threads}"
         " --root {params.root:q} --metadata {output.metadata:q} 2> {log:q}"
 
@@ -46,6 +46,8 @@ rule set_aside:
         "logs/set_aside.log",
     benchmark:
         "benchmarks/set_aside/set_aside.tsv"
+    # before anything is learned: where all songs are bad, that fails, and the reasons stand here
+    priority: 1
     localrule: True
     conda:
         "../envs/features.yaml"
@@ -57,6 +59,6 @@ rule set_aside:
         content=content(*PROBLEMS),
         problems=PROBLEMS,
     shell:
-        "{PYTHON:q} {SCRIPTS:q}/set_aside.py"
+        'python "$COVERSIM_SCRIPTS"/set_aside.py'
         " --problems {params.problems:q} --frames {input.frames:q}"
         " --output {output.table:q} 2> {log:q}"

@@ -12,6 +12,7 @@ rule fft:
         "logs/fft/{dataset}-{frames}-{shard}.log",
     benchmark:
         "benchmarks/fft/{dataset}-{frames}-{shard}.tsv"
+    priority: 2  # before set_aside
     conda:
         "../envs/features.yaml"
     resources:
@@ -27,7 +28,7 @@ rule fft:
         settings=sampling_of,
         on_bad_song=lookup(within=config, dpath="on_bad_song"),
     shell:
-        "{PYTHON:q} {SCRIPTS:q}/fft.py"
+        'python "$COVERSIM_SCRIPTS"/fft.py'
         " --manifest {params.manifest:q} --summary {params.summary:q}"
         " --feature {params.settings[feature]}"
         " --rate {params.settings[rate]} --frames {params.settings[frames]}"

@@ -22,6 +22,6 @@ rule pairs:
         songs=songs_of_collection,
         settings=lookup(within=config, dpath="pairs"),
     shell:
-        "{PYTHON:q} {SCRIPTS:q}/pairs.py"
+        'python "$COVERSIM_SCRIPTS"/pairs.py'
         " --songs {params.songs:q} --split {wildcards.collection} --seed {params.settings[seed]}"
         " --output {output.pairs:q} 2> {log:q}"

@@ -23,7 +23,7 @@ rule pca_moments:
         songs="catalogue/train/songs/{shard}.tsv",
         settings="patches/{patches}.json",
     shell:
-        "{PYTHON:q} {SCRIPTS:q}/pca_moments.py"
+        'python "$COVERSIM_SCRIPTS"/pca_moments.py'
         " --frames {input.frames:q} --songs {params.songs:q} --settings {params.settings:q}"
         " --output {output.moments:q} 2> {log:q}"
 
@@ -53,6 +53,6 @@ rule pca:
     params:
         code=code("pca.py"),
     shell:
-        "{PYTHON:q} {SCRIPTS:q}/pca.py"
+        'python "$COVERSIM_SCRIPTS"/pca.py'
         " --moments {input.moments:q} --components {wildcards.components}"
         " --output {output.pca:q} 2> {log:q}"

@@ -1,10 +1,10 @@
-# Takes the figures, training histories and measurements of a run. Leaves one self-contained HTML file.
+# Takes the metrics, training histories and measurements of a run. Leaves one self-contained HTML file.
 
 SUMMARIES = collect("catalogue/{dataset}/summary.json", dataset=PLAN.datasets)
 
 
 rule report:
-    """The run as one HTML page: what ran on what, figures with intervals, what was set aside, cost."""
+    """The run as one HTML page: what ran on what, metrics with intervals, what was set aside, cost."""
     input:
         evaluations=rules.metrics.input.metrics,
         ranks=[f"evaluation/{run}/ranks.parquet" for run in PLAN.runs],
@@ -31,12 +31,12 @@ rule report:
             "report/report.css",
             "report/report.js",
         ),
-        content=content("config.json", *SUMMARIES, *PLAN.titles),
+        content=content("config.json", *SUMMARIES),  # which tell of titles too
         summaries=SUMMARIES,
         titles=PLAN.titles,
-        settings=lookup(within=config, dpath="name"),
     shell:
-        "{PYTHON:q} {SCRIPTS:q}/report.py --name {params.settings:q} --config config.json"
+        'python "$COVERSIM_SCRIPTS"/report.py'
+        " --config config.json"
         " --evaluations {input.evaluations:q} --ranks {input.ranks:q}"
         " --histories {input.histories:q} --set-aside {input.set_aside:q}"
         " --summaries {params.summaries:q} --titles {params.titles:q}"

@@ -39,7 +39,7 @@ rule train:
         state="training_state/{experiment}/{seed}",
         device=device_of,
     shell:
-        "{PYTHON:q} {SCRIPTS:q}/train.py"
+        'python "$COVERSIM_SCRIPTS"/train.py'
         " --settings {params.settings:q} --seed {wildcards.seed} --frames {input.frames:q}"
         " --songs {params.songs:q} --pairs {input.pairs:q} --pca {input.pca:q}"
         " --code {params.code} --state {params.state:q} --threads {threads} --device {params.device}"
@@ -82,7 +82,7 @@ rule embed:
         settings=tempi_of,
         device=device_of,
     shell:
-        "{PYTHON:q} {SCRIPTS:q}/embed.py"
+        'python "$COVERSIM_SCRIPTS"/embed.py'
         " --model {input.model:q} --frames {input.frames:q} --songs {params.songs:q}"
         " --query-tempi {params.settings} --threads {threads} --device {params.device}"
         " --output {output.embeddings:q} 2> {log:q}"
@@ -119,6 +119,6 @@ rule fuse:
     params:
         code=code("fuse.py"),
     shell:
-        "{PYTHON:q} {SCRIPTS:q}/fuse.py"
+        'python "$COVERSIM_SCRIPTS"/fuse.py'
         " --embeddings {input.embeddings:q} --references {input.references:q}"
         " --output {output.embeddings:q} 2> {log:q}"

@@ -9,4 +9,5 @@ rule verify:
     conda:
         "../envs/features.yaml"
     shell:
-        "{PYTHON:q} {SCRIPTS:q}/verify.py --results . 2> {log:q}"
+        'python "$COVERSIM_SCRIPTS"/verify.py'
+        " --results . 2> {log:q}"

@@ -1,17 +1,16 @@
-"""Evaluate one experiment and seed: retrieval and pair figures of each collection, with 95 % intervals."""
+"""Evaluate one experiment and seed: retrieval and pair metrics of each collection, with 95 % intervals."""
 
 import argparse
 import json
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
 import torch
 
 from coversim.cli import run
 from coversim.evaluation.comparison import Comparison, by_alignment, by_embedding
 from coversim.evaluation.evaluate import evaluate
-from coversim.storage import hdf5
+from coversim.storage import hdf5, parquet
 from coversim.storage.atomic import replacing
 
 CPU = torch.device("cpu")  # fast enough: see the rule
@@ -44,7 +43,7 @@ def main() -> None:
     parser.add_argument("--resamples", type=int, default=10_000, help="of the bootstrap over works")
     parser.add_argument("--bootstrap-seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--output", type=Path, required=True, help="figures, JSON")
+    parser.add_argument("--output", type=Path, required=True, help="metrics, JSON")
     parser.add_argument("--ranks", type=Path, required=True, help="one row per query, Parquet")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
@@ -57,17 +56,16 @@ def main() -> None:
             )
         return by_alignment(aligned)
 
-    figures, ranks = evaluate(compare, arguments.pairs, arguments.resamples, arguments.bootstrap_seed)
+    metrics, ranks = evaluate(compare, arguments.pairs, arguments.resamples, arguments.bootstrap_seed)
     result = {
         "experiment": arguments.experiment,
         "seed": arguments.seed,
         "settings": settings_of(arguments),
-        "collections": figures,
+        "collections": metrics,
     }
     with replacing(arguments.output) as temporary:
         temporary.write_text(json.dumps(result, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    with replacing(arguments.ranks) as temporary:
-        pq.write_table(ranks, temporary)
+    parquet.write(arguments.ranks, ranks)
 
 
 def settings_of(arguments: argparse.Namespace) -> dict[str, Any]:

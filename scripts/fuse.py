@@ -32,7 +32,15 @@ def main() -> None:
         ", ".join(str(len(part.works)) for part in parts),
     )
     settings = {"fuse": [hdf5.read_settings(path) for path in arguments.embeddings]}
-    embeddings.write(arguments.output, *songs, settings=settings)
+    embeddings.write(
+        arguments.output,
+        songs.works,
+        songs.performances,
+        songs.splits,
+        songs.embeddings,
+        songs.queries,
+        settings,
+    )
 
 
 if __name__ == "__main__":

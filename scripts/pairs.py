@@ -4,12 +4,9 @@ import argparse
 import logging
 from pathlib import Path
 
-import pyarrow.parquet as pq
-
 from coversim import cli
 from coversim.dataset.pairs import pair_table
-from coversim.storage import tsv
-from coversim.storage.atomic import replacing
+from coversim.storage import parquet, tsv
 
 
 def main() -> None:
@@ -25,8 +22,7 @@ def main() -> None:
         if row["split"] == arguments.split
     ]
     table = pair_table(songs, arguments.seed)
-    with replacing(arguments.output) as temporary:
-        pq.write_table(table, temporary)
+    parquet.write(arguments.output, table)
     logging.info("%s: %d songs, %d pairs, half of them covers", arguments.split, len(songs), len(table))
 
 

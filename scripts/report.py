@@ -9,7 +9,6 @@ from coversim.report.page import write_report
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--name", required=True, help="name of the run")
     parser.add_argument("--config", type=Path, required=True, help="resolved configuration, JSON")
     parser.add_argument(
         "--evaluations", type=Path, nargs="*", default=[], help="…/EXPERIMENT/SEED/metrics.json"

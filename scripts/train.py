@@ -1,26 +1,22 @@
 """Train one experiment with one seed. The same training is never done twice: see coversim.siamese.model_cache."""
 
 import argparse
-import csv
 import json
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 
 import torch
 
 from coversim.cli import run
-from coversim.dataset.splits import in_share
 from coversim.device import choose_device, compute_reproducibly
+from coversim.errors import CoversimError
 from coversim.features.pca import Projection
 from coversim.siamese import encoder
-from coversim.siamese.history import HISTORY, kept_epoch, outcome
-from coversim.siamese.kinds import KINDS
+from coversim.siamese.history import kept_epoch, outcome, write_history
 from coversim.siamese.model_cache import copy, forget_old, is_finished, training_key
-from coversim.siamese.sampling import Pair
-from coversim.siamese.training import Songs, train
-from coversim.storage import frames, parquet, tsv
-from coversim.storage.atomic import replacing
+from coversim.siamese.songs import contents, load_songs
+from coversim.siamese.training import train
+from coversim.storage import tsv
 
 
 def main() -> None:
@@ -28,7 +24,7 @@ def main() -> None:
     parser.add_argument("--settings", type=Path, required=True, help="the experiment's settings, a JSON file")
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument(
-        "--frames", nargs="+", required=True, help="all shards of all features, in their order"
+        "--frames", type=Path, nargs="+", required=True, help="all shards of all features, in their order"
     )
     parser.add_argument("--songs", type=Path, required=True, help="catalogue with the split of each song")
     parser.add_argument(
@@ -44,7 +40,7 @@ def main() -> None:
     arguments = parser.parse_args()
 
     settings = json.loads(arguments.settings.read_text(encoding="utf-8"))
-    training, validation, pairs = load_songs(arguments, settings)
+    training, validation, pairs = load_songs(settings, arguments.frames, arguments.songs, arguments.pairs)
     inputs = contents(training, validation, pairs, arguments.pca)
     key = training_key(settings, arguments.seed, arguments.code, inputs)
     state = arguments.state / key
@@ -54,9 +50,14 @@ def main() -> None:
         compute_reproducibly(arguments.threads)
         device = choose_device(arguments.device)
         projection = Projection.load(arguments.pca) if arguments.pca else None
-        trained, history = train(
-            settings, arguments.seed, training, validation, pairs, projection, device, state / "state.pt"
-        )
+        try:
+            trained, history = train(
+                settings, arguments.seed, training, validation, pairs, projection, device, state / "state.pt"
+            )
+        except torch.OutOfMemoryError as error:  # of the GPU; host memory is the scheduler's matter
+            raise CoversimError(
+                "the GPU has too little memory for a batch. Remedy: lower train.batch.works or train.excerpt"
+            ) from error
         write_history(state / "history.tsv", history)
         kept = kept_epoch([row["valid_map"] for row in history]) if history else None
         encoder.save(state / "model.pt", trained, key, kept)
@@ -66,52 +67,6 @@ def main() -> None:
     logging.info(outcome([float(row["valid_map"]) for row in tsv.read(arguments.history)]))
     state.touch()
     forget_old(arguments.state)
-
-
-def load_songs(arguments: argparse.Namespace, settings: dict) -> tuple[Songs, Songs, list[Pair]]:
-    """Training songs, validation songs, and pairs as indices into the training songs."""
-    split = {song["performance"]: song["split"] for song in tsv.read(arguments.songs)}
-    chosen = settings["train"]
-    needed = KINDS[settings["model"]["kind"]].sees(chosen["epochs"])
-    wanted = {performance for performance, name in split.items() if name in needed}
-    songs = {"train": Songs([], []), "valid": Songs([], [])}
-    place = {}
-    for song in frames.songs(arguments.frames, wanted):
-        if split[song.performance] == "train" and not in_share(song.work, chosen["works"]):
-            continue
-        of = songs[split[song.performance]]
-        place[song.performance] = len(of.works)
-        of.frames.append(torch.from_numpy(song.frames))
-        of.works.append(song.work)
-    pairs = []
-    if arguments.pairs:
-        table = parquet.read(arguments.pairs, ["performance_a", "performance_b", "label"]).to_pydict()
-        pairs = [
-            (place[a], place[b], label)
-            for a, b, label in zip(*table.values(), strict=True)
-            if a in place and b in place
-        ]
-    return songs["train"], songs["valid"], pairs
-
-
-def contents(training: Songs, validation: Songs, pairs: list[Pair], pca: Path | None) -> Iterator[bytes]:
-    """What a training sees; what other songs are in the shards, and what files are called, does not count."""
-    for songs in (training, validation):
-        yield repr(
-            [(work, frames.shape) for work, frames in zip(songs.works, songs.frames, strict=True)]
-        ).encode()
-        yield from (frames.numpy().tobytes() for frames in songs.frames)
-    yield repr(pairs).encode()
-    if pca:
-        yield pca.read_bytes()
-
-
-def write_history(path: Path, history: list[dict]) -> None:
-    """One row per epoch; the untrained epoch 0 has no loss, and its cell stays empty."""
-    with replacing(path) as temporary, Path(temporary).open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, HISTORY, dialect="excel-tab", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(history)
 
 
 if __name__ == "__main__":

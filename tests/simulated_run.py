@@ -1,4 +1,4 @@
-"""The files of a finished run, without its hours: embeddings are drawn at random, all figures are computed from
+"""The files of a finished run, without its hours: embeddings are drawn at random, all metrics are computed from
 them by the project's own evaluation.
 """
 
@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
+import pandas as pd
 import torch
 
 from coversim.alignment.candidates import nearest
@@ -18,7 +17,7 @@ from coversim.dataset.pairs import pair_table
 from coversim.evaluation.comparison import by_embedding
 from coversim.evaluation.evaluate import evaluate
 from coversim.siamese.training import HISTORY
-from coversim.storage import distances, embeddings
+from coversim.storage import distances, embeddings, parquet
 
 COLLECTIONS = {"valid": 40, "test": 60, "benchmark": 30}  # works
 
@@ -51,17 +50,16 @@ def simulate(
             folder = root / "evaluation" / experiment / str(seed)
             folder.mkdir(parents=True, exist_ok=True)
             first = CANDIDATES if experiment in reranked else 0
-            figures, ranks = _evaluate(folder, collections, works, noise, rng, first)
-            metrics = {"experiment": experiment, "seed": seed, "collections": figures}
-            files["evaluations"].append(_write(folder / "metrics.json", json.dumps(metrics)))
-            pq.write_table(ranks, folder / "ranks.parquet")
+            metrics, ranks = _evaluate(folder, collections, works, noise, rng, first)
+            evaluation = {"experiment": experiment, "seed": seed, "collections": metrics}
+            files["evaluations"].append(_write(folder / "metrics.json", json.dumps(evaluation)))
+            parquet.write(folder / "ranks.parquet", ranks)
             files["ranks"].append(folder / "ranks.parquet")
-            history = [] if experiment in BASELINES else _history(figures["valid"]["map"], rng)
+            history = [] if experiment in BASELINES else _history(metrics["valid"]["map"], rng)
             path = root / "models" / experiment / str(seed) / "history.tsv"
             files["histories"].append(_write_tsv(path, HISTORY, history))
     return {
         "output": root / "report.html",
-        "name": name,
         "config": _write(root / "config.json", json.dumps(config, ensure_ascii=False)),
         **files,
         "set_aside": _write_tsv(root / "set_aside.tsv", SET_ASIDE_COLUMNS, set_aside),
@@ -92,7 +90,7 @@ def _evaluate(
     noise: float,
     rng: np.random.Generator,
     candidates: int,
-) -> tuple[dict[str, Any], pa.Table]:
+) -> tuple[dict[str, Any], pd.DataFrame]:
     songs = [(c, *song) for c in collections for song in zip(*_songs(c, works[c]), strict=True)]
     splits, work, performance = (np.array(column) for column in zip(*songs, strict=True))
     _, index = np.unique(work, return_inverse=True)
@@ -102,7 +100,7 @@ def _evaluate(
     embeddings.write(folder / "train.h5", work, performance, splits, embedding)
     for collection in collections:
         table = pair_table([song for c, *song in songs if c == collection], seed=0)
-        pq.write_table(table, folder / f"{collection}.parquet")
+        parquet.write(folder / f"{collection}.parquet", table)
     pairs = [folder / f"{collection}.parquet" for collection in collections]
 
     def compare(collection):

@@ -30,12 +30,13 @@ def choose_device(name: str) -> torch.device:
 def compute_reproducibly(threads: int) -> None:
     """The same inputs give the same bits: deterministic kernels, a fixed number of CPU threads, and no TF32.
 
-    TF32 rounds the inputs of a GPU's matrix products and convolutions to 10 bits: other figures than on the CPU.
+    TF32 rounds the inputs of a GPU's matrix products and convolutions to 10 bits: other results than on the CPU.
     Call it before anything is computed.
     """
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA starts
     torch.use_deterministic_algorithms(True)
-    torch.backends.fp32_precision = "ieee"
+    torch.backends.cuda.matmul.fp32_precision = "ieee"
+    torch.backends.cudnn.fp32_precision = "ieee"
     torch.set_num_threads(threads)
 
 

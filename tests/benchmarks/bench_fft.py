@@ -1,6 +1,6 @@
 """How long the rule `fft` takes per song, as a multiple of merely reading the same arrays with h5py.
 
-Usage: PYTHONPATH=scripts:tests python tests/benchmarks/bench_fft.py [SONGS]
+python tests/benchmarks/bench_fft.py [SONGS]
 
 Writes made-up corpora of genuine-looking files, of songs of one and of three minutes, and prints one line for
 each feature: CPU milliseconds per song of both, their ratio (the median of several rounds, in which the two
@@ -19,6 +19,8 @@ from unittest.mock import patch
 
 import h5py
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
 import corpus
 import fft
 from coversim.dataset.da_tacos import recognise, walk
@@ -83,9 +85,8 @@ def peak(options: list[str]) -> float:
         "import resource, sys, fft; fft.main(); "
         "sys.stderr.write(str(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss))"
     )
-    job = subprocess.run(
-        [sys.executable, "-c", program, *options], capture_output=True, text=True, check=True
-    )
+    command = [sys.executable, "-c", program, *options]
+    job = subprocess.run(command, cwd=Path(fft.__file__).parent, capture_output=True, text=True, check=True)
     return int(job.stderr) / 1024
 
 

@@ -1,6 +1,6 @@
 """How long exact retrieval figures take, against ranking query by query.
 
-Usage: PYTHONPATH=scripts python tests/benchmarks/bench_retrieval.py [SONGS] [THREADS]
+python tests/benchmarks/bench_retrieval.py [SONGS] [THREADS]
 
 By default 15,000 songs on two threads, in the proportions of the Da-TACOS benchmark: works of 13 songs, 2 in
 15 songs alone, embeddings of 128 numbers. Prints the seconds of all queries at once (bound: 10) and the peak
@@ -13,11 +13,13 @@ import resource
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
 from coversim.evaluation.retrieval import rank_embeddings
 
 SAMPLE = 200

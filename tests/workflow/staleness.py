@@ -48,7 +48,7 @@ CLONED = ("Snakefile", "config.yaml", "requirements.lock", "envs", "profiles", "
 class Row(NamedTuple):
     """What a change must rerun."""
 
-    kind: str  # data, config, code, outputs or surroundings
+    kind: str  # data, config, numbers (of the configuration), code, outputs, surroundings, copies, clocks or sequences
     change: str
     jobs: Counter  # jobs of each rule
     epochs: str  # whether a network is trained: yes; no, it is known already; –, there is no `train` job
@@ -98,7 +98,7 @@ def make_change(place: Path, row: Row) -> list[str]:
     """Make the change of a row to a place; arguments for Snakemake that belong to it."""
     if row.change in CHANGES:
         return CHANGES[row.change](place) or []
-    if row.kind == "config":
+    if row.kind in ("config", "numbers"):
         _set(place, *row.change.split(" = ", maxsplit=1))
     else:
         _edit(place / "clone" / row.change)
@@ -246,7 +246,7 @@ def _damage(path: Path, keep_time: bool = False) -> None:
 
 def _more_memory(place: Path) -> list[str]:
     profile = place / "clone" / "profiles" / "local"
-    _replace(profile / "profile.yaml", "mem_mb: 4000", "mem_mb: 5000")
+    _replace(profile / "profile.yaml", "cores: all", "cores: all\nset-resources: {train: {mem_mb: 5000}}")
     return ["--profile", str(profile)]
 
 

@@ -60,6 +60,7 @@ def test_bad_songs_are_set_aside_with_reason_and_remedy(finished):
 
 def test_the_end_of_the_run_warns_of_them(finished):
     assert "WARNING: 7 songs were set aside" in finished[1].stdout
+    assert " 1 × crema: cut off before its end\n" in finished[1].stdout
 
 
 def test_the_report_lists_them(finished):
@@ -72,6 +73,23 @@ def test_the_good_songs_are_evaluated(finished):
         rows = list(csv.DictReader(file, dialect="excel-tab"))
     assert [row["collection"] for row in rows] == ["valid", "test"]
     assert all(float(row["map"]) > 0 for row in rows)
+
+
+def test_where_all_songs_are_bad_the_run_ends_with_their_reasons(tmp_path):
+    root = corpus.write_corpus(tmp_path / "data", WORKS, features=["crema"], seconds=2)
+    for work, (first, second) in WORKS.items():
+        for performance, damage in (
+            (first, "truncated"),
+            (second, "all NaN" if work == "W_1" else "not HDF5"),
+        ):
+            corpus.DAMAGES[damage](corpus.song_path(root, work, performance, "crema", "per-feature"))
+    done = snakemake(tmp_path / "run", config=configuration(root), check=False)
+    assert done.returncode != 0
+    assert len(set_aside(tmp_path / "run")) == 2 * len(WORKS)
+    _, _, warning = done.stdout.partition("WARNING: 32 songs were set aside")
+    assert "16 × crema: cut off before its end\n" in warning
+    assert "15 × crema: not an HDF5 file\n" in warning
+    assert "1 × crema: crema has a row without a finite value\n" in warning
 
 
 def test_with_on_bad_song_fail_the_run_stops_and_names_the_song(damaged_corpus, tmp_path):

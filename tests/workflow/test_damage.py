@@ -15,7 +15,7 @@ from coversim.errors import CoversimError
 from coversim.features.pca import Moments, Projection
 from coversim.report import inputs
 from coversim.siamese import encoder
-from coversim.storage import embeddings, frames, parquet
+from coversim.storage import embeddings, frames, hdf5, json_files, parquet
 from staleness import RESULTS, song
 from workflow import jobs, run
 
@@ -23,15 +23,18 @@ READERS: dict[str, Callable[[Path], object]] = {
     "fft/train/crema-4hz/0000.h5": lambda path: [
         (song.work, song.performance, song.frames.tobytes()) for song in frames.songs([path])
     ],
-    "pca/*/moments/0000.npz": lambda path: _bytes(vars(Moments.load(path))),
+    "pca/*/moments/0000.npz": lambda path: _moments(Moments.load(path)),
     "pca/*/pca-4.npz": lambda path: _bytes(vars(Projection.load(path))),
     "pairs/valid.parquet": parquet.read,
     "models/network/1/model.pt": lambda path: _bytes(encoder.load(path).state_dict()),
-    "embeddings/network/1/train.h5": lambda path: _bytes(embeddings.read(path)._asdict()),
+    "embeddings/network/1/train.h5": lambda path: (
+        _bytes(embeddings.read(path)._asdict()),
+        hdf5.read_settings(path),
+    ),
     "evaluation/network/1/ranks.parquet": parquet.read,
-    "evaluation/network/1/metrics.json": inputs.read_config,
-    "models/network/1/history.tsv": lambda path: inputs.read_histories([path]),
-    "set_aside.tsv": lambda path: inputs.read_set_aside(path, limit=10),
+    "evaluation/network/1/metrics.json": json_files.read,
+    "models/network/1/history.tsv": lambda path: inputs.read_histories([path]).to_csv(),
+    "set_aside.tsv": lambda path: inputs.read_table(path).to_dict("records"),
 }
 UNREAD = ("metrics.tsv", "report.html")  # but by people
 
@@ -43,6 +46,16 @@ def _bytes(arrays: dict) -> dict[str, bytes]:
         else array
         for name, array in arrays.items()
     }
+
+
+def _moments(moments: Moments) -> tuple:
+    kept = [patches.tobytes() for patches in moments.patches]
+    return (
+        moments.count,
+        kept,
+        moments.mean.tobytes(),
+        None if moments.scatter is None else moments.scatter.tobytes(),
+    )
 
 
 def found(place: Path, pattern: str) -> Path:

@@ -123,19 +123,19 @@ def test_names_from_outside_do_nothing(open_page):
     assert page.locator("script").count() == 1
 
 
-def test_hovering_a_figure_shows_its_values(open_page):
+def test_hovering_a_plot_shows_its_values(open_page):
     page = open_page()
-    figure = page.locator("#training .plot").first
-    figure.hover()
+    plot = page.locator("#training .plot").first
+    plot.hover()
     assert "seed 1:" in page.locator("#tip").inner_text()
     page.locator("h1").hover()
     assert page.locator("#tip").is_hidden()
 
 
-def test_arrow_keys_walk_through_a_figure(open_page):
+def test_arrow_keys_walk_through_a_plot(open_page):
     page = open_page()
-    figure = page.locator("#training .plot").first
-    figure.focus()
+    plot = page.locator("#training .plot").first
+    plot.focus()
     said = []
     for key in ("ArrowRight", "ArrowRight", "ArrowLeft"):
         page.keyboard.press(key)
@@ -147,18 +147,18 @@ def test_arrow_keys_walk_through_a_figure(open_page):
 
 def test_a_click_on_a_column_sorts_the_table(open_page):
     page = open_page()
-    table = page.locator("table.figures").first
+    table = page.locator("table.metrics").first
     for order in ("descending", "ascending"):
         table.get_by_role("button", name="MR1").click()
         assert table.locator("th[aria-sort]:not([aria-sort=none])").get_attribute("aria-sort") == order
-        ranks = [float(cell.split()[0]) for cell in table.locator("tbody td:nth-child(6)").all_inner_texts()]
+        ranks = [float(cell.split()[0]) for cell in table.locator("tbody td:nth-child(5)").all_inner_texts()]
         assert ranks == sorted(ranks, reverse=order == "descending")
 
 
-def test_every_experiment_stands_in_figure_and_table_alike(open_page):
+def test_every_experiment_stands_in_plot_and_table_alike(open_page):
     page = open_page()
     names = page.locator(".forest").first.locator(".name").all_inner_texts()
-    assert names == page.locator("table.figures").first.locator("tbody .name").all_inner_texts()
+    assert names == page.locator("table.metrics").first.locator("tbody .name").all_inner_texts()
     assert len(names) == 5
 
 

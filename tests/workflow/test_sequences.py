@@ -8,6 +8,7 @@ import csv
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import tempfile
@@ -139,7 +140,9 @@ class Sequence(RuleBasedStateMachine):
         self.names += 1
         before, self.name = self.results, f"renamed{self.names}"
         if before.exists():
-            wait_for_jobs()  # a run that is killed and renamed while its jobs write is not promised to go on well
+            wait_for_jobs(
+                self.place
+            )  # a run that is killed and renamed while its jobs write is not promised to go on well
             unlock(before)
             before.rename(self.results)
 
@@ -148,7 +151,7 @@ class Sequence(RuleBasedStateMachine):
         self.names += 1
         before, self.name = self.results, f"copied{self.names}"
         if before.exists():
-            wait_for_jobs()
+            wait_for_jobs(self.place)
             unlock(before)
             copy = shutil.copy2 if times else shutil.copy
             shutil.copytree(before, self.results, copy_function=copy)
@@ -166,9 +169,10 @@ def unlock(results: Path) -> None:
     shutil.rmtree(results / ".snakemake" / "locks", ignore_errors=True)
 
 
-def wait_for_jobs() -> None:
+def wait_for_jobs(place: Path) -> None:
+    of_place = re.compile(rb"COVERSIM_RUN=\w+ %s/" % re.escape(bytes(place.resolve())))
     while any(
-        b"COVERSIM_RUN" in environment(process)
+        of_place.search(environment(process))
         for process in Path("/proc").glob("[0-9]*")
         if process.name != str(os.getpid())
     ):

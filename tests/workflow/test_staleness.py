@@ -60,9 +60,10 @@ def test_the_table_says_for_every_train_job_whether_it_trains(row):
     assert row.why
 
 
-def test_the_readme_shows_the_table():
-    _, shown, _ = what_reruns.parts(what_reruns.README.read_text())
-    assert shown == what_reruns.markdown(), "python tests/workflow/what_reruns.py writes it"
+def test_the_docs_show_the_table():
+    assert what_reruns.PAGE.read_text() == what_reruns.markdown(), (
+        "python tests/workflow/what_reruns.py writes it"
+    )
 
 
 def test_every_kind_of_change_has_a_row():

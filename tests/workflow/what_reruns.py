@@ -1,12 +1,17 @@
-"""Write the table of the README's section "What reruns when" from staleness.tsv: python tests/workflow/what_reruns.py."""
+"""Write docs/reruns.md, the table of what each change reruns, from staleness.tsv: python tests/workflow/what_reruns.py."""
 
 import csv
 from itertools import groupby
 from pathlib import Path
 
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[2] / "docs" / "reruns.md"
 TABLE = Path(__file__).with_name("staleness.tsv")
-BEGIN, END = "<!-- from staleness.tsv -->\n", "<!-- end -->\n"
+HEAD = """# What reruns when
+
+The tests make each change to a finished run of 3 shards and two experiments, of which one is trained, and compare this
+table with what Snakemake then runs. *Trains*: whether that network is trained again; –: no `train` job runs.
+
+"""
 
 
 def markdown() -> str:
@@ -17,27 +22,17 @@ def markdown() -> str:
     for (jobs, epochs, why), of in groupby(rows, lambda row: (row["jobs"], row["epochs"], row["why"])):
         changes = ", ".join(_shown(row) for row in of)
         lines.append(f"| {changes} | {jobs} | {epochs} | {why} |")
-    return "\n".join(lines) + "\n"
+    return HEAD + "\n".join(lines) + "\n"
 
 
 def _shown(row: dict[str, str]) -> str:
     """A key without the value that the test gives it; code and keys in code letters."""
-    change = row["change"].split(" = ")[0].removeprefix("scripts/")
+    change = row["change"].removeprefix("scripts/")
+    if row["kind"] == "config":
+        change = change.split(" = ")[0]
     is_name = " " not in change and row["kind"] in ("config", "code", "surroundings")
     return f"`{change}`" if is_name else change
 
 
-def parts(readme: str) -> tuple[str, str, str]:
-    """What stands before the table, the table, and what stands after it."""
-    before, rest = readme.split(BEGIN)
-    table, after = rest.split(END)
-    return before + BEGIN, table, END + after
-
-
-def main() -> None:
-    before, _, after = parts(README.read_text(encoding="utf-8"))
-    README.write_text(before + markdown() + after, encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    PAGE.write_text(markdown(), encoding="utf-8")

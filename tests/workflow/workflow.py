@@ -1,5 +1,6 @@
 """Run the real Snakemake on small corpora, and see which jobs ran."""
 
+import atexit
 import multiprocessing
 import os
 import re
@@ -29,24 +30,22 @@ SMALL = {
 }
 
 
-def snakemake(directory, *arguments, config=SMALL, check=True):
-    """Run Snakemake in `directory` with `config` as the user's file; the completed process, its text in stdout."""
+def snakemake(directory, *arguments, config=SMALL, check=True, afresh=False):
+    """Run Snakemake in `directory` with `config` as the user's file; the completed process, its text in stdout.
+
+    With `afresh` all its processes start as a user's do; otherwise they are copies, as `start` says.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     configfile = directory.parent / f"{directory.name}.yaml"
     configfile.write_text(yaml.safe_dump(config, allow_unicode=True))
     options = ["--snakefile", ROOT / "Snakefile", "--configfile", configfile, "--cores", 2]
-    return _run([*options, *arguments], directory, check)
+    run = _run_afresh if afresh else _run
+    return run([*options, *arguments], directory, check)
 
 
-def run(place, *arguments, check=True):
-    """Run Snakemake in a place (see staleness.py), by `start`: the completed process."""
-    with tempfile.TemporaryDirectory() as folder:
-        output = Path(folder, "output.txt")
-        process = start(place, output, *arguments)
-        process.join()
-        done = subprocess.CompletedProcess(arguments, process.exitcode, output.read_text())
-    assert not check or done.returncode == 0, done.stdout + logs(place / "run")
-    return done
+def run(place, *arguments, check=True, afresh=False):
+    """Run Snakemake in a place (see staleness.py): the completed process; `afresh` as in `snakemake`."""
+    return (_run_afresh if afresh else _run)([*_options(place), *arguments], place / "run", check)
 
 
 def plan(place, *arguments, check=True):
@@ -59,8 +58,11 @@ def start(place, output, *arguments, python=None):
 
     Its jobs are copies too, of a process that has imported the heavy libraries, unless `python` is to run them.
     """
-    words = [str(word) for word in (*_options(place), *arguments)]
-    target = (words, str(place / "run"), str(output), python or job_server.stand_in())
+    return _start([*_options(place), *arguments], place / "run", output, python or job_server.stand_in())
+
+
+def _start(arguments, directory, output, python):
+    target = (list(map(str, arguments)), str(directory), str(output), python)
     process = _SERVER.Process(target=_snakemake, args=target)
     process.start()
     return process
@@ -71,15 +73,24 @@ def _options(place):
 
 
 def _run(arguments, directory, check):
-    """Run Snakemake in a folder; the logs there explain a failure."""
+    with tempfile.TemporaryDirectory() as folder:
+        output = Path(folder, "output.txt")
+        process = _start(arguments, directory, output, job_server.stand_in())
+        process.join()
+        done = subprocess.CompletedProcess(arguments, process.exitcode, output.read_text())
+    return _checked(done, directory, check)
+
+
+def _run_afresh(arguments, directory, check):
+    command = [sys.executable, "-m", "snakemake", *map(str, arguments)]
     done = subprocess.run(
-        [sys.executable, "-m", "snakemake", *map(str, arguments)],
-        cwd=directory,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
+        command, cwd=directory, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
     )
+    return _checked(done, directory, check)
+
+
+def _checked(done, directory, check):
+    """A run that succeeded, where it was to; the logs in its folder explain a failure."""
     assert not check or done.returncode == 0, done.stdout + logs(directory)
     return done
 
@@ -95,7 +106,10 @@ def _snakemake(arguments, directory, output, python):
     with Path(output).open("w") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
-    sys.exit(snakemake.cli.main(arguments))
+    try:
+        sys.exit(snakemake.cli.main(arguments))
+    finally:
+        atexit._run_exitfuncs()  # which a process of multiprocessing leaves out
 
 
 _SERVER = multiprocessing.get_context("forkserver")

@@ -47,12 +47,19 @@ def split_works(works: Iterable[str], split: Mapping[str, Any]) -> dict[str, str
     return {work: split_by_hash(work, split["valid"], split["test"], split["seed"]) for work in works}
 
 
+class Titles(NamedTuple):
+    """The file with the titles of a data set's songs, as jobs see it, and the SHA-256 of what it holds."""
+
+    path: str
+    content: str
+
+
 class DataSet(NamedTuple):
     """What one walk through a data set found, and how its works are divided."""
 
     root: str  # as jobs see it, from the results folder
     layout: Layout
-    metadata: str | None  # the file with the songs' titles, if there is one
+    titles: Titles | None
     songs: list[Song]
     problems: list[Problem]
     split: dict[str, str]  # of each work
@@ -103,7 +110,7 @@ def summarise(data_set: DataSet) -> dict[str, Any]:
         "layout": data_set.layout.kind,
         "subset": data_set.layout.subset,
         "features": list(data_set.layout.features),
-        "metadata": data_set.metadata,
+        "titles": data_set.titles,
         "works": len(size_of_work),
         "songs": len(data_set.songs),
         "distractors": sum(size == 1 for size in size_of_work.values()),

@@ -243,12 +243,12 @@ def _holds_songs(entry: os.DirEntry) -> bool:
         return False
 
 
-def _visible(folder: str | os.PathLike) -> list[os.DirEntry]:
+def _visible(folder: str | os.PathLike[str]) -> list[os.DirEntry[str]]:
     with os.scandir(folder) as entries:
         return [entry for entry in entries if not entry.name.startswith(".")]
 
 
-def _entries(folder: str | os.PathLike, remedy: str) -> list[os.DirEntry]:
+def _entries(folder: str | os.PathLike[str], remedy: str) -> list[os.DirEntry[str]]:
     try:
         return _visible(folder)
     except OSError as error:

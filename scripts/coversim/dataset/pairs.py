@@ -8,7 +8,7 @@ from itertools import combinations, groupby
 from operator import itemgetter
 
 import numpy as np
-import pyarrow as pa
+import pandas as pd
 
 from coversim.dataset.labels import COVER, NON_COVER
 
@@ -53,15 +53,13 @@ def non_cover_pairs(songs: list[Song], covers: list[tuple[Song, Song]], seed: in
     return pairs
 
 
-def pair_table(songs: list[Song], seed: int) -> pa.Table:
+def pair_table(songs: list[Song], seed: int) -> pd.DataFrame:
     """Cover pairs, then non-cover pairs: columns work_a, performance_a, work_b, performance_b, label."""
     covers = cover_pairs(songs)
     pairs = covers + non_cover_pairs(songs, covers, seed)
-    columns = [
-        pa.array([pair[side][part] for pair in pairs], pa.string()) for side in (0, 1) for part in (0, 1)
-    ]
-    label = pa.array([COVER] * len(covers) + [NON_COVER] * len(covers), pa.int8())
-    return pa.table([*columns, label], names=["work_a", "performance_a", "work_b", "performance_b", "label"])
+    columns = ["work_a", "performance_a", "work_b", "performance_b"]
+    table = pd.DataFrame([(*a, *b) for a, b in pairs], columns=columns, dtype=str)
+    return table.assign(label=np.repeat(np.array([COVER, NON_COVER], np.int8), len(covers)))
 
 
 def _points(*parts: object) -> np.ndarray:

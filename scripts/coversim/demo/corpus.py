@@ -40,7 +40,7 @@ def write(root: Path, works: int, seed: int, metadata: Path, jobs: int = 1) -> N
     listed = songs(works, seed)
     with ProcessPoolExecutor(jobs) as pool:
         described = list(pool.map(partial(write_song, root, seed), listed, chunksize=4))
-    entries = {}
+    entries: dict[str, dict[str, dict[str, str]]] = {}
     for (work, performance), entry in zip(listed, described, strict=True):
         entries.setdefault(work, {})[performance] = entry
     with replacing(metadata) as temporary:

@@ -35,8 +35,10 @@ def interval(
 def intervals(
     values: np.ndarray, works: Sequence, resamples: int = RESAMPLES, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Means of several figures of the queries, (queries, figures), and the low and high ends, (figures,) each."""
-    values = np.asarray(values, dtype=np.float64)
+    """Means of several metrics of the queries, (queries, metrics), and the low and high ends, (metrics,) each."""
+    values = np.array(
+        values, dtype=np.float64, order="C"
+    )  # a sum's last digit depends on the order in memory
     return values.mean(axis=0), *ends(_resampled_means(values, works, resamples, seed))
 
 
@@ -47,10 +49,10 @@ def paired_difference(
 
     Parameters
     ----------
-    values_a, values_b : (queries,) a figure of each query, in the same order
+    values_a, values_b : (queries,) a metric of each query, in the same order
     works : (queries,) work of each query
     """
-    difference = np.subtract(values_a, values_b, dtype=np.float64)
+    difference = np.subtract(*map(np.asarray, (values_a, values_b)), dtype=np.float64)
     resampled = _resampled_means(difference[:, None], works, resamples, seed)
     low, high = ends(resampled)
     beyond = min((resampled <= 0).sum(), (resampled >= 0).sum())
@@ -61,11 +63,11 @@ def paired_difference(
 def resample(
     statistic: Callable[[np.ndarray], np.ndarray], works: int, resamples: int, seed: int, block: int
 ) -> np.ndarray:
-    """Figures in each resample, (resamples, figures).
+    """Metrics in each resample, (resamples, metrics).
 
     Parameters
     ----------
-    statistic : counts of works (some resamples, works) → figures (some resamples, figures)
+    statistic : counts of works (some resamples, works) → metrics (some resamples, metrics)
     block : int
         How many resamples `statistic` gets at a time.
     """
@@ -82,16 +84,17 @@ def draws(works: int, resamples: int, seed: int, block: int) -> Iterator[np.ndar
 
 
 def ends(resampled: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Low and high end of each figure, (figures,) each; resamples in which it is undefined (NaN) do not count."""
+    """Low and high end of each metric, (metrics,) each; resamples in which it is undefined (NaN) do not count."""
     defined = ~np.isnan(resampled).all(axis=0)
     low_and_high = np.full((2, resampled.shape[1]), np.nan)
     if defined.any():
         low_and_high[:, defined] = np.nanpercentile(resampled[:, defined], PERCENTILES, axis=0)
-    return tuple(low_and_high)
+    low, high = low_and_high
+    return low, high
 
 
 def _resampled_means(values: np.ndarray, works: Sequence, resamples: int, seed: int) -> np.ndarray:
-    """Means over the queries of each resample, (resamples, figures)."""
+    """Means over the queries of each resample, (resamples, metrics)."""
     _, work, queries = np.unique(np.asarray(works), return_inverse=True, return_counts=True)
     sums = np.stack([np.bincount(work, weights=column) for column in values.T], axis=1)
     block = max(1, BLOCK // len(queries))

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 import torch
 
 from coversim.errors import CoversimError
@@ -67,10 +68,9 @@ def by_alignment(files: Sequence[Path]) -> Comparison:
         found = np.full(len(queries), np.nan)
         for path in files:
             shard = distances.read(path)
-            place = {row: place for place, row in enumerate(shard.query.tolist())}
-            for pair, (query, song) in enumerate(zip(queries.tolist(), songs.tolist(), strict=True)):
-                if query in place:
-                    found[pair] = shard.distance[place[query], song]
+            place = pd.Index(shard.query).get_indexer(queries)
+            here = place >= 0
+            found[here] = shard.distance[place[here], songs[here]]
         return found
 
     return Comparison(first.works, first.performances, ranking, pairs)

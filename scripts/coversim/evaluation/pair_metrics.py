@@ -1,14 +1,15 @@
-"""Pair figures: how well the distance of two songs tells covers (label 0) from non-covers (label 1).
+"""Pair metrics: how well the distance of two songs tells covers (label 0) from non-covers (label 1).
 
 A pair is called a cover if its distance is at most a threshold, so that pairs at equal distances are always
-called the same. Covers are the positives.
+called the same. Covers are the positives. scikit-learn gives the metrics themselves. Their intervals take thousands
+of resamples, which scikit-learn would sort one by one: they are made here, from one sort and many at a time.
 """
 
 from collections.abc import Callable, Sequence
 from itertools import combinations_with_replacement
-from typing import NamedTuple
 
 import numpy as np
+from sklearn.metrics import auc, average_precision_score, roc_auc_score, roc_curve
 
 from coversim.dataset.labels import COVER
 from coversim.evaluation import bootstrap
@@ -19,15 +20,7 @@ RESAMPLED_PAIRS = 10**8  # a few seconds: larger tables are resampled less often
 BLOCK = 2**16  # numbers held at a time: half a megabyte
 RESAMPLED_AT_ONCE = 2**19  # weights of pairs: 4 MB
 
-Statistic = Callable[[np.ndarray], np.ndarray]  # weights of the pairs (n, pairs) → figures (n, figures)
-
-
-class Estimate(NamedTuple):
-    """Figures and the ends of their 95 % intervals, (figures,) each; NaN where undefined."""
-
-    value: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
+Statistic = Callable[[np.ndarray], np.ndarray]  # weights of the pairs (n, pairs) → metrics (n, metrics)
 
 
 def pair_distances(
@@ -49,18 +42,26 @@ def pair_distances(
     return distances
 
 
-def curve_figures(distances: np.ndarray, labels: np.ndarray) -> Statistic:
-    """Statistic of three figures that no threshold enters: ROC-AUC, equal error rate, average precision.
+def curve_metrics(distances: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Three metrics that no threshold enters, (3,): ROC-AUC, equal error rate, average precision.
 
     - ROC-AUC is the probability that a cover pair is nearer than a non-cover pair; equal distances count half.
     - The equal error rate is where the ROC curve, drawn with straight lines, has as many false alarms as misses.
     - Average precision is Σ (recall gained at a threshold) · (precision there), over the distinct distances.
-
-    A figure is NaN where covers or non-covers have no weight.
     """
+    is_cover = labels == COVER
+    false_alarms, hits, _ = roc_curve(is_cover, -distances, drop_intermediate=False)
+    equal_error_rate = np.interp(1, false_alarms + hits, false_alarms)
+    return np.array(
+        [auc(false_alarms, hits), equal_error_rate, average_precision_score(is_cover, -distances)]
+    )
+
+
+def resampled_curve_metrics(distances: np.ndarray, labels: np.ndarray) -> Statistic:
+    """Statistic of the three `curve_metrics`; NaN where covers or non-covers have no weight."""
     running = _running(distances, labels)
 
-    def figures(weights: np.ndarray) -> np.ndarray:
+    def metrics(weights: np.ndarray) -> np.ndarray:
         covers, non_covers = running(weights)
         with np.errstate(invalid="ignore"):
             hits = covers / covers[-1]
@@ -78,30 +79,41 @@ def curve_figures(distances: np.ndarray, labels: np.ndarray) -> Statistic:
         equal_error_rate = y - x * (y_after - y) / (x_after - x)
         return np.stack([_area(hits, false_alarms), equal_error_rate, average_precision], axis=1)
 
-    return figures
+    return metrics
 
 
-def roc_auc(distances: np.ndarray, labels: np.ndarray) -> Statistic:
-    """Statistic of the first of `curve_figures` alone, in half the time."""
+def roc_auc(distances: np.ndarray, labels: np.ndarray) -> float:
+    """The first of `curve_metrics` alone."""
+    return roc_auc_score(labels == COVER, -distances)
+
+
+def resampled_roc_auc(distances: np.ndarray, labels: np.ndarray) -> Statistic:
+    """Statistic of `roc_auc`, in half the time of `resampled_curve_metrics`."""
     running = _running(distances, labels)
 
-    def figure(weights: np.ndarray) -> np.ndarray:
+    def area(weights: np.ndarray) -> np.ndarray:
         with np.errstate(invalid="ignore"):
             return _area(*(weight / weight[-1] for weight in running(weights)))[:, None]
 
-    return figure
+    return area
 
 
-def accuracy(right: np.ndarray) -> Statistic:
-    """Statistic of one figure: the share of the judged pairs that are judged right; see `judge`."""
+def accuracy(right: np.ndarray) -> float:
+    """The share of the judged pairs that are judged right, see `judge`; NaN where none is judged."""
+    judged = right[~np.isnan(right)]
+    return float(judged.mean()) if len(judged) else float("nan")
+
+
+def resampled_accuracy(right: np.ndarray) -> Statistic:
+    """Statistic of `accuracy`."""
     judged = ~np.isnan(right)
     right = np.nan_to_num(right)
 
-    def figure(weights: np.ndarray) -> np.ndarray:
+    def share(weights: np.ndarray) -> np.ndarray:
         with np.errstate(invalid="ignore"):
             return (weights @ right / (weights @ judged))[:, None]
 
-    return figure
+    return share
 
 
 def judge(distances: np.ndarray, labels: np.ndarray, threshold: float | np.ndarray) -> np.ndarray:
@@ -119,12 +131,12 @@ def fit_threshold(distances: np.ndarray, labels: np.ndarray) -> float:
     is_cover = np.asarray(labels) == COVER
     if is_cover.all() or not is_cover.any():
         return float("nan")
-    order, last = _distinct(distances)
-    covers, non_covers = (_cumulative(kind[order, None], last)[:, 0] for kind in (is_cover, ~is_cover))
-    best = (covers / covers[-1] - non_covers / non_covers[-1]).argmax()
-    steps = np.asarray(distances, dtype=np.float64)[order][last]
-    between = (steps[:-1] + steps[1:]) / 2
-    return float(np.concatenate([[np.nextafter(steps[0], -np.inf)], between, steps[-1:]])[best])
+    distances = np.asarray(distances, dtype=np.float64)
+    false_alarms, hits, steps = roc_curve(is_cover, -distances, drop_intermediate=False)
+    best, steps = (hits - false_alarms).argmax(), -steps  # -inf, then the distinct distances
+    if best == 0:
+        return float(np.nextafter(steps[1], -np.inf))
+    return float(steps[best : best + 2].mean())
 
 
 def cross_fitted_thresholds(
@@ -146,14 +158,14 @@ def cross_fitted_thresholds(
     return thresholds
 
 
-def estimate(
+def interval(
     statistic: Statistic,
     works_a: np.ndarray,
     works_b: np.ndarray,
     resamples: int = bootstrap.RESAMPLES,
     seed: int = 0,
-) -> Estimate:
-    """Figures of the pairs, with intervals by bootstrap over works.
+) -> tuple[np.ndarray, np.ndarray]:
+    """Low and high ends of the metrics' 95 % intervals, (metrics,) each, by bootstrap over works.
 
     A pair of two works is in a resample as often as the product of their counts (Owen, 2007): intervals are
     somewhat too wide rather than too narrow. Of many pairs fewer resamples are drawn, see RESAMPLED_PAIRS.
@@ -171,16 +183,7 @@ def estimate(
     resamples = min(resamples, max(1_000, RESAMPLED_PAIRS // len(a)))
     block = max(1, RESAMPLED_AT_ONCE // len(a))
     values = bootstrap.resample(resampled, len(works), resamples, seed, block)
-    return Estimate(statistic(np.ones((1, len(a))))[0], *bootstrap.ends(values))
-
-
-def _distinct(distances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Order by distance, and the places in it of the last of equal distances."""
-    order = np.argsort(distances)
-    ordered = np.asarray(distances)[order]
-    if np.isnan(ordered[-1]):
-        raise ValueError("a distance is NaN")
-    return order, np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True))
+    return bootstrap.ends(values)
 
 
 def _running(
@@ -190,7 +193,9 @@ def _running(
 
     Resamples stand side by side in memory, so that each step is one for all of them.
     """
-    order, last = _distinct(distances)
+    order = np.argsort(distances)
+    ordered = np.asarray(distances)[order]
+    last = np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True))  # of equal distances
     is_cover = (np.asarray(labels) == COVER)[order, None]
 
     def running(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

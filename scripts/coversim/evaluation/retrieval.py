@@ -1,14 +1,29 @@
-"""Retrieval figures: each song with a cover as the query, all other songs of its collection as candidates.
+"""Retrieval: each song with a cover is a query once, and its covers are to be found in its collection.
 
+Conventions
+-----------
+As in Da-TACOS (Yesiler et al., 2019):
+
+- The candidates are all other songs of the collection, the nearest first; ranks count from 1.
+- Songs without a cover are candidates (distractors), never queries.
+- A non-cover at the same distance as a cover ranks before it: a collapsed embedding earns nothing.
+- Distances that differ by no more than their rounding are the same.
+
+Metrics
+-------
+A `Ranking` holds them for each query; the metric of a collection is the mean over its queries.
+
+- `average_precision`: Σ P(k)·rel(k) / R over the ranks k, with R *all* covers of the query. The mean is MAP.
+- `first_rank`: the rank of the first cover. The mean is MR1; lower is better.
+- `reciprocal_rank`: 1 / `first_rank`. The mean is MRR.
+- `precision_at_10`: the share of covers among the first 10; with R < 10 covers it is R / 10 at most.
+- `hit_at_1`, `hit_at_10`: 1 if a cover is the first, or among the first 10, else 0.
+
+How they are computed
+---------------------
 Only the distances of the query's own covers are sorted: the rank of a cover is the number of non-covers at
 most as far away, plus its place among the covers. A block of queries costs one matrix product and one
 comparison per cover, exact, in a few megabytes.
-
-Conventions (Da-TACOS, Yesiler et al., 2019):
-
-- The query itself is no candidate. Songs without a cover are candidates (distractors), never queries.
-- Average precision is Σ P(k)·rel(k) / R with R *all* covers of the query.
-- A non-cover at the same distance as a cover ranks before it: a collapsed embedding earns nothing.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -23,7 +38,7 @@ BLOCK = 2**20  # distances held at a time: 8 MB in float64
 
 
 class Ranking(NamedTuple):
-    """Figures of each query, in arrays of one length; their means are the collection's figures."""
+    """What was measured of each query, in arrays of one length (no DataFrame: training makes it without pandas)."""
 
     query: np.ndarray  # row of the song in the collection
     relevant: np.ndarray  # number of its covers, R
@@ -37,20 +52,25 @@ class Ranking(NamedTuple):
     nearest_non_cover: np.ndarray  # distance; infinite where every candidate is a cover
 
 
-def queries_of(works: Sequence) -> np.ndarray:
+def queries_of(works: Sequence | np.ndarray) -> np.ndarray:
     """Rows of the songs that have a cover in the collection."""
     _, work, songs = np.unique(np.asarray(works), return_inverse=True, return_counts=True)
     return np.flatnonzero(songs[work] > 1)
 
 
-def mean_average_precision(embeddings, works: Sequence, device: torch.device | str | None = None) -> float:
+def mean_average_precision(
+    embeddings, works: Sequence | np.ndarray, device: torch.device | str | None = None
+) -> float:
     """MAP of a collection by the Euclidean distance of its embeddings; NaN where no song has a cover."""
     precision = rank_embeddings(embeddings, works, device).average_precision
     return float(precision.mean()) if len(precision) else float("nan")
 
 
 def rank_embeddings(
-    embeddings, works: Sequence, device: torch.device | str | None = None, queries: np.ndarray | None = None
+    embeddings,
+    works: Sequence | np.ndarray,
+    device: torch.device | str | None = None,
+    queries: np.ndarray | None = None,
 ) -> Ranking:
     """Rank a collection by the Euclidean distance of its embeddings, or of the nearest of each song's `queries`.
 
@@ -132,7 +152,9 @@ def _rows_of_block(songs: int) -> int:
 
 
 def rank(
-    blocks: Iterable[tuple[np.ndarray, torch.Tensor | np.ndarray]], works: Sequence, tolerance: float = 0.0
+    blocks: Iterable[tuple[np.ndarray, torch.Tensor | np.ndarray]],
+    works: Sequence | np.ndarray,
+    tolerance: float = 0.0,
 ) -> Ranking:
     """Rank a collection by distances of any kind, given in blocks of queries; the result is in order of rows.
 
@@ -162,33 +184,33 @@ def rank(
         place = np.arange(songs.max())
         return np.where(place < songs, by_work[np.minimum(first + place, len(by_work) - 1)], rows[:, None])
 
-    figures: list[Ranking] = []
+    ranked: list[Ranking] = []
     spare = torch.empty(0)
     for rows, block in blocks:
         if len(rows):
             distances = torch.as_tensor(block)
             if len(spare) < len(rows):
                 spare = torch.empty_like(distances)  # one for all blocks: fresh ones fragment the heap
-            figures.append(_figures(rows, distances, members(rows), tolerance, spare[: len(rows)]))
-    if not figures:
+            ranked.append(_rank_block(rows, distances, members(rows), tolerance, spare[: len(rows)]))
+    if not ranked:
         return Ranking(*np.zeros((len(Ranking._fields), 0), dtype=int))
-    columns = [np.concatenate(column) for column in zip(*figures, strict=True)]
+    columns = [np.concatenate(column) for column in zip(*ranked, strict=True)]
     order = columns[0].argsort()
     return Ranking(*(column[order] for column in columns))
 
 
-def _figures(
+def _rank_block(
     rows: np.ndarray, distances: torch.Tensor, members: np.ndarray, tolerance: float, nearer: torch.Tensor
 ) -> Ranking:
-    """Figures of one block of queries; `members` as in `rank`; `distances` and `nearer`, as large, get overwritten."""
+    """Rank one block of queries; `members` as in `rank`; `distances` and `nearer`, as large, get overwritten."""
     query = torch.from_numpy(rows).to(distances.device)
-    members = torch.from_numpy(members).to(distances.device)
-    is_cover = members != query[:, None]
+    member = torch.from_numpy(members).to(distances.device)
+    is_cover = member != query[:, None]
     relevant = is_cover.sum(1)
     if not relevant.all():
         raise ValueError("a song without a cover is no query")
-    covers = distances.gather(1, members).masked_fill(~is_cover, torch.inf).sort(1).values
-    distances.scatter_(1, members, torch.inf)
+    covers = distances.gather(1, member).masked_fill(~is_cover, torch.inf).sort(1).values
+    distances.scatter_(1, member, torch.inf)
     nearest_non_cover = distances.amin(1)
     if covers.isnan().any() or nearest_non_cover.isnan().any():
         raise CoversimError("a distance is NaN. Remedy: look for NaN in the features or the embeddings")
@@ -204,16 +226,16 @@ def _figures(
     ranks = (ahead + hits).double()
     precision = (hits / ranks).masked_fill(hits > relevant[:, None], 0)
     top = (ranks <= 10) & (hits <= relevant[:, None])
-    figures = Ranking(
-        query=query,
-        relevant=relevant,
-        average_precision=precision.sum(1) / relevant,
-        first_rank=ranks[:, 0],
-        reciprocal_rank=1 / ranks[:, 0],
-        precision_at_10=top.sum(1).double() / 10,
-        hit_at_1=(ranks[:, 0] == 1).double(),
-        hit_at_10=(ranks[:, 0] <= 10).double(),
-        nearest_cover=covers[:, 0],
-        nearest_non_cover=nearest_non_cover,
-    )
-    return Ranking(*(column.cpu().numpy() for column in figures))
+    columns = {
+        "query": query,
+        "relevant": relevant,
+        "average_precision": precision.sum(1) / relevant,
+        "first_rank": ranks[:, 0],
+        "reciprocal_rank": 1 / ranks[:, 0],
+        "precision_at_10": top.sum(1).double() / 10,
+        "hit_at_1": (ranks[:, 0] == 1).double(),
+        "hit_at_10": (ranks[:, 0] <= 10).double(),
+        "nearest_cover": covers[:, 0],
+        "nearest_non_cover": nearest_non_cover,
+    }
+    return Ranking(**{name: column.cpu().numpy() for name, column in columns.items()})

@@ -32,7 +32,12 @@ def downsample(
     """
     values = values[:, ::hold].astype(np.float32, copy=False)
     length = values.shape[1]
-    spacing = frame_rate / hold / rate if frames is None else length / frames
+    if frames is not None:
+        spacing = length / frames
+    elif rate is not None:
+        spacing = frame_rate / hold / rate
+    else:
+        raise ValueError("either a rate or a number of frames is needed")
     new_length = frames or max(1, round(length / spacing))
     fast_length = next_fast_len(length, real=True)
     new_fast_length = max(new_length, round(fast_length / spacing))

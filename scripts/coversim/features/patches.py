@@ -17,7 +17,7 @@ from coversim.errors import CoversimError
 PITCH_CLASSES = 12
 
 
-def representation(settings: dict) -> nn.Module:
+def representation(settings: dict) -> "Fourier | Flat | Frames":
     """The representation that an experiment's resolved settings ask for: `fourier`, `flat` or `frames`."""
     chosen, fft, channels = settings["representation"], settings["fft"], len(settings["features"])
     if chosen["kind"] == "flat":

@@ -48,8 +48,8 @@ class Moments:
             if self.count - self.summed > self.size // 2:
                 self.sum_up()
 
-    def sum_up(self) -> None:
-        """Move all patches into the scatter."""
+    def sum_up(self) -> np.ndarray:
+        """Move all patches into the scatter, and return it."""
         if self.scatter is None:
             # BLAS updates a Fortran array in place
             self.scatter = np.zeros((self.size, self.size), order="F")
@@ -58,6 +58,7 @@ class Moments:
             deviations = patches - mean
             self.scatter = dsyrk(1.0, deviations.T, beta=1.0, c=self.scatter, lower=1, overwrite_c=1)
             self._move(len(patches), mean)
+        return self.scatter
 
     def merge(self, path: Path | str) -> None:
         """Take in moments that `save` wrote, as if their patches had been added here."""
@@ -68,9 +69,9 @@ class Moments:
                 "Remedy: delete the pca folder of the results and run again"
             )
         if count:
-            self.sum_up()
+            scatter = self.sum_up()
             for row, column in enumerate(_columns(triangle, self.size)):
-                self.scatter[row:, row] += column
+                scatter[row:, row] += column
             self._move(int(count), mean)
         step = max(1, self.size // JOINED)
         for start in range(0, len(patches), step):
@@ -89,11 +90,11 @@ class Moments:
         """Write the moments to an .npz file, the scatter's lower triangle column by column; they are used up."""
         triangle = np.empty(0)
         if self.scatter is not None:
-            self.sum_up()
-            triangle = self.scatter.reshape(-1, order="F")  # the same memory: a copy would be the peak
+            scatter = self.sum_up()
+            triangle = scatter.reshape(-1, order="F")  # the same memory: a copy would be the peak
             triangle = triangle[: self.size * (self.size + 1) // 2]
             for row, column in enumerate(_columns(triangle, self.size)):
-                column[:] = self.scatter[row:, row]
+                column[:] = scatter[row:, row]
         patches = np.concatenate(self.patches) if self.patches else np.empty((0, self.size), np.float32)
         with replacing(path) as temporary, Path(temporary).open("wb") as file:
             np.savez(file, count=self.summed, mean=self.mean, triangle=triangle, patches=patches)
@@ -139,11 +140,7 @@ def principal_components(moments: Moments, wanted: int) -> Projection:
             "Remedy: give the training split more songs (split) or look into set_aside.tsv"
         )
     few = moments.scatter is None
-    if few:
-        matrix = _products(moments.patches)
-    else:
-        moments.sum_up()
-        matrix = moments.scatter
+    matrix = _products(moments.patches) if few else moments.sum_up()
     asked = min(wanted, size, count - 1)
     variance, vectors = eigh(
         matrix, lower=True, subset_by_index=(len(matrix) - asked, len(matrix) - 1), overwrite_a=True

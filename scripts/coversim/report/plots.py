@@ -1,17 +1,16 @@
-"""Figures of the report as plain numbers: positions in percent of the plot, which the template draws as SVG.
+"""Plots of the report as plain numbers: positions in percent of the plot, which the template draws as SVG.
 
-Percentages let a figure take any width without scaling its text, and keep the file a few kilobytes per figure.
+Percentages let a plot take any width without scaling its text, and keep the file a few kilobytes per plot.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
-
-from coversim.report.inputs import History, Result
+import pandas as pd
 
 
 @dataclass
@@ -62,7 +61,7 @@ def spanning(values: Iterable[float], *, zero: bool = False) -> Axis:
 
 @dataclass
 class Line:
-    """A line of the figure; `kind` is its CSS class."""
+    """A line of the plot; `kind` is its CSS class."""
 
     label: str
     kind: str
@@ -92,57 +91,59 @@ def _points(xs: Iterable[float], ys: Iterable[float]) -> str:
 
 
 def training_chart(
-    runs: Sequence[History],
+    epochs: pd.DataFrame,
     column: str,
     title: str,
     axis: Axis,
     reference: tuple[str, float] | None = None,
     name_epochs: bool = True,
 ) -> Chart:
-    """`train_loss` or `valid_map` over the epochs, one line per seed, the kept epochs marked.
+    """`train_loss` or `valid_map` over the epochs of an experiment, one line per seed, the kept epochs marked.
 
-    `reference` is a baseline's name and value, drawn across; without `name_epochs` the horizontal axis is bare,
-    for a figure that stands on another of the same epochs.
+    `epochs` has the columns seed, epoch, `column` and kept. `reference` is a baseline's name and value, drawn across;
+    without `name_epochs` the horizontal axis is bare, for a plot that stands on another of the same epochs.
     """
-    epochs = Axis(min(min(run.epoch) for run in runs), max(max(run.epoch) for run in runs))
+    x = Axis(epochs.epoch.min(), epochs.epoch.max())
     chart = Chart(
         title=title,
-        description=f"{title} over {max(len(run.epoch) for run in runs)} epochs, {len(runs)} seeds",
+        description=f"{title} over {epochs.epoch.nunique()} epochs, {epochs.seed.nunique()} seeds",
         x_label="epoch" if name_epochs else "",
         y_label=title,
-        x_ticks=[(at, label) for at, label in epochs.ticks() if "." not in label] if name_epochs else [],
+        x_ticks=[(at, label) for at, label in x.ticks() if "." not in label] if name_epochs else [],
         y_ticks=axis.ticks(3),
     )
-    said: dict[float, list[str]] = {}
-    for run in runs:
-        values = getattr(run, column)
-        finite = [
-            (epoch, value) for epoch, value in zip(run.epoch, values, strict=True) if math.isfinite(value)
-        ]
-        points = _points((epochs.at(e) for e, _ in finite), (axis.at(v) for _, v in finite))
-        chart.lines.append(Line(f"seed {run.seed}", "curve", points))
-        if run.kept is not None and math.isfinite(values[run.kept]):
-            chart.dots.append((epochs.at(run.epoch[run.kept]), round(100 - axis.at(values[run.kept]), 2)))
-        for index, (epoch, value) in enumerate(zip(run.epoch, values, strict=True)):
-            kept = " (kept)" if index == run.kept else ""
-            shown = f"{value:.4g}" if math.isfinite(value) else "–"
-            said.setdefault(epoch, []).append(f"seed {run.seed}: {shown}{kept}")
+    drawn = epochs[np.isfinite(epochs[column])]
+    for seed, line in drawn.groupby("seed"):
+        points = _points(map(x.at, line.epoch), map(axis.at, line[column]))
+        chart.lines.append(Line(f"seed {seed}", "curve", points))
+    kept = drawn[drawn.kept]
+    chart.dots = [
+        (x.at(epoch), round(100 - axis.at(value), 2))
+        for epoch, value in zip(kept.epoch, kept[column], strict=True)
+    ]
     if reference:
         chart.across.append((round(100 - axis.at(reference[1]), 2), reference[0]))
-    chart.tips = [(epochs.at(epoch), "\n".join([f"epoch {epoch:g}", *said[epoch]])) for epoch in sorted(said)]
+    for epoch, rows in epochs.groupby("epoch"):
+        said = [f"epoch {epoch:g}"]
+        for seed, value, is_kept in zip(rows.seed, rows[column], rows.kept, strict=True):
+            shown = f"{value:.4g}" if math.isfinite(value) else "–"
+            said.append(f"seed {seed}: {shown}{' (kept)' if is_kept else ''}")
+        chart.tips.append((x.at(epoch), "\n".join(said)))
     return chart
 
 
-def histogram_chart(title: str, metrics: dict[str, Any]) -> Chart | None:
-    """Distances of covers and of non-covers, each as shares of its own pairs; None where none were measured."""
-    histogram = metrics.get("histogram") or {}
-    edges = np.asarray(histogram.get("edges") or [], dtype=float)
+def histogram_chart(title: str, histogram: dict[str, Any] | None, threshold: float) -> Chart | None:
+    """Distances of covers and of non-covers, each as shares of its own pairs; None where none were measured.
+
+    `threshold` is drawn across, unless it is NaN.
+    """
+    if not histogram:
+        return None
+    edges = np.array(histogram["edges"], dtype=float)
     shares = {}
     for kind in ("cover", "non_cover"):
-        counts = np.asarray(histogram.get(kind) or [], dtype=float)
+        counts = np.array(histogram[kind], dtype=float)
         shares[kind] = counts / counts.sum() if counts.sum() else counts
-    if len(edges) < 2 or not any(len(share) for share in shares.values()):
-        return None
     x = Axis(min(0.0, float(edges[0])), float(edges[-1]))
     y = Axis(0, 1.08 * max(float(share.max(initial=0)) for share in shares.values()))
     chart = Chart(
@@ -154,41 +155,31 @@ def histogram_chart(title: str, metrics: dict[str, Any]) -> Chart | None:
         y_ticks=[],
     )
     at = [x.at(edge) for edge in edges]
+    outline = [at[0], *(edge for pair in pairwise(at) for edge in pair), at[-1]]
     for kind, label in (("non_cover", "non-covers"), ("cover", "covers")):
-        if len(shares[kind]):
-            outline_x = [
-                at[0],
-                *(edge for pair in pairwise(at) for edge in pair),
-                at[-1],
-            ]
-            outline_y = [0.0, *(y.at(share) for share in shares[kind] for _ in range(2)), 0.0]
-            chart.areas.append(Line(label, kind.replace("_", "-"), _points(outline_x, outline_y)))
-    threshold = metrics.get("threshold")
-    if isinstance(threshold, int | float) and math.isfinite(threshold):
+        heights = [0.0, *(y.at(share) for share in shares[kind] for _ in range(2)), 0.0]
+        chart.areas.append(Line(label, kind.replace("_", "-"), _points(outline, heights)))
+    if math.isfinite(threshold):
         chart.down.append((x.at(threshold), f"threshold {threshold:.3g}"))
     for index, (low, high) in enumerate(pairwise(edges)):
         said = [f"{low:.3g} to {high:.3g}"]
         said += [
             f"{label}: {100 * shares[kind][index]:.1f} %"
             for kind, label in (("cover", "covers"), ("non_cover", "non-covers"))
-            if len(shares[kind])
         ]
         chart.tips.append(((at[index] + at[index + 1]) / 2, "\n".join(said)))
     return chart
 
 
-def first_rank_chart(results: Sequence[Result], songs: int, kinds: dict[str, str]) -> Chart:
+def first_rank_chart(first_ranks: Mapping[str, np.ndarray], songs: int, kinds: Mapping[str, str]) -> Chart:
     """Share of the queries whose first cover stands within the first k candidates, over k.
 
-    `kinds`: experiment → CSS class of its line; results of others are left out.
+    `first_ranks`: experiment → the sorted ranks of its queries; `kinds`: experiment → CSS class of its line.
     """
     ranks = np.unique(np.geomspace(1, max(songs - 1, 2), 60).astype(int))
     x, y = Axis(1, int(ranks[-1]), logarithmic=True), Axis(0, 1)
-    shown = [result for result in results if result.queries and result.experiment in kinds]
     within = {
-        result.experiment: np.searchsorted(result.queries.first_ranks, ranks, side="right")
-        / len(result.queries.first_ranks)
-        for result in shown
+        name: np.searchsorted(first, ranks, side="right") / len(first) for name, first in first_ranks.items()
     }
     at = [x.at(rank) for rank in ranks]
     return Chart(

@@ -1,23 +1,23 @@
-// Hover or arrow keys show a figure's values; a click on a column's head sorts its table; print unfolds.
+// Hover or arrow keys show a plot's values; a click on a column's head sorts its table; print unfolds.
 "use strict";
 
 const tip = document.getElementById("tip");
 const cursor = document.createElement("div");
 cursor.className = "cursor";
 
-function show(figure, index) {
-  const [at, text] = figure.tips[index];
-  const box = figure.getBoundingClientRect();
-  figure.shown = index;
+function show(plot, index) {
+  const [at, text] = plot.tips[index];
+  const box = plot.getBoundingClientRect();
+  plot.shown = index;
   tip.textContent = text;
   tip.hidden = false;
   const x = box.left + (at / 100) * box.width;
   const left = Math.min(Math.max(x + 12, 4), document.documentElement.clientWidth - tip.offsetWidth - 4);
   tip.style.left = `${left + scrollX}px`;
   tip.style.top = `${Math.max(box.top - tip.offsetHeight - 4, 4) + scrollY}px`;
-  if (figure.classList.contains("plot")) {
+  if (plot.classList.contains("plot")) {
     cursor.style.left = `${at}%`;
-    figure.append(cursor);
+    plot.append(cursor);
   }
 }
 
@@ -26,24 +26,24 @@ function hide() {
   cursor.remove();
 }
 
-for (const figure of document.querySelectorAll("[data-tips]")) {
-  figure.tips = JSON.parse(figure.dataset.tips);
-  if (!figure.tips.length) continue;
-  figure.addEventListener("pointermove", (event) => {
-    const box = figure.getBoundingClientRect();
+for (const plot of document.querySelectorAll("[data-tips]")) {
+  plot.tips = JSON.parse(plot.dataset.tips);
+  if (!plot.tips.length) continue;
+  plot.addEventListener("pointermove", (event) => {
+    const box = plot.getBoundingClientRect();
     const at = (100 * (event.clientX - box.left)) / box.width;
-    const distances = figure.tips.map(([x]) => Math.abs(x - at));
-    show(figure, distances.indexOf(Math.min(...distances)));
+    const distances = plot.tips.map(([x]) => Math.abs(x - at));
+    show(plot, distances.indexOf(Math.min(...distances)));
   });
-  figure.addEventListener("pointerleave", hide);
-  figure.addEventListener("blur", hide);
-  figure.addEventListener("keydown", (event) => {
+  plot.addEventListener("pointerleave", hide);
+  plot.addEventListener("blur", hide);
+  plot.addEventListener("keydown", (event) => {
     const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     if (event.key === "Escape") hide();
     if (!step) return;
     event.preventDefault();
-    const last = figure.tips.length - 1;
-    show(figure, Math.min(Math.max((figure.shown ?? (step > 0 ? -1 : last + 1)) + step, 0), last));
+    const last = plot.tips.length - 1;
+    show(plot, Math.min(Math.max((plot.shown ?? (step > 0 ? -1 : last + 1)) + step, 0), last));
   });
 }
 

@@ -1,23 +1,24 @@
 """The comparisons of the report: means over seeds, intervals over works, paired differences, the headline."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import pandas as pd
 
 from coversim.evaluation import bootstrap
-from coversim.report.inputs import PER_QUERY, RERANKED, Key, Queries, Result, number
+from coversim.evaluation.metric_names import PAIRS, RERANKED, RETRIEVAL
+from coversim.report.inputs import Results
 
-PAIR_FIGURES = ("roc_auc", "roc_auc_nearest", "eer", "accuracy")
 HEADLINE_ORDER = ("test", "benchmark", "valid")  # the collection that speaks first, where a run has it
 REFERENCE = "default"
 FLOOR = "brief"  # the original set-up: trained, and still something to beat
 
 
 @dataclass
-class Figure:
-    """A figure with its 95 % interval; NaN where it has none."""
+class Estimate:
+    """A metric with its 95 % interval; NaN where it has none."""
 
     value: float
     low: float = math.nan
@@ -25,7 +26,7 @@ class Figure:
 
 
 @dataclass
-class Difference(Figure):
+class Difference(Estimate):
     """A paired difference in MAP over the queries that both experiments answered."""
 
     p: float = math.nan
@@ -37,15 +38,40 @@ class Difference(Figure):
 
 
 @dataclass
+class Training:
+    """Which experiments trained something."""
+
+    trained: set[str]
+    untrained: dict[str, list[int]]  # experiment → seeds that kept epoch 0, the network before any training
+
+    def kind(self, experiment: str) -> str:
+        """`trained`, `untrained` where every seed kept epoch 0, or `baseline`."""
+        if experiment in self.trained:
+            return "trained"
+        return "untrained" if experiment in self.untrained else "baseline"
+
+
+@dataclass
 class Row:
     """An experiment in the table of a collection."""
 
     experiment: str
-    trained: bool
-    seeds: list[int]
-    map_of_seeds: list[float]
-    figures: dict[str, Figure]
+    kind: str  # as Training.kind has it
+    seeds: list[list[int]]  # those with equal metrics together: they are one measurement
+    untrained: list[int]  # seeds that kept epoch 0
+    map_of_seeds: list[float]  # one per measurement
+    metrics: dict[str, Estimate]
     difference: Difference | None  # to the reference; None for the reference itself
+
+    @property
+    def made_of(self) -> str:
+        """Its seeds, and whether they were trained."""
+        said = name_seeds(self.seeds)
+        if self.kind != "trained":
+            return f"{said}, {self.kind}"
+        return (
+            f"{said}; {name_seeds([[seed] for seed in self.untrained])} untrained" if self.untrained else said
+        )
 
 
 @dataclass
@@ -61,12 +87,12 @@ class Table:
     @property
     def reranked(self) -> bool:
         """Whether an experiment's first songs were ordered anew."""
-        return any(not math.isnan(row.figures["map_reranked"].value) for row in self.rows)
+        return any(not math.isnan(row.metrics["map_reranked"].value) for row in self.rows)
 
 
 @dataclass
 class Headline:
-    """The best trained experiment beside the others that matter."""
+    """The best experiment that has a network, beside the others that matter."""
 
     row: Row
     table: Table
@@ -74,92 +100,92 @@ class Headline:
     beside: list[tuple[str, Difference]]
 
 
+def name_seeds(seeds: Sequence[Sequence[int]]) -> str:
+    """Seeds in words; an equals sign stands between those with equal metrics."""
+    groups = [" = ".join(map(str, equal)) for equal in seeds]
+    return f"{'seeds' if sum(map(len, seeds)) > 1 else 'seed'} {', '.join(groups)}"
+
+
 def reference_of(experiments: Sequence[str]) -> str:
     """What the others are compared with: `default` where there is one, otherwise the first."""
     return REFERENCE if REFERENCE in experiments else experiments[0]
 
 
-def collections_of(results: Mapping[Key, Result]) -> list[str]:
+def collections_of(results: Results) -> list[str]:
     """Collections of the run, the one that speaks first in front."""
-    present = {collection for collection, _ in results}
-    return [name for name in HEADLINE_ORDER if name in present] + sorted(present - set(HEADLINE_ORDER))
+    present = results.metrics.index.unique("collection")
+    return [name for name in HEADLINE_ORDER if name in present] + sorted({*present} - {*HEADLINE_ORDER})
 
 
 def make_table(
-    results: Mapping[Key, Result],
-    collection: str,
-    trained: set[str],
-    reference: str,
-    resamples: int,
-    seed: int,
+    results: Results, collection: str, training: Training, reference: str, resamples: int, seed: int
 ) -> Table:
     """The table of one collection.
 
-    Retrieval figures are means over seeds of each query, with intervals by bootstrap over works. Pair figures
+    Retrieval metrics are means over seeds of each query, with intervals by bootstrap over works. Pair metrics
     have the mean of their seeds' values and of the ends of their seeds' intervals.
     """
-    here = [result for result in results.values() if result.collection == collection]
-    largest = [
-        max(int(m[size]) for r in here for m in r.seeds.values()) for size in ("works", "songs", "queries")
-    ]
-    table = Table(collection, *largest)
-    beside = results.get((collection, reference))
-    for result in here:
-        figures = {
-            name: Figure(*(result.mean(name + end) for end in ("", "_low", "_high"))) for name in PAIR_FIGURES
-        }
-        figures |= _retrieval_figures(result, resamples, seed)
-        difference = None
-        if beside and result is not beside:
-            difference = paired_difference(result.queries, beside.queries, resamples, seed)
-        seeds = sorted(result.seeds)
+    here = results.metrics.loc[collection]
+    works, songs, asked = map(int, here[["works", "songs", "queries"]].max())
+    table = Table(collection, works, songs, asked)
+    beside = results.queries.get((collection, reference))
+    for experiment in here.index.unique("experiment"):
+        of_seeds = here.loc[experiment]
+        queries = results.queries.get((collection, experiment))
+        equal = of_seeds.groupby(list(of_seeds), dropna=False).groups.values()
+        seeds = sorted(sorted(map(int, group)) for group in equal)
         table.rows.append(
             Row(
-                experiment=result.experiment,
-                trained=result.experiment in trained,
+                experiment=experiment,
+                kind=training.kind(experiment),
                 seeds=seeds,
-                map_of_seeds=[number(result.seeds[s].get("map")) for s in seeds],
-                figures=figures,
-                difference=difference,
+                untrained=training.untrained.get(experiment, []),
+                map_of_seeds=[of_seeds["map"][first] for first, *_ in seeds],
+                metrics=_pair_metrics(of_seeds) | _retrieval_metrics(queries, resamples, seed),
+                difference=None
+                if experiment == reference
+                else paired_difference(queries, beside, resamples, seed),
             )
         )
-    table.rows.sort(key=lambda row: (-np.nan_to_num(row.figures["map"].value, nan=-1), row.experiment))
+    table.rows.sort(key=lambda row: (-np.nan_to_num(row.metrics["map"].value, nan=-1), row.experiment))
     return table
 
 
-def _retrieval_figures(result: Result, resamples: int, seed: int) -> dict[str, Figure]:
-    undefined = {name: Figure(math.nan) for name in PER_QUERY | RERANKED}
-    if result.queries is None:
-        return undefined
-    works = [work for work, _ in result.queries.names]
-    values = np.stack(list(result.queries.values.values()), axis=1)
-    ends = zip(*bootstrap.intervals(values, works, resamples, seed), strict=True)
-    return undefined | {
-        name: Figure(*map(float, figures)) for name, figures in zip(result.queries.values, ends, strict=True)
+def _pair_metrics(of_seeds: pd.DataFrame) -> dict[str, Estimate]:
+    means = of_seeds.mean()
+    return {
+        name: Estimate(*(means.get(name + end, math.nan) for end in ("", "_low", "_high"))) for name in PAIRS
     }
 
 
-def paired_difference(a: Queries | None, b: Queries | None, resamples: int, seed: int) -> Difference | None:
+def _retrieval_metrics(queries: pd.DataFrame | None, resamples: int, seed: int) -> dict[str, Estimate]:
+    metrics = RETRIEVAL | RERANKED
+    undefined = {name: Estimate(math.nan) for name in metrics}
+    if queries is None:
+        return undefined
+    known = {name: metric.per_query for name, metric in metrics.items() if metric.per_query in queries}
+    works = queries.index.get_level_values("work")
+    ends = bootstrap.intervals(queries[list(known.values())], works, resamples, seed)
+    return undefined | {name: Estimate(*values) for name, *values in zip(known, *ends, strict=True)}
+
+
+def paired_difference(
+    a: pd.DataFrame | None, b: pd.DataFrame | None, resamples: int, seed: int
+) -> Difference | None:
     """MAP of `a` minus MAP of `b`, on the queries that both answered; None where there are none."""
     if a is None or b is None:
         return None
-    if a.names is b.names:
-        names, values = a.names, [queries.values["map"] for queries in (a, b)]
-    else:
-        rows = [{name: row for row, name in enumerate(queries.names)} for queries in (a, b)]
-        names = sorted(rows[0].keys() & rows[1].keys())
-        values = [q.values["map"][[r[name] for name in names]] for q, r in zip((a, b), rows, strict=True)]
-    if not names:
+    both = pd.concat({"a": a.average_precision, "b": b.average_precision}, axis=1, join="inner")
+    if both.empty:
         return None
-    return Difference(*bootstrap.paired_difference(*values, [work for work, _ in names], resamples, seed))
+    works = both.index.get_level_values("work")
+    return Difference(*bootstrap.paired_difference(both.a, both.b, works, resamples, seed))
 
 
-def make_headline(
-    tables: Sequence[Table], results: Mapping[Key, Result], resamples: int, seed: int
-) -> Headline:
-    """The trained experiment with the highest validation MAP, on the first table, beside the baselines.
+def make_headline(tables: Sequence[Table], results: Results, resamples: int, seed: int) -> Headline:
+    """The experiment with a network that has the highest validation MAP, on the first table, beside the baselines.
 
-    Where no experiment was trained, the highest baseline speaks; where there is no validation, the first table
+    Where there are only baselines, the highest of them speaks; where there is no validation, the first table
     itself names the best. Beside it stand the experiments that trained nothing, and `brief`.
     """
     table = tables[0]
@@ -167,18 +193,12 @@ def make_headline(
     present = {row.experiment: row for row in table.rows}
     eligible = [row.experiment for row in chooser.rows if row.experiment in present]
     best = next(
-        (name for name in eligible if present[name].trained),
+        (name for name in eligible if present[name].kind != "baseline"),
         eligible[0] if eligible else table.rows[0].experiment,
     )
     beside = [
-        row for row in table.rows if row.experiment != best and (not row.trained or row.experiment == FLOOR)
+        name for name, row in present.items() if name != best and (row.kind == "baseline" or name == FLOOR)
     ]
-    mine = results[table.collection, best].queries
-    differences = [
-        (
-            row.experiment,
-            paired_difference(mine, results[table.collection, row.experiment].queries, resamples, seed),
-        )
-        for row in beside
-    ]
-    return Headline(present[best], table, chooser.collection, [(n, d) for n, d in differences if d])
+    queries = {name: results.queries.get((table.collection, name)) for name in present}
+    differences = {name: paired_difference(queries[best], queries[name], resamples, seed) for name in beside}
+    return Headline(present[best], table, chooser.collection, [(n, d) for n, d in differences.items() if d])

@@ -51,7 +51,7 @@ def section_counts(lengths: np.ndarray) -> np.ndarray:
 
 def sections(length: int) -> np.ndarray:
     """Where the sections of a song of so many patches begin, and the last one ends; they are of like size."""
-    count = section_counts(length)
+    count = int(section_counts(np.array(length)))
     return np.arange(count + 1) * length // count
 
 

@@ -8,14 +8,15 @@ the same, however large they are.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
 from scipy.linalg import eigh
 
-from coversim.atomic import replacing
 from coversim.errors import CoversimError
 from coversim.sequences.patches import ORDERS, phases
+from coversim.storage.atomic import replacing
 
 REAL_ORDERS = (0, ORDERS - 1)  # their values are real numbers
 RIDGE = 0.1  # of the mean variance within works, added to both sides of the discriminant analysis
@@ -132,12 +133,12 @@ def discriminants(total: Sequence[SecondMoments], within: Sequence[SecondMoments
     total : moments of the patches of each source
     within : of each source, moments of the differences, over √2, of patches that the same music makes
     """
-    total, within = _balanced(total), _balanced(within)
-    variance = np.mean([np.trace(within[order]).real for order in range(1, ORDERS)]) / within.shape[1]
-    ridge = RIDGE * variance * np.eye(within.shape[1])
+    of_all, of_works = _balanced(total), _balanced(within)
+    variance = np.mean([np.trace(of_works[order]).real for order in range(1, ORDERS)]) / of_works.shape[1]
+    ridge = RIDGE * variance * np.eye(of_works.shape[1])
     found = []
     for order in range(ORDERS):
-        ratios, vectors = eigh(_of_order(total, order) + ridge, _of_order(within, order) + ridge)
+        ratios, vectors = eigh(_of_order(of_all, order) + ridge, _of_order(of_works, order) + ridge)
         found += [(ratio, order, vector) for ratio, vector in zip(ratios, vectors.T, strict=True)]
     return _best(found, size)
 
@@ -172,7 +173,7 @@ def _complex(orders: np.ndarray) -> np.ndarray:
     return ~np.isin(orders, REAL_ORDERS)
 
 
-def _save(path: Path | str, **arrays: np.ndarray | float) -> None:
+def _save(path: Path | str, **arrays: Any) -> None:
     with replacing(path) as temporary, Path(temporary).open("wb") as file:
         np.savez(file, **arrays)
 

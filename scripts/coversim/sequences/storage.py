@@ -15,9 +15,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from coversim import hdf5
 from coversim.sequences.matching import stored
 from coversim.sequences.patches import section_counts
+from coversim.storage import hdf5
 
 
 class Sequences(NamedTuple):

@@ -76,6 +76,8 @@ class PCA(nn.Module):
     def __init__(self, projection: Projection, whiten: bool):
         super().__init__()
         scale = projection.variance**-0.5 if whiten else 1.0
+        self.mean: Tensor
+        self.matrix: Tensor
         for name, array in (("mean", projection.mean), ("matrix", projection.components.T * scale)):
             self.register_buffer(name, torch.from_numpy(array).float(), persistent=False)
         self.projection = projection

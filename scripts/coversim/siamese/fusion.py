@@ -41,13 +41,13 @@ def fused(parts: Sequence[Embeddings], references: Sequence[Embeddings]) -> Embe
         scaled.append(part.embeddings[rows] / scale)
         sought.append(scaled[-1][:, None] if part.queries is None else part.queries[rows] / scale)
     kept = np.isin(parts[0].performances, order)
-    names = (column[kept] for column in parts[0][:3])
+    works, performances, splits = (column[kept] for column in parts[0][:3])
     queries = None
     if any(part.queries is not None for part in parts):
         tempi = max(points.shape[1] for points in sought)  # a part that is sought by its embedding has one
         sought = [np.broadcast_to(points, (len(order), tempi, points.shape[2])) for points in sought]
         queries = np.concatenate(sought, axis=2).astype(np.float32)
-    return Embeddings(*names, np.concatenate(scaled, axis=1).astype(np.float32), queries)
+    return Embeddings(works, performances, splits, np.concatenate(scaled, axis=1).astype(np.float32), queries)
 
 
 def spread(embeddings: np.ndarray) -> float:

@@ -1,6 +1,10 @@
 """What a training went through: one row per epoch, the first being epoch 0, the untrained network. Free of torch."""
 
+import csv
 from collections.abc import Sequence
+from pathlib import Path
+
+from coversim.storage.atomic import replacing
 
 HISTORY = ("epoch", "train_loss", "valid_map", "learning_rate", "seconds")
 
@@ -25,3 +29,11 @@ def outcome(valid_maps: Sequence[float]) -> str:
     if kept == 0:
         return "kept epoch 0: training did not help; this is the untrained network"
     return f"kept epoch {kept} of {len(valid_maps) - 1}"
+
+
+def write_history(path: Path, history: list[dict]) -> None:
+    """One row per epoch; the untrained epoch 0 has no loss, and its cell stays empty."""
+    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, HISTORY, dialect="excel-tab", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(history)

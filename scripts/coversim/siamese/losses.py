@@ -43,7 +43,8 @@ def batch_loss(embeddings: Tensor, work: Tensor, settings: dict) -> Tensor:
 def anchors_and_covers(work: Tensor) -> tuple[Tensor, Tensor]:
     """Indices (C,) and (C,) of all ordered pairs of two songs of one work."""
     same = (work[:, None] == work).fill_diagonal_(False)
-    return same.nonzero(as_tuple=True)
+    anchor, cover = same.nonzero(as_tuple=True)
+    return anchor, cover
 
 
 def choose_negatives(distance: Tensor, work: Tensor, anchor: Tensor, cover: Tensor, which: str) -> Tensor:

@@ -53,6 +53,8 @@ class Discriminant(nn.Module):
     def __init__(self, size: int, settings: dict):
         super().__init__()
         self.directions = settings["embedding"]
+        self.mean: Tensor
+        self.matrix: Tensor
         self.register_buffer("mean", torch.zeros(size))
         self.register_buffer("matrix", torch.eye(size))
 

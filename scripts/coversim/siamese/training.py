@@ -23,7 +23,9 @@ from coversim.siamese.augmentation import augment, excerpt
 from coversim.siamese.encoder import Encoder, embed
 from coversim.siamese.history import HISTORY, kept_epoch
 from coversim.siamese.kinds import KINDS
+from coversim.siamese.networks import Discriminant
 from coversim.siamese.sampling import Pair, PairBatches, WorkBatches, epoch_generator
+from coversim.siamese.songs import Songs
 from coversim.storage import torch_files
 from coversim.storage.hashing import stable_hash
 
@@ -31,14 +33,6 @@ from coversim.storage.hashing import stable_hash
 WARM_UP = 0.1  # share of the training in which the learning rate rises to its full height …
 START = 0.04  # … from this share of it
 RISE = (1 - START) / WARM_UP
-
-
-@dataclass(frozen=True)
-class Songs:
-    """Songs in memory: frames (C, 12, T_i) float32 and the work of each."""
-
-    frames: list[Tensor]
-    works: list[str]
 
 
 @dataclass
@@ -118,7 +112,7 @@ def train(
     torch.manual_seed(stable_hash("network", seed) >> 1)
     encoder = Encoder(settings, projection).to(device)
     if not chosen["epochs"]:
-        if encoder.kind.fitted_on:
+        if isinstance(encoder.network, Discriminant):
             encoder.network.fit(embed(encoder, training.frames, device), training.works)
         return encoder.eval(), []
     check_trainable(settings)

@@ -28,8 +28,8 @@ class Distances(NamedTuple):
 
 def write(
     path: str | os.PathLike,
-    works: Sequence[str],
-    performances: Sequence[str],
+    works: Sequence[str] | np.ndarray,
+    performances: Sequence[str] | np.ndarray,
     query: np.ndarray,
     distance: np.ndarray,
     settings: Mapping[str, Any] | None = None,
@@ -46,8 +46,10 @@ def write(
 def read(path: str | os.PathLike) -> Distances:
     """Read what `write` wrote; a damaged file raises a CoversimError that says which to delete."""
     with hdf5.opened(path) as file:
-        names = (np.array(hdf5.strings(file[name]), dtype=str) for name in ("work", "performance"))
-        found = Distances(*names, file["query"][:], file["distance"][:])
+        works, performances = (
+            np.array(hdf5.strings(file[name]), dtype=str) for name in ("work", "performance")
+        )
+        found = Distances(works, performances, file["query"][:], file["distance"][:])
         if found.distance.shape != (len(found.query), len(found.works)):
             raise ValueError("songs and distances do not match")
     return found

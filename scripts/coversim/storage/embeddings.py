@@ -30,9 +30,9 @@ class Embeddings(NamedTuple):
 
 def write(
     path: str | os.PathLike,
-    works: Sequence[str],
-    performances: Sequence[str],
-    splits: Sequence[str],
+    works: Sequence[str] | np.ndarray,
+    performances: Sequence[str] | np.ndarray,
+    splits: Sequence[str] | np.ndarray,
     embeddings: np.ndarray,
     queries: np.ndarray | None = None,
     settings: Mapping[str, Any] | None = None,
@@ -65,9 +65,11 @@ def write(
 def read(path: str | os.PathLike) -> Embeddings:
     """Read a data set's embeddings; a damaged file raises a CoversimError that says which to delete."""
     with hdf5.opened(path) as file:
-        names = (np.array(hdf5.strings(file[name]), dtype=str) for name in ("work", "performance", "split"))
+        works, performances, splits = (
+            np.array(hdf5.strings(file[name]), dtype=str) for name in ("work", "performance", "split")
+        )
         queries = file["query"][:] if "query" in file else None
-        songs = Embeddings(*names, file["embedding"][:], queries)
+        songs = Embeddings(works, performances, splits, file["embedding"][:], queries)
         if len({len(column) for column in songs if column is not None}) > 1:
             raise ValueError("songs and embeddings do not match")
         if queries is not None and (queries.ndim != 3 or queries.shape[2:] != songs.embeddings.shape[1:]):
@@ -84,4 +86,5 @@ def of_split(paths: Iterable[str | os.PathLike], split: str) -> Embeddings:
         parts.append([column if column is None else column[chosen] for column in songs])
     *columns, queries = zip(*parts, strict=True)
     sought = None if any(part is None for part in queries) else np.concatenate(queries)
-    return Embeddings(*map(np.concatenate, columns), sought)
+    works, performances, splits, embeddings = map(np.concatenate, columns)
+    return Embeddings(works, performances, splits, embeddings, sought)

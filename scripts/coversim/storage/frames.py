@@ -39,7 +39,7 @@ class SetAside(NamedTuple):
     remedy: str
 
 
-class Song(NamedTuple):
+class SongFrames(NamedTuple):
     """A song's frames in one or more features of as many rows, (features, rows, T) float32."""
 
     work: str
@@ -146,7 +146,7 @@ def read(path: str | os.PathLike) -> FramesShard:
     return shard
 
 
-def songs(paths: Iterable[str | os.PathLike], wanted: Collection[str] | None = None) -> Iterator[Song]:
+def songs(paths: Iterable[str | os.PathLike], wanted: Collection[str] | None = None) -> Iterator[SongFrames]:
     """Each song that is in all features of its shard, and `wanted` (performances) if given, one at a time.
 
     `paths` may mix shards and features: files of one name in sibling folders, such as `crema-4hz/0007.h5` and
@@ -160,7 +160,7 @@ def songs(paths: Iterable[str | os.PathLike], wanted: Collection[str] | None = N
         yield from _joined([read(path) for path in features], wanted)
 
 
-def _joined(shards: Sequence[FramesShard], wanted: Collection[str] | None) -> Iterator[Song]:
+def _joined(shards: Sequence[FramesShard], wanted: Collection[str] | None) -> Iterator[SongFrames]:
     places = [{name: place for place, name in enumerate(shard.performances)} for shard in shards]
     common = [
         (work, performance)
@@ -173,4 +173,4 @@ def _joined(shards: Sequence[FramesShard], wanted: Collection[str] | None) -> It
     ]
     for (work, performance), *frames in zip(common, *channels, strict=True):
         shortest = min(array.shape[1] for array in frames)
-        yield Song(work, performance, np.stack([array[:, :shortest] for array in frames]))
+        yield SongFrames(work, performance, np.stack([array[:, :shortest] for array in frames]))

@@ -66,7 +66,7 @@ def read_settings(path: str | os.PathLike) -> dict[str, Any]:
         return json.loads(strings(file["settings"])[0])
 
 
-def text(strings: Sequence) -> np.ndarray:
+def text(strings: Sequence | np.ndarray) -> np.ndarray:
     """Strings, or rows of them, as UTF-8 of a fixed length: a checksum does not cover others."""
     encoded = np.char.encode(np.array(strings, dtype=str), "utf-8")
     return encoded.astype(h5py.string_dtype("utf-8", max(1, encoded.dtype.itemsize)))
@@ -85,7 +85,7 @@ class _Disk(io.FileIO):
 
     failure: OSError | None = None
 
-    def write(self, data: bytes | memoryview) -> int:
+    def write(self, data: Any, /) -> int:
         rest = memoryview(data).cast("B")
         size = len(rest)
         try:

@@ -2,12 +2,17 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from coversim.errors import CoversimError
+from coversim.storage.atomic import replacing
 from coversim.storage.checksums import check
+
+if TYPE_CHECKING:
+    import pandas as pd  # training reads tables without it
 
 
 def read(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
@@ -19,3 +24,12 @@ def read(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
         raise CoversimError(
             f"{path}: damaged ({error}). Remedy: delete it; the next run makes it anew"
         ) from error
+
+
+def write(path: Path, table: "pd.DataFrame") -> None:
+    """Write the columns of a table, whole or not at all."""
+    arrow = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata()
+    kinds = {field.name: field.type for field in arrow.schema}
+    schema = [(name, pa.string() if kind == pa.large_string() else kind) for name, kind in kinds.items()]
+    with replacing(path) as temporary:
+        pq.write_table(arrow.cast(pa.schema(schema)), temporary)

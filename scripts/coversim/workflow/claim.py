@@ -85,8 +85,8 @@ def begin(results: Path, plan: Plan, dag: Any) -> None:
                 shutil.rmtree(results / job.params.state, ignore_errors=True)
         plan.write(results)
         if any(job.rule.name == "report" for job in jobs):
-            JOBS.parent.mkdir(exist_ok=True)
-            JOBS.write_text(
+            (results / JOBS).parent.mkdir(exist_ok=True)
+            (results / JOBS).write_text(
                 "".join(f"{job.benchmark}\n" for job in dag.jobs if job.benchmark), encoding="utf-8"
             )
     except OSError as error:

@@ -29,7 +29,8 @@ def imported_by(script: Path) -> list[Path]:
     """The files of a script and of the modules below its folder that it imports, sorted."""
     finder = ModuleFinder(path=[str(script.parent)])
     finder.run_script(str(script))
-    return sorted({Path(module.__file__) for module in finder.modules.values() if module.__file__})
+    files = (getattr(module, "__file__", None) for module in finder.modules.values())
+    return sorted({Path(file) for file in files if file})
 
 
 @cache

@@ -16,6 +16,7 @@ from typing import Any
 
 from coversim.dataset.catalogue import (
     DataSet,
+    Titles,
     catalogue_files,
     check_split,
     encoded,
@@ -64,7 +65,7 @@ class Plan:
     unreachable: str = ""
     """Why the data sets could not be walked, where the plan is made from the catalogue of the last run."""
     digests: dict[str, str] = field(default_factory=dict, compare=False)
-    """Of the content of each file of the catalogue, and of titles; known to the main process only."""
+    """Of the content of each file of the catalogue; known to the main process only."""
     files: Callable[[], Iterator[tuple[Path, str]]] = field(default=lambda: iter(()), compare=False)
     """Path below the results and text of each file of the catalogue that is to be written."""
 
@@ -146,7 +147,7 @@ def make_plan(config: Mapping[str, Any], results: Path, walk: bool) -> Plan:
         for name, data_set in found.items():
             yield from catalogue_files(data_set, CATALOGUE / name, used, config["shards"])
 
-    titles = [summary["metadata"] for summary in summaries.values() if summary["metadata"]]
+    titles = [summary["titles"][0] for summary in summaries.values() if summary["titles"]]
     return Plan(
         datasets=datasets,
         collections=["valid", *(["test"] if "test" in splits else []), *datasets[1:]],
@@ -157,7 +158,7 @@ def make_plan(config: Mapping[str, Any], results: Path, walk: bool) -> Plan:
         titles=titles,
         demo=config["datasets"]["train"]["root"] is None,
         unreachable=unreachable,
-        digests=_digests(results, files, titles, found) if walk else {},
+        digests=_digests(results, files, found) if walk else {},
         files=files,
     )
 
@@ -207,20 +208,18 @@ def _has_catalogue_of(config: Mapping[str, Any], results: Path) -> bool:
 def _digests(
     results: Path,
     files: Callable[[], Iterator[tuple[Path, str]]],
-    titles: list[str],
     found: Mapping[str, DataSet],
 ) -> dict[str, str]:
     """SHA-256, by path below the results: what decides whether a job that reads the file is stale."""
     digests = {str(path): hashlib.sha256(encoded(text)).hexdigest() for path, text in files()}
-    on_disk = [path for path in titles if path != DEMO_TITLES]  # which a rule makes
-    if not found:
-        on_disk += [str(path.relative_to(results)) for path in (results / CATALOGUE).rglob("*.*")]
-    for path in on_disk:
-        place = Path(os.path.normpath(results / path))  # before the first run the folder itself is not there
-        if place.is_file():
-            with place.open("rb") as file:
-                digests[path] = hashlib.file_digest(file, "sha256").hexdigest()
+    for path in () if found else (results / CATALOGUE).rglob("[!.]*.*"):
+        digests[str(path.relative_to(results))] = _digest(path)
     return digests
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _walk(config: Mapping[str, Any], dataset: str, results: Path, train: DataSet | None) -> DataSet:
@@ -229,21 +228,21 @@ def _walk(config: Mapping[str, Any], dataset: str, results: Path, train: DataSet
     root = chosen["root"]
     if root is None and dataset == "train":
         root, (layout, songs, problems) = "demo_corpus", _demo_songs(config["demo_corpus"])
-        metadata: str | None = DEMO_TITLES
+        titles: Titles | None = Titles(DEMO_TITLES, "")  # which a rule makes
     else:
         layout = recognise(
             root, chosen["subset"], chosen["layout"], chosen["features"], key=f"datasets.{dataset}"
         )
         songs, problems = walk(root, layout)
-        titles = find(root, layout.subset)
-        metadata = str(_seen_from(results, titles)) if titles else None
+        metadata = find(root, layout.subset)
+        titles = Titles(str(_seen_from(results, metadata)), _digest(metadata)) if metadata else None
         root = str(_seen_from(results, Path(root)))
     works = {song.work for song in songs}
     if train is None:
         split = split_works(works, config["split"])
     else:
         split = {work: "shared" if train.split.get(work) in SEEN_SPLITS else "benchmark" for work in works}
-    return DataSet(root, layout, metadata, songs, problems, split)
+    return DataSet(root, layout, titles, songs, problems, split)
 
 
 def _seen_from(folder: Path, path: Path) -> Path:

@@ -1,6 +1,7 @@
 from collections import Counter, defaultdict
 from itertools import combinations
 
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +17,7 @@ def collection(sizes):
 @given(st.lists(st.integers(1, 5), min_size=2, max_size=12), st.integers(0, 3))
 def test_every_cover_pair_is_there_once_and_as_many_non_cover_pairs(sizes, seed):
     songs = collection(sizes)
-    table = pair_table(songs, seed).to_pylist()
+    table = pair_table(songs, seed).to_dict("records")
     covers = [row for row in table if row["label"] == COVER]
     reference = {(a, b) for a, b in combinations(songs, 2) if a[0] == b[0]}
     found = [((row["work_a"], row["performance_a"]), (row["work_b"], row["performance_b"])) for row in covers]
@@ -35,7 +36,7 @@ def test_the_songs_of_a_non_cover_pair_are_of_different_works(sizes, seed):
 
 def test_the_order_of_the_songs_does_not_matter():
     songs = collection([2, 3, 1, 4])
-    assert pair_table(songs, 0) == pair_table(songs[::-1], 0)
+    pd.testing.assert_frame_equal(pair_table(songs, 0), pair_table(songs[::-1], 0))
 
 
 def test_another_seed_draws_other_non_covers():
@@ -71,7 +72,7 @@ def test_one_work_alone_has_no_non_cover_pair():
 def test_distractors_are_partners_but_have_no_cover():
     songs = collection([2, 1, 1, 1])
     by_label = defaultdict(list)
-    for row in pair_table(songs, 0).to_pylist():
+    for row in pair_table(songs, 0).to_dict("records"):
         by_label[row["label"]].append(row)
     assert {row["work_a"] for row in by_label[COVER]} == {"W_0"}
     assert by_label[NON_COVER][0]["work_b"] != "W_0"

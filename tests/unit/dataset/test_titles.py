@@ -101,21 +101,21 @@ def test_any_json_gives_titles_or_a_reason(content):
 
 @settings(max_examples=50)
 @given(
-    titles=st.dictionaries(st.tuples(st.text(), st.text()), st.text('a曲"\\{}[],:', min_size=1)),
+    named=st.dictionaries(st.tuples(st.text(), st.text()), st.text('a曲"\\{}[],:', min_size=1)),
     other=anything,
     indent=st.sampled_from([None, 1]),
     ascii=st.booleans(),
     piece=st.integers(1, 50),
 )
-def test_the_same_is_found_in_pieces_as_at_once(titles, other, indent, ascii, piece):
+def test_the_same_is_found_in_pieces_as_at_once(named, other, indent, ascii, piece):
     works = defaultdict(dict)
-    for (work, performance), title in titles.items():
+    for (work, performance), title in named.items():
         works[work][performance] = {"work_title": title, "other": other}
     text = json.dumps(works, indent=indent, ensure_ascii=ascii)
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setattr(titles, "_PIECE", piece)
         found = titles.read(written(Path(folder), text.encode()))
-    assert found == {song: Titles(title, "", "", "") for song, title in titles.items()}
+    assert found == {song: Titles(title, "", "", "") for song, title in named.items()}
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,8 @@ def test_64_megabytes_of_empty_objects_take_no_more_than_300(tmp_path, content):
     subprocess.run([sys.executable, "-c", make], check=True)
     program = f"""
 from contextlib import suppress
-from coversim import errors, metadata
+from coversim import errors
+from coversim.dataset import titles
 with suppress(errors.CoversimError):
     titles.read({str(path)!r})
 print(open("/proc/self/status").read())

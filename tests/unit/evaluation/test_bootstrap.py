@@ -54,7 +54,7 @@ def test_songs_that_agree_within_their_work_do_not_make_the_interval_narrower():
     assert tenfold == pytest.approx(alone)
 
 
-def test_several_figures_share_their_resamples():
+def test_several_metrics_share_their_resamples():
     random = np.random.default_rng(0)
     values, works = random.random((60, 3)), random.integers(20, size=60)
     together = np.stack(bootstrap.intervals(values, works, resamples=200))
@@ -79,7 +79,7 @@ def test_one_work_has_an_interval_without_width():
     assert bootstrap.interval([0.25, 0.75], ["W_1", "W_1"]) == (0.5, 0.5, 0.5)
 
 
-def test_a_figure_that_some_resamples_lack_has_the_interval_of_the_others():
+def test_a_metric_that_some_resamples_lack_has_the_interval_of_the_others():
     low, high = bootstrap.ends(np.array([[np.nan, np.nan], [1.0, np.nan], [1.0, np.nan]]))
     np.testing.assert_array_equal([low, high], [[1, np.nan]] * 2)
 

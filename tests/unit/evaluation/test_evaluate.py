@@ -1,4 +1,4 @@
-"""From embeddings and pair tables to the figures of each collection, and to one table of them all."""
+"""From embeddings and pair tables to the metrics of each collection, and to one table of them all."""
 
 import csv
 import json
@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import torch
@@ -21,7 +21,8 @@ from coversim.evaluation import pair_metrics
 from coversim.evaluation.comparison import by_alignment, by_embedding
 from coversim.evaluation.evaluate import evaluate
 from coversim.evaluation.retrieval import mean_average_precision
-from coversim.storage import distances, embeddings
+from coversim.storage import distances, embeddings, parquet
+from coversim.storage.checksums import record_of
 
 SCRIPTS = Path(__file__).parents[3] / "scripts"
 INTERVALS = ("map", "mr1", "mrr", "p_at_10", "hit_at_1", "hit_at_10")
@@ -47,10 +48,10 @@ def write(folder: Path, dataset: str, *splits: dict) -> Path:
     return path
 
 
-def write_pairs(folder: Path, songs: dict, table: pa.Table | None = None) -> Path:
+def write_pairs(folder: Path, songs: dict, table: pd.DataFrame | None = None) -> Path:
     path = folder / f"{songs['splits'][0]}.parquet"
     names = list(zip(songs["works"].tolist(), songs["performances"].tolist(), strict=True))
-    pq.write_table(table or pair_table(names, seed=0), path)
+    parquet.write(path, pair_table(names, seed=0) if table is None else table)
     return path
 
 
@@ -81,24 +82,24 @@ def files(collections, tmp_path):
     )
 
 
-def test_the_script_writes_all_figures_of_all_collections(files, collections, tmp_path):
+def test_the_script_writes_all_metrics_of_all_collections(files, collections, tmp_path):
     output, ranks = tmp_path / "metrics.json", tmp_path / "ranks.parquet"
     command = [sys.executable, SCRIPTS / "evaluate.py", "--experiment", "default", "--seed", "3"]
-    command += ["--embeddings", *files[0], "--pairs", *files[1], "--resamples", "200", "--device", "cpu"]
+    command += ["--embeddings", *files[0], "--pairs", *files[1], "--resamples", "200"]
     subprocess.run([*command, "--output", output, "--ranks", ranks], check=True)
 
     result = json.loads(output.read_text())
     assert (result["experiment"], result["seed"]) == ("default", 3)
     assert list(result["collections"]) == ["valid", "test", "benchmark"]
-    for figures in result["collections"].values():
+    for metrics in result["collections"].values():
         for name in (*INTERVALS, *PAIR_INTERVALS):
-            assert figures[f"{name}_low"] <= figures[name] <= figures[f"{name}_high"], name
-        histogram = figures["histogram"]
-        assert sum(histogram["cover"]) + sum(histogram["non_cover"]) == figures["pairs"]
+            assert metrics[f"{name}_low"] <= metrics[name] <= metrics[f"{name}_high"], name
+        histogram = metrics["histogram"]
+        assert sum(histogram["cover"]) + sum(histogram["non_cover"]) == metrics["pairs"]
         assert len(histogram["edges"]) == len(histogram["cover"]) + 1 == len(histogram["non_cover"]) + 1
     sizes = {
-        name: tuple(figures[size] for size in ("works", "songs", "queries", "pairs", "missing_pairs"))
-        for name, figures in result["collections"].items()
+        name: tuple(metrics[size] for size in ("works", "songs", "queries", "pairs", "missing_pairs"))
+        for name, metrics in result["collections"].items()
     }
     assert sizes == {
         "valid": (22, 46, 42, 60, 0),
@@ -118,8 +119,8 @@ def test_the_script_writes_all_figures_of_all_collections(files, collections, tm
     ]
 
 
-def test_more_threads_change_no_figure(files, tmp_path):
-    figures = []
+def test_more_threads_change_no_metric(files, tmp_path):
+    metrics = []
     for threads in ("1", "2"):
         output = tmp_path / f"{threads}.json"
         command = [sys.executable, SCRIPTS / "evaluate.py", "--experiment", "default", "--seed", "3"]
@@ -134,19 +135,19 @@ def test_more_threads_change_no_figure(files, tmp_path):
             threads,
         ]
         subprocess.run([*command, "--output", output, "--ranks", tmp_path / "ranks.parquet"], check=True)
-        figures.append(output.read_text())
-    assert figures[0] == figures[1]
+        metrics.append(output.read_text())
+    assert metrics[0] == metrics[1]
 
 
 def test_a_collections_candidates_are_its_own_songs_only(files, collections):
-    figures, _ = run(*files)
-    for name, found in figures.items():
+    metrics, _ = run(*files)
+    for name, found in metrics.items():
         songs = collections[name]
         assert found["map"] == pytest.approx(mean_average_precision(songs["embeddings"], songs["works"]))
 
 
-def test_retrieval_figures_are_the_means_of_the_queries_that_ranks_holds(files):
-    figures, ranks = run(*files)
+def test_retrieval_metrics_are_the_means_of_the_queries_that_ranks_holds(files):
+    metrics, ranks = run(*files)
     columns = (
         "average_precision",
         "first_rank",
@@ -155,11 +156,11 @@ def test_retrieval_figures_are_the_means_of_the_queries_that_ranks_holds(files):
         "hit_at_1",
         "hit_at_10",
     )
-    for name, found in figures.items():
-        rows = ranks.filter(pa.compute.equal(ranks["collection"], name))
+    for name, found in metrics.items():
+        rows = ranks[ranks.collection == name]
         assert len(rows) == found["queries"]
         means = [np.mean(rows[column].to_numpy()) for column in columns]
-        assert means == pytest.approx([found[figure] for figure in INTERVALS])
+        assert means == pytest.approx([found[metric] for metric in INTERVALS])
 
 
 def distances_of(songs: dict, table: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -171,24 +172,24 @@ def distances_of(songs: dict, table: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_test_pairs_are_judged_by_the_threshold_of_the_validation_pairs(files, collections):
-    figures, _ = run(*files)
+    metrics, _ = run(*files)
     threshold = pair_metrics.fit_threshold(*distances_of(collections["valid"], files[1][0]))
-    assert [found["threshold"] for found in figures.values()] == pytest.approx([threshold] * 3)
+    assert [found["threshold"] for found in metrics.values()] == pytest.approx([threshold] * 3)
     for name, table in zip(("test", "benchmark"), files[1][1:], strict=True):
         distances, labels = distances_of(collections[name], table)
-        assert figures[name]["accuracy"] == pytest.approx(
+        assert metrics[name]["accuracy"] == pytest.approx(
             ((distances <= threshold) == (labels == COVER)).mean()
         )
 
 
 def test_the_order_of_the_pair_tables_does_not_matter(files):
-    figures, _ = run(*files)
-    assert run(files[0][::-1], files[1][::-1])[0] == figures
+    metrics, _ = run(*files)
+    assert run(files[0][::-1], files[1][::-1])[0] == metrics
 
 
 def test_the_nearest_non_cover_of_both_songs_of_each_cover_pair_is_the_hard_negative(files, collections):
     songs = collections["test"]
-    figures, _ = run(*files)
+    metrics, _ = run(*files)
     matrix = np.linalg.norm(songs["embeddings"][:, None].astype(float) - songs["embeddings"], axis=2)
     same = songs["works"][:, None] == songs["works"]
     first, second = np.nonzero(np.triu(same, k=1))
@@ -196,58 +197,59 @@ def test_the_nearest_non_cover_of_both_songs_of_each_cover_pair_is_the_hard_nega
     nearest = np.where(same, np.inf, matrix).min(axis=1)[np.concatenate([first, second])]
     labels = np.repeat([COVER, NON_COVER], [len(covers), len(nearest)])
     expected = roc_auc_score(labels == COVER, -np.concatenate([covers, nearest]))
-    assert figures["test"]["roc_auc_nearest"] == pytest.approx(expected)
-    assert figures["test"]["roc_auc_nearest"] < figures["test"]["roc_auc"]
+    assert metrics["test"]["roc_auc_nearest"] == pytest.approx(expected)
+    assert metrics["test"]["roc_auc_nearest"] < metrics["test"]["roc_auc"]
 
 
 def test_pairs_of_songs_that_were_set_aside_are_left_out_and_counted(files, collections, tmp_path):
     valid = collections["valid"]
     without = {key: column[1:] for key, column in valid.items()}
-    figures, _ = run([write(tmp_path, "train", without)], files[1][:1])
+    metrics, _ = run([write(tmp_path, "train", without)], files[1][:1])
     pairs = pq.read_table(files[1][0]).to_pylist()
     gone = valid["performances"][0]
     missing = sum(gone in (pair["performance_a"], pair["performance_b"]) for pair in pairs)
     assert missing > 0
-    assert figures["valid"]["missing_pairs"] == missing
-    assert figures["valid"]["pairs"] == len(pairs) - missing
+    assert metrics["valid"]["missing_pairs"] == missing
+    assert metrics["valid"]["pairs"] == len(pairs) - missing
 
 
-def test_a_collection_without_covers_has_no_figures_and_the_log_says_so(collections, tmp_path, caplog):
+def test_a_collection_without_covers_has_no_metrics_and_the_log_says_so(collections, tmp_path, caplog):
     alone = songs_of("test", [1] * 5)
     train = write(tmp_path, "train", collections["valid"], alone)
     pairs = [write_pairs(tmp_path, songs) for songs in (collections["valid"], alone)]
     with caplog.at_level(logging.WARNING):
-        figures, ranks = run([train], pairs)
-    assert (figures["test"]["songs"], figures["test"]["queries"], figures["test"]["pairs"]) == (5, 0, 0)
+        metrics, ranks = run([train], pairs)
+    assert (metrics["test"]["songs"], metrics["test"]["queries"], metrics["test"]["pairs"]) == (5, 0, 0)
     for name in (*INTERVALS, *PAIR_INTERVALS):
-        assert figures["test"][name] is figures["test"][f"{name}_low"] is None
-    assert set(ranks["collection"].to_pylist()) == {"valid"}
+        assert metrics["test"][name] is metrics["test"][f"{name}_low"] is None
+    assert set(ranks["collection"]) == {"valid"}
     assert "test: no song has a cover" in caplog.text
-    json.dumps(figures, allow_nan=False)
+    json.dumps(metrics, allow_nan=False)
 
 
 def test_without_validation_pairs_there_is_no_accuracy_and_the_log_says_so(collections, tmp_path, caplog):
     test = collections["test"]
-    figures, _ = run([write(tmp_path, "train", test)], [write_pairs(tmp_path, test)])
-    assert figures["test"]["accuracy"] is figures["test"]["threshold"] is None
-    assert figures["test"]["roc_auc"] is not None
+    metrics, _ = run([write(tmp_path, "train", test)], [write_pairs(tmp_path, test)])
+    assert metrics["test"]["accuracy"] is metrics["test"]["threshold"] is None
+    assert metrics["test"]["roc_auc"] is not None
     assert "no accuracy, for lack of valid pairs" in caplog.text
 
 
-def test_a_data_set_without_a_song_has_no_figures(collections, tmp_path):
+def test_a_data_set_without_a_song_has_no_metrics(collections, tmp_path):
     pairs = write_pairs(tmp_path, collections["valid"])
-    figures, ranks = run([write(tmp_path, "train", collections["train"])], [pairs])
-    assert (figures["valid"]["songs"], figures["valid"]["pairs"], len(ranks)) == (0, 0, 0)
-    assert figures["valid"]["missing_pairs"] == 60
+    metrics, ranks = run([write(tmp_path, "train", collections["train"])], [pairs])
+    assert (metrics["valid"]["songs"], metrics["valid"]["pairs"], len(ranks)) == (0, 0, 0)
+    assert metrics["valid"]["missing_pairs"] == 60
 
 
-def test_the_same_run_again_gives_the_same_figures(files):
+def test_the_same_run_again_gives_the_same_metrics(files):
     assert run(*files)[0] == run(*files)[0]
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1 and then nothing"])
 def test_a_damaged_pair_table_is_an_error_that_says_what_to_delete(files, content):
     files[1][0].write_bytes(content)
+    record_of(files[1][0]).unlink()  # it was copied by hand, say
     with pytest.raises(CoversimError, match=r"valid.parquet: damaged .* Remedy: delete it"):
         run(*files)
 
@@ -265,19 +267,18 @@ def euclidean(songs: dict) -> np.ndarray:
     return np.linalg.norm(songs["embeddings"][:, None].astype(float) - songs["embeddings"], axis=2)
 
 
-def test_distances_of_any_kind_give_the_figures_that_embeddings_at_these_distances_do(
+def test_distances_of_any_kind_give_the_metrics_that_embeddings_at_these_distances_do(
     files, collections, tmp_path
 ):
     embedded, ranks = run(*files)
     aligned = {name: align(tmp_path, collections[name], euclidean(collections[name])) for name in embedded}
-    figures, same_ranks = evaluate(lambda name: by_alignment(aligned[name]), files[1], resamples=200, seed=0)
-    for name, found in figures.items():
+    metrics, same_ranks = evaluate(lambda name: by_alignment(aligned[name]), files[1], resamples=200, seed=0)
+    for name, found in metrics.items():
         histograms = [of.pop("histogram") for of in (found, embedded[name])]
         np.testing.assert_allclose(histograms[0]["edges"], histograms[1]["edges"], rtol=1e-6)
         assert found == pytest.approx(embedded[name], rel=1e-6)
-    assert same_ranks.drop_columns(["nearest_cover", "nearest_non_cover"]) == ranks.drop_columns(
-        ["nearest_cover", "nearest_non_cover"]
-    )
+    nearest = ["nearest_cover", "nearest_non_cover"]
+    pd.testing.assert_frame_equal(same_ranks.drop(columns=nearest), ranks.drop(columns=nearest))
 
 
 @pytest.mark.parametrize("neighbours", [0, 3])
@@ -291,18 +292,18 @@ def test_re_ranking_by_a_perfect_alignment_is_perfect_within_the_first_songs(
         same = songs["works"][:, None] == songs["works"]
         aligned += align(tmp_path, songs, np.where(first, np.where(same, 0.1, 1.0), np.nan))
     plain, _ = run(*files)
-    figures, ranks = run(*files, aligned, weight=1e6, neighbours=neighbours)
-    for name, found in figures.items():
+    metrics, ranks = run(*files, aligned, weight=1e6, neighbours=neighbours)
+    for name, found in metrics.items():
         assert {key: value for key, value in found.items() if "reranked" not in key} == plain[name]
         assert found["candidates_reranked"] == 11
-        rows = ranks.filter(pa.compute.equal(ranks["collection"], name)).to_pandas()
+        rows = ranks[ranks.collection == name]
         assert (
             rows.hit_at_1_reranked == rows.hit_at_10
         ).all()  # a cover among the first ten is now the first
-        for figure, column in (("map", "average_precision"), ("mrr", "reciprocal_rank"), ("hit_at_1",) * 2):
-            assert found[f"{figure}_reranked"] == pytest.approx(rows[f"{column}_reranked"].mean())
-            assert found[f"{figure}_reranked_low"] <= found[f"{figure}_reranked"]
-            assert found[f"{figure}_reranked"] > found[figure]
+        for metric, column in (("map", "average_precision"), ("mrr", "reciprocal_rank"), ("hit_at_1",) * 2):
+            assert found[f"{metric}_reranked"] == pytest.approx(rows[f"{column}_reranked"].mean())
+            assert found[f"{metric}_reranked_low"] <= found[f"{metric}_reranked"]
+            assert found[f"{metric}_reranked"] > found[metric]
 
 
 def test_distances_of_other_songs_than_the_embeddings_are_an_error(files, collections, tmp_path):
@@ -312,9 +313,9 @@ def test_distances_of_other_songs_than_the_embeddings_are_an_error(files, collec
         run(files[0], files[1][:1], aligned)
 
 
-def merge(folder: Path, *metrics: dict | str) -> subprocess.CompletedProcess:
-    paths = [folder / f"{place}.json" for place in range(len(metrics))]
-    for path, content in zip(paths, metrics, strict=True):
+def merge(folder: Path, *contents: dict | str) -> subprocess.CompletedProcess:
+    paths = [folder / f"{place}.json" for place in range(len(contents))]
+    for path, content in zip(paths, contents, strict=True):
         path.write_text(content if isinstance(content, str) else json.dumps(content))
     command = [
         sys.executable,
@@ -361,7 +362,7 @@ def test_the_table_has_a_row_per_collection_and_empty_cells_for_what_is_missing(
     ]
 
 
-def test_figures_that_are_not_json_are_an_error_that_says_what_to_delete(tmp_path):
+def test_metrics_that_are_not_json_are_an_error_that_says_what_to_delete(tmp_path):
     merged = merge(tmp_path, '{"experiment": "pca", "se')
     assert merged.returncode == 1
     assert "0.json: not JSON" in merged.stderr

@@ -1,21 +1,25 @@
-"""Pair figures, against scikit-learn and against their definitions."""
+"""Pair metrics, against their definitions."""
+
+from itertools import pairwise
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
 from coversim.dataset.labels import COVER, NON_COVER
 from coversim.evaluation import bootstrap, pair_metrics
 from coversim.evaluation.pair_metrics import (
     accuracy,
     cross_fitted_thresholds,
-    curve_figures,
-    estimate,
+    curve_metrics,
     fit_threshold,
+    interval,
     judge,
     pair_distances,
+    resampled_accuracy,
+    resampled_curve_metrics,
+    resampled_roc_auc,
     roc_auc,
 )
 from coversim.storage.hashing import stable_hash
@@ -31,9 +35,8 @@ def columns(pairs) -> tuple[np.ndarray, np.ndarray]:
     return distances / 8, labels
 
 
-def figures(distances, labels) -> dict[str, float]:
-    (values,) = curve_figures(distances, labels)(np.ones((1, len(labels))))
-    return dict(zip(("roc_auc", "eer", "average_precision"), values, strict=True))
+def metrics(distances, labels) -> dict[str, float]:
+    return dict(zip(("roc_auc", "eer", "average_precision"), curve_metrics(distances, labels), strict=True))
 
 
 def pairs_of_works(seed: int, works: int = 60, pairs: int = 200):
@@ -48,55 +51,56 @@ def pairs_of_works(seed: int, works: int = 60, pairs: int = 200):
 
 
 @given(distances_and_labels)
-def test_roc_auc_is_scikit_learns_of_the_negative_distance(pairs):
-    distances, labels = columns(pairs)
-    assert figures(distances, labels)["roc_auc"] == pytest.approx(roc_auc_score(labels == COVER, -distances))
-
-
-@given(distances_and_labels)
 def test_roc_auc_is_how_often_a_cover_is_nearer_than_a_non_cover(pairs):
     distances, labels = columns(pairs)
     covers, non_covers = distances[labels == COVER, None], distances[labels == NON_COVER]
     nearer = (covers < non_covers).mean() + (covers == non_covers).mean() / 2
-    assert figures(distances, labels)["roc_auc"] == pytest.approx(nearer)
+    assert metrics(distances, labels)["roc_auc"] == pytest.approx(nearer)
+    assert roc_auc(distances, labels) == pytest.approx(nearer)
 
 
 @given(distances_and_labels)
-def test_average_precision_is_scikit_learns(pairs):
+def test_average_precision_is_the_precision_at_the_distance_of_each_cover(pairs):
     distances, labels = columns(pairs)
-    expected = average_precision_score(labels == COVER, -distances)
-    assert figures(distances, labels)["average_precision"] == pytest.approx(expected)
+    within = distances <= distances[labels == COVER, None]
+    precision = (within & (labels == COVER)).sum(axis=1) / within.sum(axis=1)
+    assert metrics(distances, labels)["average_precision"] == pytest.approx(precision.mean())
 
 
 @given(distances_and_labels)
-def test_at_the_equal_error_rate_scikit_learns_roc_curve_meets_the_other_diagonal(pairs):
+def test_at_the_equal_error_rate_the_roc_curve_meets_the_other_diagonal(pairs):
     distances, labels = columns(pairs)
-    false_alarms, hits, _ = roc_curve(labels == COVER, -distances, drop_intermediate=False)
-    eer = figures(distances, labels)["eer"]
-    # the curve's distance along the diagonals: which point of it has 1 - hits = false alarms
-    along = false_alarms + hits
-    assert np.interp(1, along, false_alarms) == pytest.approx(eer)
-    assert np.interp(1, along, 1 - hits) == pytest.approx(eer)
+    thresholds = [-1, *np.unique(distances)]
+    curve = [[(distances[labels == kind] <= t).mean() for kind in (NON_COVER, COVER)] for t in thresholds]
+    eer = metrics(distances, labels)["eer"]
+    # a point (eer, 1 - eer) of the polygon: it parts one of its sides into two of the same length together
+    sides = [
+        np.linalg.norm([eer - x, 1 - eer - y])
+        + np.linalg.norm([eer - x_after, 1 - eer - y_after])
+        - np.linalg.norm([x_after - x, y_after - y])
+        for (x, y), (x_after, y_after) in pairwise(curve)
+    ]
+    assert min(sides) == pytest.approx(0, abs=1e-9)
 
 
 def test_perfect_inverted_and_collapsed_distances():
     labels = np.repeat([COVER, NON_COVER], 5)
-    assert figures(np.arange(10), labels) == pytest.approx({"roc_auc": 1, "eer": 0, "average_precision": 1})
-    inverted = figures(-np.arange(10), labels)
+    assert metrics(np.arange(10), labels) == pytest.approx({"roc_auc": 1, "eer": 0, "average_precision": 1})
+    inverted = metrics(-np.arange(10), labels)
     assert (inverted["roc_auc"], inverted["eer"]) == pytest.approx((0, 1))
     collapsed = {"roc_auc": 0.5, "eer": 0.5, "average_precision": 0.5}
-    assert figures(np.ones(10), labels) == pytest.approx(collapsed)
+    assert metrics(np.ones(10), labels) == pytest.approx(collapsed)
 
 
 @given(distances_and_labels, st.integers(0, 1000))
 def test_a_pair_of_weight_n_counts_as_n_pairs(pairs, seed):
     distances, labels = columns(pairs)
     weights = np.random.default_rng(seed).integers(4, size=(3, len(pairs)))
-    found = curve_figures(distances, labels)(weights)
+    found = resampled_curve_metrics(distances, labels)(weights)
     for row, times in zip(found, weights, strict=True):
         if set(np.repeat(labels, times)) == {COVER, NON_COVER}:
-            expected = figures(np.repeat(distances, times), np.repeat(labels, times))
-            np.testing.assert_allclose(row, list(expected.values()))
+            expected = curve_metrics(np.repeat(distances, times), np.repeat(labels, times))
+            np.testing.assert_allclose(row, expected)
         else:
             assert np.isnan(row[:2]).all()
 
@@ -105,8 +109,8 @@ def test_a_pair_of_weight_n_counts_as_n_pairs(pairs, seed):
 def test_roc_auc_alone_is_that_of_the_curve(pairs, seed):
     distances, labels = columns(pairs)
     weights = np.random.default_rng(seed).integers(4, size=(5, len(pairs)))
-    expected = curve_figures(distances, labels)(weights)[:, :1]
-    np.testing.assert_array_equal(roc_auc(distances, labels)(weights), expected)
+    expected = resampled_curve_metrics(distances, labels)(weights)[:, :1]
+    np.testing.assert_array_equal(resampled_roc_auc(distances, labels)(weights), expected)
 
 
 @given(distances_and_labels)
@@ -140,15 +144,16 @@ def test_a_pair_at_the_threshold_is_called_a_cover():
     labels = np.array([COVER, NON_COVER, COVER, NON_COVER])
     right = judge(np.array([1.0, 1.0, 2.0, 2.0]), labels, 1.0)
     assert right.tolist() == [1, 0, 0, 1]
-    assert accuracy(right)(np.ones((1, 4))) == 0.5
-    assert accuracy(right)(np.array([[3, 1, 0, 0]])) == 0.75
+    assert accuracy(right) == 0.5
+    assert resampled_accuracy(right)(np.array([[3, 1, 0, 0]])) == 0.75
 
 
 def test_pairs_without_a_threshold_are_not_judged():
     right = judge(np.array([1.0, 1.0]), np.array([COVER, NON_COVER]), np.array([np.nan, 0.5]))
     np.testing.assert_array_equal(right, [np.nan, 1])
-    assert accuracy(right)(np.ones((1, 2))) == 1
-    assert np.isnan(accuracy(np.array([np.nan]))(np.ones((1, 1))))
+    assert accuracy(right) == resampled_accuracy(right)(np.ones((1, 2))) == 1
+    assert np.isnan(accuracy(np.array([np.nan])))
+    assert np.isnan(resampled_accuracy(np.array([np.nan]))(np.ones((1, 1))))
 
 
 def test_a_cross_fitted_threshold_never_saw_the_works_of_its_pair():
@@ -179,17 +184,16 @@ def test_works_of_a_single_fold_have_no_others_to_fit_a_threshold_on():
     assert np.isnan(thresholds).all()
 
 
-def test_an_estimate_resamples_works_and_a_pair_comes_with_both_of_its_works():
+def test_an_interval_resamples_works_and_a_pair_comes_with_both_of_its_works():
     distances, labels, work_a, work_b = pairs_of_works(2, works=15, pairs=60)
-    found = estimate(curve_figures(distances, labels), work_a, work_b, resamples=40, seed=5)
+    found = interval(resampled_curve_metrics(distances, labels), work_a, work_b, resamples=40, seed=5)
     names = np.unique([work_a, work_b])
     resampled = []
     for counts in next(bootstrap.draws(len(names), 40, seed=5, block=40)):
         times = dict(zip(names, counts, strict=True))
         copies = [times[a] if a == b else times[a] * times[b] for a, b in zip(work_a, work_b, strict=True)]
-        resampled.append(list(figures(np.repeat(distances, copies), np.repeat(labels, copies)).values()))
-    np.testing.assert_allclose(found.value, list(figures(distances, labels).values()))
-    np.testing.assert_allclose([found.low, found.high], np.percentile(resampled, [2.5, 97.5], axis=0))
+        resampled.append(curve_metrics(np.repeat(distances, copies), np.repeat(labels, copies)))
+    np.testing.assert_allclose(found, np.percentile(resampled, [2.5, 97.5], axis=0))
 
 
 def test_the_interval_of_roc_auc_covers_the_truth_as_often_as_promised():
@@ -201,18 +205,18 @@ def test_the_interval_of_roc_auc_covers_the_truth_as_often_as_promised():
         distances = np.concatenate([random.normal(size=80), random.normal(1, size=80)])
         labels = np.repeat([COVER, NON_COVER], 80)
         work_a, work_b = np.tile(works, 2), np.concatenate([works, np.roll(works, 1)])
-        found = estimate(curve_figures(distances, labels), work_a, work_b, resamples=300)
-        inside += found.low[0] <= 0.7602 <= found.high[0]
+        low, high = interval(resampled_roc_auc(distances, labels), work_a, work_b, resamples=300)
+        inside += low[0] <= 0.7602 <= high[0]
     assert inside >= 182
 
 
 @pytest.mark.parametrize("at_once", [1, 500])
 def test_how_many_resamples_are_held_at_a_time_does_not_change_the_interval(at_once, monkeypatch):
     distances, labels, work_a, work_b = pairs_of_works(3)
-    whole = estimate(curve_figures(distances, labels), work_a, work_b, resamples=50)
+    whole = interval(resampled_curve_metrics(distances, labels), work_a, work_b, resamples=50)
     monkeypatch.setattr(pair_metrics, "RESAMPLED_AT_ONCE", at_once)
     np.testing.assert_allclose(
-        estimate(curve_figures(distances, labels), work_a, work_b, resamples=50), whole
+        interval(resampled_curve_metrics(distances, labels), work_a, work_b, resamples=50), whole
     )
 
 
@@ -225,8 +229,8 @@ def test_more_pairs_are_resampled_less_often(pairs, resamples, monkeypatch):
         asked.append(len(weights))
         return weights[:, :1]
 
-    estimate(counting, np.arange(pairs), np.arange(pairs), resamples=10_000)
-    assert sum(asked) == resamples + 1  # and once for the value itself
+    interval(counting, np.arange(pairs), np.arange(pairs), resamples=10_000)
+    assert sum(asked) == resamples
 
 
 def test_distances_are_euclidean_in_blocks_of_any_size(monkeypatch):
@@ -255,4 +259,4 @@ def test_the_first_song_of_a_pair_may_be_sought_by_several_points(monkeypatch):
 
 def test_a_distance_that_is_nan_is_an_error():
     with pytest.raises(ValueError, match="NaN"):
-        curve_figures(np.array([1.0, np.nan]), np.array([COVER, NON_COVER]))
+        curve_metrics(np.array([1.0, np.nan]), np.array([COVER, NON_COVER]))

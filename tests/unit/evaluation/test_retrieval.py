@@ -1,4 +1,4 @@
-"""Retrieval figures, against the plainest way to get them: sort all candidates of every query."""
+"""Retrieval metrics, against the plainest way to get them: sort all candidates of every query."""
 
 import math
 
@@ -71,7 +71,7 @@ on_a_grid = st.lists(
 
 
 @given(songs=on_a_grid, block=st.integers(1, 200))
-def test_figures_are_those_of_sorting_every_querys_candidates(songs, block):
+def test_metrics_are_those_of_sorting_every_querys_candidates(songs, block):
     works = [f"W_{work}" for work, *_ in songs]
     embeddings = np.array([point for _, *point in songs], dtype=np.float32)
     with pytest.MonkeyPatch.context() as patch:

@@ -3,7 +3,7 @@ from coversim.report.console import print_headline
 COLUMNS = "experiment\tseed\tcollection\tsongs\tmap\tmap_low\tmap_high\tmr1\thit_at_1\n"
 
 
-def test_a_run_ends_with_its_figures_and_the_reports_path(tmp_path, capsys):
+def test_a_run_ends_with_its_metrics_and_the_reports_path(tmp_path, capsys):
     (tmp_path / "metrics.tsv").write_text(COLUMNS + "default\t1\ttest\t120\t0.5012\t0.41\t0.59\t3.25\t0.44\n")
     (tmp_path / "report.html").touch()
     print_headline(tmp_path)
@@ -14,7 +14,7 @@ def test_a_run_ends_with_its_figures_and_the_reports_path(tmp_path, capsys):
     assert "WARNING" not in said
 
 
-def test_a_figure_that_does_not_exist_is_a_dash(tmp_path, capsys):
+def test_a_metric_that_does_not_exist_is_a_dash(tmp_path, capsys):
     (tmp_path / "metrics.tsv").write_text(COLUMNS + "default\t1\ttest\t3\t\t\t\t\t\n")
     print_headline(tmp_path)
     assert "– (– to –)" in capsys.readouterr().out
@@ -26,6 +26,19 @@ def test_songs_set_aside_are_warned_of_once_each(tmp_path, capsys):
     (tmp_path / "set_aside.tsv").write_text(header + rows)
     print_headline(tmp_path)
     assert "WARNING: 2 songs were set aside" in capsys.readouterr().out
+
+
+def test_the_most_frequent_reasons_are_said_with_their_counts(tmp_path, capsys):
+    header = "dataset\tfeature\twork\tperformance\treason\tremedy\n"
+    rows = [
+        f"train\tcrema\tW\tP{number}\tP{number}.h5: reason {number // 2}\tfetch\n" for number in range(1, 13)
+    ]
+    (tmp_path / "set_aside.tsv").write_text(header + "".join(rows))
+    print_headline(tmp_path)
+    said = capsys.readouterr().out
+    assert "2 × crema: reason 1\n" in said
+    assert "reason 0" not in said
+    assert "and 2 other reasons" in said
 
 
 def test_an_interrupted_run_has_no_headline(tmp_path, capsys):

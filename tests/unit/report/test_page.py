@@ -17,20 +17,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coversim.errors import CoversimError
-from coversim.evaluation import evaluate
+from coversim.evaluation.metric_names import RERANKED
 from coversim.report.inputs import (
-    PER_QUERY,
-    RERANKED,
-    benchmarks_of_run,
-    read_alignment_seconds,
-    read_costs,
+    alignment_seconds,
+    costs_of,
     read_histories,
+    read_jobs,
     read_results,
-    read_set_aside,
 )
 from coversim.report.page import duration, megabytes, probability, write_report
 from coversim.report.plots import Axis, histogram_chart, spanning
-from coversim.report.tables import Difference, make_headline, make_table, paired_difference
+from coversim.report.tables import Difference, Training, make_headline, make_table, paired_difference
+from coversim.storage.checksums import record_of
 from simulated_run import simulate
 
 EXPERIMENTS = {"default": 0.45, "brief": 0.75, "ftm2d": 0.68, "pca": 0.62}
@@ -71,7 +69,7 @@ def page(run):
 
 def tables_of(run, trained=("default", "brief"), reference="default"):
     results = read_results(run["evaluations"], run["ranks"])
-    tables = [make_table(results, c, set(trained), reference, 500, 0) for c in ("test", "valid")]
+    tables = [make_table(results, c, Training({*trained}, {}), reference, 500, 0) for c in ("test", "valid")]
     return results, tables
 
 
@@ -82,11 +80,6 @@ def average_precisions(run, experiment, collection):
         t[t.collection == collection].set_index(["work", "performance"]).average_precision for t in tables
     ]
     return sum(values) / len(values)
-
-
-def test_the_figures_are_those_of_the_evaluation():
-    assert PER_QUERY == evaluate.RETRIEVAL_FIGURES
-    assert RERANKED.keys() == evaluate.RERANKED_FIGURES.keys()
 
 
 def test_the_page_needs_no_network(run, page):
@@ -150,12 +143,12 @@ def test_the_best_experiment_is_chosen_on_validation_works(run):
     assert make_headline(tables, results, 500, 0).row.experiment == valid.rows[0].experiment == "default"
 
 
-def test_figures_are_means_over_seeds(run):
+def test_metrics_are_means_over_seeds(run):
     _, (test, _) = tables_of(run)
     for row in test.rows:
-        assert row.figures["map"].value == pytest.approx(np.mean(row.map_of_seeds))
-        assert row.figures["map"].low < row.figures["map"].value < row.figures["map"].high
-    assert {row.experiment: len(row.seeds) for row in test.rows} == {
+        assert row.metrics["map"].value == pytest.approx(np.mean(row.map_of_seeds))
+        assert row.metrics["map"].low < row.metrics["map"].value < row.metrics["map"].high
+    assert {row.experiment: len(row.map_of_seeds) for row in test.rows} == {
         "default": 3,
         "brief": 3,
         "pca": 1,
@@ -165,30 +158,28 @@ def test_figures_are_means_over_seeds(run):
 
 def test_experiments_are_compared_on_the_queries_that_both_answered(run):
     results, _ = tables_of(run)
-    whole, other = (results["test", experiment].queries for experiment in ("default", "pca"))
+    whole, other = (results.queries["test", experiment] for experiment in ("default", "pca"))
     whole_difference = paired_difference(whole, other, 500, 0)
-    half = read_results(run["evaluations"], run["ranks"])["test", "pca"].queries
-    kept = len(half.names) // 2
-    half.names, half.values = half.names[:kept], {name: values[:kept] for name, values in half.values.items()}
-    difference = paired_difference(whole, half, 500, 0)
-    expected = (whole.values["map"][:kept] - other.values["map"][:kept]).mean()
+    kept = len(other) // 2
+    difference = paired_difference(whole, other[:kept], 500, 0)
+    expected = (whole.average_precision - other.average_precision)[:kept].mean()
     assert difference.value == pytest.approx(expected)
     assert difference.value != pytest.approx(whole_difference.value)
 
 
-def test_re_ranked_figures_stand_beside_the_others_with_their_cost(tmp_path):
+def test_re_ranked_metrics_stand_beside_the_others_with_their_cost(tmp_path):
     run = simulate(tmp_path, EXPERIMENTS, seeds=[1], reranked=["default"])
     write_report(**run)
     page = Page(run["output"])
     _, (test, _) = tables_of(run)
-    figures = {row.experiment: row.figures for row in test.rows}
+    found = {row.experiment: row.metrics for row in test.rows}
     metrics = json.loads(run["evaluations"][0].read_text())["collections"]["test"]
     for name in RERANKED:
-        figure = figures["default"][name]
-        assert figure.value == pytest.approx(metrics[name])
-        assert figure.low < figure.value < figure.high
-        assert math.isnan(figures["pca"][name].value)
-        assert f" {figure.value:.3f} " in page.text
+        estimate = found["default"][name]
+        assert estimate.value == pytest.approx(metrics[name])
+        assert estimate.low < estimate.value < estimate.high
+        assert math.isnan(found["pca"][name].value)
+        assert f" {estimate.value:.3f} " in page.text
     assert "Re-ranked" in page.text
     per_query = 50 / metrics["queries"]
     assert f"default {per_query:.2f} s per query, with its first 7 songs" in page.text
@@ -198,7 +189,7 @@ def test_what_alignment_took_is_summed_over_shards_and_averaged_over_seeds(tmp_p
     for job, seconds in {"a-b-1-test-0000": 3, "a-b-1-test-0001": 4, "a-b-2-test-0000": 5}.items():
         (tmp_path / "align").mkdir(exist_ok=True)
         (tmp_path / "align" / f"{job}.tsv").write_text(f"s\th:m:s\n{seconds}\t-\n")
-    assert read_alignment_seconds(benchmarks_of_run(tmp_path)) == {("test", "a-b"): 6.0}
+    assert alignment_seconds(read_jobs(tmp_path)) == {("test", "a-b"): 6.0}
 
 
 def test_without_re_ranking_nothing_is_said_of_it(page):
@@ -231,7 +222,7 @@ def test_an_experiment_without_one_of_the_collections_is_left_out_of_its_table(t
     assert "pca" in [row.experiment for row in valid.rows]
 
 
-def test_a_collection_without_a_query_has_dashes_instead_of_figures(tmp_path):
+def test_a_collection_without_a_query_has_dashes_instead_of_metrics(tmp_path):
     run = simulate(tmp_path, EXPERIMENTS, seeds=[1], works={"valid": 20, "test": 1})
     write_report(**run)
     assert "average precision of –" in Page(run["output"]).text
@@ -274,7 +265,6 @@ def test_fifty_songs_set_aside_are_listed_and_the_others_counted(tmp_path):
         for feature, reason in (("crema", "no crema file"), ("hpcp", "all values are zero"))
     ]
     run = simulate(tmp_path, {"default": 0.5}, seeds=[1], set_aside=songs[:75])
-    assert read_set_aside(run["set_aside"], 50).songs == 38
     write_report(**run)
     text = Page(run["output"]).text
     assert "38 songs were set aside" in text
@@ -282,8 +272,12 @@ def test_fifty_songs_set_aside_are_listed_and_the_others_counted(tmp_path):
     assert "The other 25 rows are in set_aside.tsv" in text
 
 
+def costs_by_rule(folder: Path) -> dict:
+    return {cost.rule: cost for cost in costs_of(read_jobs(folder)).itertuples()}
+
+
 def test_costs_add_up_over_the_jobs_of_a_rule(run):
-    costs = {cost.rule: cost for cost in read_costs(benchmarks_of_run(run["benchmarks"]), run["benchmarks"])}
+    costs = costs_by_rule(run["benchmarks"])
     assert (costs["fft"].jobs, costs["fft"].seconds, costs["fft"].longest) == (2, 26.0, 13.5)
     assert costs["fft"].peak == pytest.approx(190.0 * 1.048576)  # Snakemake counts MiB
     assert math.isnan(costs["pca"].peak)
@@ -293,7 +287,7 @@ def test_costs_add_up_over_the_jobs_of_a_rule(run):
 def test_jobs_that_the_run_no_longer_has_cost_nothing(run, tmp_path):
     folder = shutil.copytree(run["benchmarks"], tmp_path / "benchmarks")
     (folder / "jobs.txt").write_text("benchmarks/fft/train-crema-4hz-1.tsv\nbenchmarks/pca/p-96.tsv\n")
-    costs = {cost.rule: cost for cost in read_costs(benchmarks_of_run(folder), folder)}
+    costs = costs_by_rule(folder)
     assert (costs["fft"].jobs, costs["fft"].seconds) == (1, 13.5)
     assert set(costs) == {"fft", "pca"}
 
@@ -326,14 +320,64 @@ def test_the_kept_epoch_is_the_first_with_the_highest_validation_map(run):
     for path in run["histories"]:
         with path.open(newline="") as file:
             rows = list(csv.DictReader(file, dialect="excel-tab"))
-        for history in read_histories([path]).get(path.parts[-3], []):
+        epochs = read_histories([path])
+        if rows:
             best = max(float(row["valid_map"]) for row in rows)
             first = next(row for row in rows if float(row["valid_map"]) == best)
-            assert history.epoch[history.kept] == float(first["epoch"])
+            assert epochs.epoch[epochs.kept].tolist() == [float(first["epoch"])]
 
 
 def test_experiments_without_an_epoch_are_baselines(run):
-    assert set(read_histories(run["histories"])) == {"default", "brief"}
+    assert set(read_histories(run["histories"]).experiment) == {"default", "brief"}
+
+
+def keep_epoch_0(path: Path) -> None:
+    """Let validation MAP fall from epoch to epoch."""
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file, dialect="excel-tab"))
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0], dialect="excel-tab")
+        writer.writeheader()
+        writer.writerows(row | {"valid_map": 0.5 - int(row["epoch"]) / 100} for row in rows)
+
+
+def test_a_network_that_kept_epoch_0_is_called_untrained(tmp_path):
+    run = simulate(tmp_path, EXPERIMENTS)
+    for path in run["histories"]:
+        if path.parts[-3:-1] in {("brief", "1"), ("brief", "2"), ("brief", "3"), ("default", "2")}:
+            keep_epoch_0(path)
+    write_report(**run)
+    text = Page(run["output"]).text
+    assert "brief seeds 1, 2, 3, untrained" in text
+    assert "default seeds 1, 2, 3; seed 2 untrained" in text
+    assert "brief kept epoch 0 (untrained), 0 (untrained), 0 (untrained) of 30" in text
+    assert re.search(
+        "Untrained, since no epoch raised the MAP on the validation works[a-z ]+: brief [.]", text
+    )
+
+
+def test_a_headline_of_an_untrained_network_says_so(tmp_path):
+    run = simulate(tmp_path, {"default": 0.5, "pca": 0.8}, seeds=[1])
+    keep_epoch_0(run["histories"][0])
+    write_report(**run)
+    text = Page(run["output"]).text
+    assert "default , untrained because no epoch raised its MAP on the validation works, finds covers" in text
+
+
+def test_seeds_with_equal_metrics_are_one_measurement(tmp_path):
+    run = simulate(tmp_path, EXPERIMENTS)
+    folders = {path.parts[-2]: path.parent for path in run["evaluations"] if path.parts[-3] == "default"}
+    for name in ("metrics.json", "ranks.parquet"):
+        shutil.copy(folders["1"] / name, folders["3"] / name)
+        record_of(folders["3"] / name).unlink(missing_ok=True)
+    metrics = folders["3"] / "metrics.json"
+    metrics.write_text(json.dumps(json.loads(metrics.read_text()) | {"seed": 3}))
+    _, (test, _) = tables_of(run)
+    row = next(row for row in test.rows if row.experiment == "default")
+    assert row.seeds == [[1, 3], [2]]
+    assert len(row.map_of_seeds) == 2
+    write_report(**run)
+    assert "seeds 1 = 3, 2" in Page(run["output"]).text
 
 
 def test_what_fuses_a_trained_experiment_is_no_baseline(tmp_path):
@@ -357,6 +401,14 @@ def test_a_damaged_file_is_named(tmp_path, kind):
     assert not run["output"].exists()
 
 
+@pytest.mark.parametrize("content", [b"", b'dataset\tfeature\n"train\tcrema\n'])
+def test_a_table_that_was_cut_off_is_named(tmp_path, content):
+    run = simulate(tmp_path, {"default": 0.5}, seeds=[1])
+    run["set_aside"].write_bytes(content)
+    with pytest.raises(CoversimError, match=r"set_aside.tsv: no table .*Remedy: delete it"):
+        write_report(**run)
+
+
 def test_without_an_evaluation_there_is_no_report(tmp_path):
     run = simulate(tmp_path, {"default": 0.5}, seeds=[1]) | {"evaluations": [], "ranks": []}
     with pytest.raises(CoversimError, match="no evaluation"):
@@ -364,16 +416,17 @@ def test_without_an_evaluation_there_is_no_report(tmp_path):
 
 
 def test_histograms_are_shares_of_their_own_pairs():
-    chart = histogram_chart("x", {"histogram": {"edges": [0, 1, 2], "cover": [3, 1], "non_cover": [10, 30]}})
+    chart = histogram_chart("x", {"edges": [0, 1, 2], "cover": [3, 1], "non_cover": [10, 30]}, 0.5)
     assert [tip for _, tip in chart.tips] == [
         "0 to 1\ncovers: 75.0 %\nnon-covers: 25.0 %",
         "1 to 2\ncovers: 25.0 %\nnon-covers: 75.0 %",
     ]
+    assert chart.down == [(25.0, "threshold 0.5")]
 
 
-def test_without_pairs_there_is_no_histogram():
-    assert histogram_chart("x", {"histogram": {"edges": [], "cover": [], "non_cover": []}}) is None
-    assert histogram_chart("x", {}) is None
+def test_without_pairs_there_is_no_histogram_and_without_a_threshold_no_line():
+    assert histogram_chart("x", None, math.nan) is None
+    assert histogram_chart("x", {"edges": [0, 1], "cover": [3], "non_cover": [1]}, math.nan).down == []
 
 
 @given(st.lists(st.floats(-1e6, 1e6), max_size=20), st.booleans())
@@ -409,7 +462,7 @@ def test_times_memory_and_probabilities_are_written_for_people():
 def test_the_script_writes_the_same_page_without_torch(run, page, tmp_path):
     output = tmp_path / "report.html"
     arguments = [
-        *("--name", run["name"], "--config", run["config"], "--set-aside", run["set_aside"]),
+        *("--config", run["config"], "--set-aside", run["set_aside"]),
         *("--evaluations", *run["evaluations"], "--ranks", *run["ranks"], "--histories", *run["histories"]),
         *("--summaries", *run["summaries"], "--benchmarks", run["benchmarks"], "--output", output),
     ]

@@ -18,8 +18,8 @@ from coversim.dataset.catalogue import DataSet, catalogue_files, write_if_change
 from coversim.dataset.da_tacos import recognise, walk
 from coversim.dataset.features import FEATURES
 from coversim.errors import CoversimError
+from coversim.features.shard import listed
 from coversim.storage import frames
-from fft import listed
 
 SCRIPT = Path(__file__).parents[3] / "scripts" / "fft.py"
 

@@ -8,7 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
+import train as train_script
+from coversim.errors import CoversimError
 from coversim.features.pca import Moments, Projection
 from coversim.storage import embeddings, frames
 from experiments import experiment
@@ -18,12 +21,18 @@ SPLITS = {"W_1": "train", "W_2": "train", "W_3": "valid", "W_4": "test", "W_5": 
 
 
 def call(script: str, **arguments: object) -> str:
-    command = [sys.executable, SCRIPTS / f"{script}.py"]
-    for name, value in arguments.items():
-        command += [f"--{name}", *(value if isinstance(value, list) else [value])]
-    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=300, check=False)
+    command = [sys.executable, str(SCRIPTS / f"{script}.py"), *words_of(arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     return done.stderr
+
+
+def words_of(arguments: dict[str, object]) -> list[str]:
+    """Arguments by name, as they stand on a command line."""
+    words = []
+    for name, value in arguments.items():
+        words += [f"--{name}", *map(str, value if isinstance(value, list) else [value])]
+    return words
 
 
 class Workplace:
@@ -124,18 +133,22 @@ def test_from_frames_to_embeddings(features: list[str], tmp_path) -> None:
 
 def train_on(place: Workplace, **changes: dict) -> bytes:
     """What model.pt holds after a training on one feature, on patches as they are."""
-    call(
-        "train",
-        settings=place.settings(experiment(pca={"components": 0}, **changes)),
-        seed=1,
-        frames=place.frames("crema"),
-        songs=place.songs,
-        code="c0de",
-        state=place.folder / "state",
-        model=place.folder / "model.pt",
-        history=place.folder / "history.tsv",
-    )
+    call("train", **training(place, **changes))
     return (place.folder / "model.pt").read_bytes()
+
+
+def training(place: Workplace, **changes: dict) -> dict[str, object]:
+    """Arguments of such a training."""
+    return {
+        "settings": place.settings(experiment(pca={"components": 0}, **changes)),
+        "seed": 1,
+        "frames": place.frames("crema"),
+        "songs": place.songs,
+        "code": "c0de",
+        "state": place.folder / "state",
+        "model": place.folder / "model.pt",
+        "history": place.folder / "history.tsv",
+    }
 
 
 def test_discriminants_see_training_songs_only(tmp_path) -> None:
@@ -157,6 +170,17 @@ def test_discriminants_see_training_songs_only(tmp_path) -> None:
 def test_a_training_sees_a_share_of_the_works(tmp_path) -> None:
     with pytest.raises(AssertionError, match="no two training works"):
         train_on(Workplace(tmp_path), train={"epochs": 1, "works": 1e-9})
+
+
+def test_too_little_memory_of_a_gpu_has_a_remedy(tmp_path, monkeypatch) -> None:
+    def full(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(train_script, "train", full)
+    monkeypatch.setattr(train_script, "compute_reproducibly", lambda threads: None)  # of the whole process
+    monkeypatch.setattr(sys, "argv", ["train.py", *words_of(training(Workplace(tmp_path)))])
+    with pytest.raises(CoversimError, match=r"Remedy: lower train\.batch\.works or train\.excerpt"):
+        train_script.main()
 
 
 def test_songs_are_sought_at_the_tempi_that_are_asked_for(tmp_path) -> None:

@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 import torch
 
@@ -23,7 +22,7 @@ from coversim.siamese.encoder import embed
 from coversim.siamese.history import HISTORY, kept_epoch
 from coversim.siamese.model_cache import KEPT, forget_old, training_key
 from coversim.siamese.training import WARM_UP, Songs, learning_rate, train
-from coversim.storage import frames
+from coversim.storage import frames, parquet
 from experiments import experiment
 
 SCRIPTS = Path(__file__).parents[3] / "scripts"
@@ -212,11 +211,13 @@ class Script:
         with (folder / "songs.tsv").open("w", newline="") as file:
             csv.writer(file, dialect="excel-tab").writerows(table)
         pairs = pair_table([row[:2] for row in table if row[3] == "train"], seed=0)
-        pq.write_table(pairs, folder / "pairs.parquet")
+        parquet.write(folder / "pairs.parquet", pairs)
 
     def start(self, run: str, **changes: object) -> subprocess.Popen:
+        settings = self.folder / "settings.json"
+        settings.write_text(json.dumps(self.settings))
         arguments = {
-            "settings": json.dumps(self.settings),
+            "settings": settings,
             "seed": 1,
             "frames": self.folder / "crema-4hz" / "0000.h5",
             "songs": self.folder / "songs.tsv",

@@ -7,9 +7,9 @@ from pathlib import Path
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from coversim.report.inputs import read_set_aside
+from coversim.features.shard import listed
+from coversim.report.inputs import read_table
 from coversim.storage import tsv
-from fft import listed
 
 COLUMNS = ("dataset", "feature", "work", "performance", "path", "reason", "remedy")
 
@@ -24,7 +24,7 @@ def test_every_reader_of_a_table_finds_the_names_that_were_written(rows):
         path.write_text(tsv.text(COLUMNS, rows), encoding="utf-8", errors="surrogateescape")
         expected = [dict(zip(COLUMNS, row, strict=True)) for row in rows]
         assert tsv.read(path) == expected
-        assert read_set_aside(path, limit=len(rows)).first == expected
+        assert read_table(path).to_dict("records") == expected
         assert list(listed(path)) == [(row["work"], row["performance"], row["path"]) for row in expected]
 
 

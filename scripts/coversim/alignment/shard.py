@@ -1,0 +1,102 @@
+"""Align a shard's queries with the songs of their collection, or with those that an embedding finds first."""
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from coversim.alignment import qmax
+from coversim.alignment.candidates import nearest
+from coversim.features.patches import sharpen
+from coversim.storage import distances, frames, tsv
+from coversim.storage.embeddings import of_split
+
+LOG_EVERY = 30  # seconds
+
+
+def align_shard(
+    method: str,
+    sharpness: list[float],
+    shards: Sequence[Path],
+    catalogue: Path,
+    collection: str,
+    shard: str,
+    output: Path,
+    embeddings: Sequence[Path] = (),
+    candidates: int = 0,
+) -> None:
+    """Write the distances of a shard's queries to the songs of their collection; NaN where two were not compared.
+
+    Parameters
+    ----------
+    method : a name in coversim.alignment.qmax.METHODS
+    sharpness : of each feature, see coversim.features.patches
+    shards : all shards of frames of all features, in their order
+    catalogue : songs.tsv, with the split of each song
+    embeddings : of the data set; without any, all songs are compared, else the `candidates` that are found first
+    """
+    listed = [song for song in tsv.read(catalogue) if song["split"] == collection]
+    members = {song["performance"] for song in listed}
+    songs_of_work = Counter(song["work"] for song in listed)
+    with_cover = {song["performance"] for song in listed if songs_of_work[song["work"]] > 1}
+    own_shard = [path for path in shards if Path(path).stem == shard]
+    # songs of like length go together
+    queries = sorted(frames.songs(own_shard, with_cover), key=lambda song: song.frames.shape[2])
+    query_chroma = [_chroma(song, sharpness) for song in queries]
+    wanted = _first_found(embeddings, collection, queries, candidates)
+
+    compare = qmax.METHODS[method]
+    started = logged = time.monotonic()
+    pairs, names, columns = 0, [], []
+    for song in frames.songs(shards, members):
+        column = np.full(len(queries), np.nan, np.float32)
+        chosen = np.flatnonzero(wanted[song.performance]) if wanted else np.arange(len(queries))
+        if len(chosen):
+            column[chosen] = compare(_chroma(song, sharpness), [query_chroma[place] for place in chosen])
+        pairs += len(chosen)
+        names.append((song.work, song.performance))
+        columns.append(column)
+        if time.monotonic() - logged > LOG_EVERY:
+            logged = time.monotonic()
+            logging.info("%d of %d songs, %d pairs", len(names), len(members), pairs)
+    seconds = time.monotonic() - started
+    logging.info(
+        "%d queries, %d songs, %d pairs: %.2f ms per pair, %.3f s per query",
+        *(len(queries), len(names), pairs, 1000 * seconds / max(1, pairs), seconds / max(1, len(queries))),
+    )
+    row = {performance: row for row, (_, performance) in enumerate(names)}
+    distances.write(
+        output,
+        [work for work, _ in names],
+        [performance for _, performance in names],
+        np.array([row[song.performance] for song in queries], dtype=np.int64),
+        np.array(columns, np.float32).reshape(len(names), len(queries)).T,
+        {
+            "method": method,
+            "frames": sorted({Path(path).parent.name for path in shards}),
+            "sharpness": sharpness,
+            "candidates": candidates,
+        },
+    )
+
+
+def _chroma(song: frames.SongFrames, sharpness: list[float]) -> np.ndarray:
+    """A song's frames (C, 12, T), sharpened."""
+    return sharpen(torch.from_numpy(song.frames)[None], sharpness)[0].numpy()
+
+
+def _first_found(
+    embeddings: Sequence[Path], collection: str, queries: list[frames.SongFrames], candidates: int
+) -> dict[str, np.ndarray] | None:
+    """Which queries find a song among the first, (queries,) for each performance; None without an embedding."""
+    if not embeddings:
+        return None
+    songs = of_split(embeddings, collection)
+    row = {name: row for row, name in enumerate(songs.performances.tolist())}
+    rows = np.array([row[song.performance] for song in queries], dtype=np.int64)
+    found = nearest(songs.embeddings, rows, candidates, songs.queries)
+    return dict(zip(songs.performances.tolist(), found.T, strict=True))
