@@ -246,7 +246,7 @@ def _damage(path: Path, keep_time: bool = False) -> None:
 
 def _more_memory(place: Path) -> list[str]:
     profile = place / "clone" / "profiles" / "local"
-    _replace(profile / "profile.yaml", "mem_mb: 4000", "mem_mb: 5000")
+    _replace(profile / "profile.yaml", "cores: all", "cores: all\nset-resources: {train: {mem_mb: 5000}}")
     return ["--profile", str(profile)]
 
 

@@ -177,7 +177,7 @@ def test_on_a_full_disk_each_output_is_whole_or_absent(place, finished_place, tm
         shutil.rmtree(place / RESULTS / "training_state", ignore_errors=True)
         with monkeypatch.context() as patch:
             patch.setenv("BASH_ENV", str(tmp_path / "limit.sh"))
-            done = run(place, path, check=False)
+            done = run(place, path, check=False, afresh=True)
         assert done.returncode != 0, path
         assert not (place / RESULTS / path).exists()
         log = newest_log(place).read_text()

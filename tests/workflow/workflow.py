@@ -43,9 +43,9 @@ def snakemake(directory, *arguments, config=SMALL, check=True, afresh=False):
     return run([*options, *arguments], directory, check)
 
 
-def run(place, *arguments, check=True):
-    """Run Snakemake in a place (see staleness.py), by `start`: the completed process."""
-    return _run([*_options(place), *arguments], place / "run", check)
+def run(place, *arguments, check=True, afresh=False):
+    """Run Snakemake in a place (see staleness.py): the completed process; `afresh` as in `snakemake`."""
+    return (_run_afresh if afresh else _run)([*_options(place), *arguments], place / "run", check)
 
 
 def plan(place, *arguments, check=True):

@@ -462,7 +462,7 @@ def test_times_memory_and_probabilities_are_written_for_people():
 def test_the_script_writes_the_same_page_without_torch(run, page, tmp_path):
     output = tmp_path / "report.html"
     arguments = [
-        *("--name", run["name"], "--config", run["config"], "--set-aside", run["set_aside"]),
+        *("--config", run["config"], "--set-aside", run["set_aside"]),
         *("--evaluations", *run["evaluations"], "--ranks", *run["ranks"], "--histories", *run["histories"]),
         *("--summaries", *run["summaries"], "--benchmarks", run["benchmarks"], "--output", output),
     ]

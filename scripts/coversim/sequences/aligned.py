@@ -1,0 +1,62 @@
+"""Patches of covers that the same music makes: those that the alignment of two covers brings together.
+
+What is found is as good as the projection that it is found in; a better one, fitted to it, finds better ones.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+from typing import NamedTuple
+
+import numpy as np
+
+from coversim.sequences import patches
+from coversim.sequences.matching import THRESHOLD, best_transpositions, match
+from coversim.sequences.projection import Projection, SecondMoments
+
+TRANSPOSITIONS = 3  # that are tried
+FEWEST = 8  # patches on a path that is trusted
+
+
+class Song(NamedTuple):
+    """A song to learn from."""
+
+    patches: np.ndarray  # (L, 7, F)
+    profiles: np.ndarray  # (sections, C, 12)
+
+
+class Aligned(NamedTuple):
+    """Which patches of two covers, by their places among those of a work, are the same music."""
+
+    song: int
+    other: int
+    places: np.ndarray  # (N, 2) patches of the song and of the other
+    transposition: int  # semitones by which the other is to be played higher
+
+
+def aligned(covers: Sequence[Song], projection: Projection) -> Iterator[Aligned]:
+    """The pairs of a work's covers of which enough patches align closely."""
+    vectors = [projection(song.patches) for song in covers]
+    means = [song.profiles.mean(axis=0) for song in covers]
+    for song, other in combinations(range(len(covers)), 2):
+        keys = best_transpositions(means[song][None], means[other][None], TRANSPOSITIONS)[0, 0]
+        found = match(vectors[song], vectors[other], keys, projection.orders)
+        if found is not None:
+            close = found.cosines > THRESHOLD
+            if close.sum() >= FEWEST:
+                yield Aligned(song, other, found.path[close], found.transposition)
+
+
+def difference_moments(works: Sequence[Sequence[Song]], projection: Projection) -> SecondMoments:
+    """Moments of the differences, over √2, of the aligned patches of all covers of works: see `discriminants`.
+
+    A work of many covers has many pairs that are much alike: each weighs 1 / √pairs.
+    """
+    moments = SecondMoments(projection.components.shape[1])
+    for covers in works:
+        pairs = list(aligned(covers, projection))
+        for pair in pairs:
+            there = covers[pair.song].patches[pair.places[:, 0]]
+            here = covers[pair.other].patches[pair.places[:, 1]]
+            difference = there - patches.transpose(here, pair.transposition)
+            moments.add(difference / np.sqrt(np.float32(2)), weight=len(pairs) ** -0.5)
+    return moments

@@ -1,0 +1,215 @@
+"""Where two songs have music in common: local alignment of their vectors, in the keys that their sections suggest.
+
+After Smith & Waterman (1981), "Identification of common molecular subsequences": what two vectors have in common
+is their cosine less a threshold, and the score of two songs is the largest sum of it along a path, which moves on in
+both songs at each step, in one of them by up to twice as much as in the other. Vectors have unit length, so it is
+the Euclidean distances of patches that are summed: cos = 1 − D² / 2.
+
+Where all patches of both songs are compared, or every second of both, the score is symmetric up to rounding; where
+every second of the one is compared with all of the other, it is not quite. One thread; memory for one query, one
+candidate, and ROWS patches of the one against all of the other.
+"""
+
+from typing import NamedTuple
+
+import numba
+import numpy as np
+
+from coversim.sequences.patches import HOP, RATE, WINDOW, section_counts, sections
+from coversim.sequences.projection import transpose
+
+THRESHOLD = 0.3  # cosine from which on two patches speak for a cover
+TRANSPOSITIONS = 2  # that are tried: those that suit the mean chroma best
+MARGIN = 0.02  # cosine of mean chroma by which a transposition may suit less than the best and still be tried
+INT8 = 127  # what 1 is stored as
+ROWS = 120  # patches of the query that are compared at a time
+
+compiled = numba.njit(nogil=True, fastmath={"nnan", "nsz"})
+
+
+class Match(NamedTuple):
+    """What two songs have in common: the best path, in the transposition of the other song that suits it best."""
+
+    score: float
+    transposition: int  # semitones by which the other song is to be played higher
+    path: np.ndarray  # (steps, 2) patches of the song and of the other
+    cosines: np.ndarray  # (steps,) of the patches on the path
+
+    def seconds(self, hop: int = HOP) -> np.ndarray:
+        """From and to, in the song and in the other, (2, 2): of patches that are `hop` frames apart."""
+        return np.stack([self.path[0] * hop, self.path[-1] * hop + WINDOW], axis=1) / RATE
+
+    def tempo(self) -> float:
+        """How many times as fast as the song the other one plays what they have in common."""
+        song, other = self.path[-1] - self.path[0]
+        return float(song / other) if other else 1.0
+
+
+def stored(vectors: np.ndarray) -> np.ndarray:
+    """Vectors at unit length as int8."""
+    return np.rint(INT8 * vectors).astype(np.int8)
+
+
+def restored(vectors: np.ndarray) -> np.ndarray:
+    """What `stored` keeps of vectors, float32."""
+    return vectors.astype(np.float32) / INT8
+
+
+def best_transpositions(profiles: np.ndarray, others: np.ndarray, count: int = TRANSPOSITIONS) -> np.ndarray:
+    """Semitones by which to play others higher so that their profiles (M, C, 12) suit those (N, C, 12): (N, M, count).
+
+    Where there are fewer that suit them about as well as the best, the best stands for the others.
+    """
+    spectrum = np.einsum("ncf,mcf->nmf", np.fft.rfft(profiles), np.fft.rfft(others).conj())
+    fit = np.fft.irfft(spectrum, 12) / profiles.shape[1]
+    best = np.argsort(-fit, axis=2, kind="stable")[:, :, :count]
+    fit = np.take_along_axis(fit, best, axis=2)
+    return np.where(fit >= fit[:, :, :1] - MARGIN, best, best[:, :, :1])
+
+
+def scores(
+    song: np.ndarray,
+    others: np.ndarray,
+    offsets: np.ndarray,
+    transpositions: np.ndarray,
+    orders: np.ndarray,
+    strides: tuple[int, int] = (2, 1),
+) -> np.ndarray:
+    """Scores (N,) of a song with N others.
+
+    A section of the one is compared with a section of the other in the transpositions that suit these two, and a
+    path stays in one transposition. So it may be as long as the songs, and a song within a medley has its own key.
+
+    A step leads from a patch to the next one of the song, and to the next but one at most of the other; or by two
+    and one. If `strides` skip more of the song, then to the next of the song, and one to four on in the other: again
+    from half to twice the tempo.
+
+    Parameters
+    ----------
+    song : vectors (L, D) float32
+    others : vectors of all others, one after the other, (patches, D) int8; `offsets` (N + 1,) says whose is what
+    transpositions : (sections of the song, sections of all others, K) semitones by which to play others higher
+    orders : (K,) of the projection
+    strides : compare each patch, or each second, …, of the song and of the others; the first is the second, or twice it
+    """
+    rotated = np.stack([transpose(song[:: strides[0]], orders, -semitones) for semitones in range(12)])
+    tried = (transpositions[..., None] % 12 == np.arange(12)).any(axis=2)
+    counts = np.cumsum([0, *section_counts(np.diff(offsets))])
+    bounds = -(-sections(len(song)) // strides[0])
+    return _scores(rotated / np.float32(INT8), bounds, others, offsets, counts, tried, *strides)
+
+
+def match(
+    song: np.ndarray, other: np.ndarray, transpositions: np.ndarray, orders: np.ndarray
+) -> Match | None:
+    """What two songs, (L, D) and (M, D) float32, have in common, in the best transposition; None if nothing."""
+    found = []
+    for semitones in transpositions.tolist():
+        score, path, cosines = _path(np.ascontiguousarray(song), transpose(other, orders, semitones))
+        found.append(Match(score, semitones, path, cosines))
+    best = max(found, key=lambda one: one.score)
+    return best if len(best.path) else None
+
+
+@compiled
+def _scores(rotated, bounds, others, offsets, counts, tried, song_stride, stride):
+    size = rotated.shape[2]
+    widest = (np.diff(offsets).max() - 1) // stride + 1
+    vectors = np.empty((widest, size), np.float32)
+    cosines = np.empty(ROWS * widest, np.float32)
+    best = np.zeros(len(offsets) - 1, np.float32)
+    for place in range(len(best)):
+        width = (offsets[place + 1] - offsets[place] - 1) // stride + 1
+        own = others[offsets[place] : offsets[place + 1] : stride]
+        for patch in range(width):
+            source, target = own[patch], vectors[patch]
+            for number in range(size):
+                target[number] = source[number]
+        tiles = tried[:, counts[place] : counts[place + 1]]
+        columns = np.arange(tiles.shape[1] + 1) * (offsets[place + 1] - offsets[place]) // tiles.shape[1]
+        columns = (columns + stride - 1) // stride
+        for semitones in range(12):
+            if not tiles[:, :, semitones].any():
+                continue
+            # of three rows, with four silent columns before the first one
+            sums = np.zeros((3, width + 4), np.float32)
+            highest = np.zeros(width, np.float32)
+            for section in range(len(tiles)):
+                runs = _runs(tiles[section, :, semitones], columns)
+                for start in range(bounds[section], bounds[section + 1], ROWS):
+                    stop = min(start + ROWS, bounds[section + 1])
+                    song = rotated[semitones, start:stop]
+                    for left, right, compared in runs:
+                        if compared:
+                            block = cosines[ROWS * left : ROWS * left + len(song) * (right - left)]
+                            block = block.reshape(len(song), right - left)
+                            np.dot(song, vectors[left:right].T, block)
+                    for i in range(start, stop):
+                        for left, right, compared in runs:
+                            # as indices from 0 of one array, or the compiler does not take several columns at once
+                            row = sums[i % 3, left + 4 : right + 4]
+                            if not compared:
+                                row[:] = 0
+                                continue
+                            last, before = sums[(i - 1) % 3, left:], sums[(i - 2) % 3, left:]
+                            third, fourth = last[1:], last
+                            if song_stride == stride:
+                                third = fourth = before[3:]
+                            cosine = cosines[ROWS * left + (i - start) * (right - left) :]
+                            peak = highest[left:right]
+                            for j in range(right - left):
+                                value = max(max(last[j + 3], last[j + 2]), max(third[j], fourth[j]))
+                                value = max(value + (cosine[j] - np.float32(THRESHOLD)), np.float32(0))
+                                row[j] = value
+                                peak[j] = max(peak[j], value)
+            best[place] = max(best[place], highest.max())
+    return best
+
+
+@compiled
+def _runs(compared, columns):
+    """First column, end, and whether they are compared, of sections in a row that are, or are not."""
+    runs = [(columns[0], columns[1], compared[0])]
+    for section in range(1, len(compared)):
+        if compared[section] == compared[section - 1]:
+            runs[-1] = (runs[-1][0], columns[section + 1], compared[section])
+        else:
+            runs.append((columns[section], columns[section + 1], compared[section]))
+    return runs
+
+
+@compiled
+def _path(song, other):
+    """Score, path and its cosines: the way back over the choices that the sums were made by."""
+    length, width = len(song), len(other)
+    steps = np.zeros((length, width), np.int8)
+    before, last, row = np.zeros((3, width + 2), np.float32)
+    best, end, column = np.float32(0), -1, -1
+    for start in range(0, length, ROWS):
+        block = np.dot(song[start : start + ROWS], other.T)
+        for i in range(len(block)):
+            for j in range(width):
+                value, step = last[j + 1], 1
+                if last[j] > value:
+                    value, step = last[j], 2
+                if before[j + 1] > value:
+                    value, step = before[j + 1], 3
+                step = step if value > 0 else 0
+                value += block[i, j] - np.float32(THRESHOLD)
+                row[j + 2] = max(value, np.float32(0))
+                steps[start + i, j] = step
+                if value > best:
+                    best, end, column = value, start + i, j
+            before, last, row = last, row, before
+    path = np.empty((min(length, width), 2), np.int64)
+    cosines = np.empty(len(path), np.float32)
+    count = 0
+    step = 1 if end >= 0 else 0
+    while step:
+        path[count] = end, column
+        cosines[count] = np.dot(song[end], other[column])
+        step = steps[end, column]
+        end -= 2 if step == 3 else 1
+        column -= 2 if step == 2 else 1
+        count += 1
+    return best, path[:count][::-1].copy(), cosines[:count][::-1].copy()

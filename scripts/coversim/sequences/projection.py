@@ -1,0 +1,189 @@
+"""From patches to a few real numbers each, in a way that commutes with transposition.
+
+A principal component analysis, or a discriminant analysis, of each order of the patches by itself. Their second
+moments are sums, so those of a source merge exactly over its shards, in whatever order they come; sources weigh
+the same, however large they are.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+from scipy.linalg import eigh
+
+from coversim.errors import CoversimError
+from coversim.sequences.patches import ORDERS, phases
+from coversim.storage.atomic import replacing
+
+REAL_ORDERS = (0, ORDERS - 1)  # their values are real numbers
+RIDGE = 0.1  # of the mean variance within works, added to both sides of the discriminant analysis
+ROUNDING = 1e-6  # share of the largest second moment; below it lies but the rounding of float32 patches
+
+
+class SecondMoments:
+    """Weight, and sum over patches of z zᴴ for each order, (7, F, F), of one source."""
+
+    def __init__(self, size: int):
+        self.weight = 0.0
+        self.sums = np.zeros((ORDERS, size, size), np.complex128)
+
+    def add(self, patches: np.ndarray, weight: float = 1) -> None:
+        """Take in patches (L, 7, F), each of this weight; silent ones do not count."""
+        heard = (
+            patches[np.abs(patches).max(axis=(1, 2), initial=0) > 0].transpose(1, 2, 0).astype(np.complex128)
+        )
+        self.sums += weight * (heard @ heard.conj().transpose(0, 2, 1))
+        self.weight += weight * heard.shape[2]
+
+    def merge(self, other: "SecondMoments") -> None:
+        """Take in the moments of other patches, as if these had been added here."""
+        if other.sums.shape != self.sums.shape:
+            raise CoversimError(
+                f"moments of patches of {other.sums.shape[1]} and of {self.sums.shape[1]} values cannot be merged. "
+                "Remedy: delete the sequence folder of the results and run again"
+            )
+        self.weight += other.weight
+        self.sums += other.sums
+
+    def mean(self) -> np.ndarray:
+        """The second moment of a patch for each order, (7, F, F); those of real values are real."""
+        if not self.weight:
+            raise CoversimError(
+                "a source without patches that sound. Remedy: check its features' files: are they silent?"
+            )
+        mean = self.sums / self.weight
+        mean[list(REAL_ORDERS)] = mean[list(REAL_ORDERS)].real
+        return mean
+
+    def save(self, path: Path | str) -> None:
+        """Write the moments to an .npz file."""
+        _save(path, weight=self.weight, sums=self.sums)
+
+    @classmethod
+    def load(cls, path: Path | str) -> "SecondMoments":
+        """Read what `save` wrote."""
+        weight, sums = _read(path, "weight", "sums")
+        moments = cls(sums.shape[1])
+        moments.weight, moments.sums = float(weight), sums
+        return moments
+
+
+@dataclass(frozen=True)
+class Projection:
+    """Components (K, F), complex, and the order of the patches, (K,), that each one belongs to, ascending."""
+
+    orders: np.ndarray
+    components: np.ndarray
+
+    @property
+    def size(self) -> int:
+        """Real numbers of a vector: one of a component of a real order, two of another."""
+        return len(self.orders) + int(_complex(self.orders).sum())
+
+    def __call__(self, patches: np.ndarray) -> np.ndarray:
+        """Vectors (L, size) float32 at unit length, of patches (L, 7, F); of silence, zero."""
+        values = np.empty((len(patches), len(self.orders)), np.complex64)
+        for order in np.unique(self.orders):
+            own = self.orders == order
+            values[:, own] = patches[:, order] @ self.components[own].conj().T
+        vectors = np.concatenate([values.real, values.imag[:, _complex(self.orders)]], axis=1)
+        length = np.linalg.norm(vectors, axis=1, keepdims=True)
+        return vectors / np.maximum(length, np.finfo(np.float32).tiny)
+
+    def save(self, path: Path | str) -> None:
+        """Write the projection to an .npz file."""
+        _save(path, orders=self.orders, components=self.components)
+
+    @classmethod
+    def load(cls, path: Path | str) -> "Projection":
+        """Read what `save` wrote."""
+        return cls(*_read(path, "orders", "components"))
+
+
+def transpose(vectors: np.ndarray, orders: np.ndarray, semitones: int) -> np.ndarray:
+    """Vectors (L, size) of a projection with these orders, of the song played `semitones` higher."""
+    values = vectors[:, : len(orders)].astype(np.complex64)
+    values[:, _complex(orders)] += 1j * vectors[:, len(orders) :]
+    values *= phases(orders, semitones)
+    return np.concatenate([values.real, values.imag[:, _complex(orders)]], axis=1)
+
+
+def principal_components(sources: Sequence[SecondMoments], size: int) -> Projection:
+    """The directions of largest second moment, of all orders together, that make up to `size` real numbers.
+
+    Their values are scaled to a second moment of 1. Sources weigh the same.
+    """
+    total = _balanced(sources)
+    found = []
+    for order in range(ORDERS):
+        moments, vectors = np.linalg.eigh(_of_order(total, order))
+        found += [(moment, order, vector / np.sqrt(moment)) for moment, vector in zip(moments, vectors.T, strict=True)
+                  if moment > ROUNDING * np.abs(total).max()]  # fmt: skip
+    return _best(found, size)
+
+
+def discriminants(total: Sequence[SecondMoments], within: Sequence[SecondMoments], size: int) -> Projection:
+    """The directions that differ most between patches, for what they differ within works; up to `size` real numbers.
+
+    Parameters
+    ----------
+    total : moments of the patches of each source
+    within : of each source, moments of the differences, over √2, of patches that the same music makes
+    """
+    of_all, of_works = _balanced(total), _balanced(within)
+    variance = np.mean([np.trace(of_works[order]).real for order in range(1, ORDERS)]) / of_works.shape[1]
+    ridge = RIDGE * variance * np.eye(of_works.shape[1])
+    found = []
+    for order in range(ORDERS):
+        ratios, vectors = eigh(_of_order(of_all, order) + ridge, _of_order(of_works, order) + ridge)
+        found += [(ratio, order, vector) for ratio, vector in zip(ratios, vectors.T, strict=True)]
+    return _best(found, size)
+
+
+def _balanced(sources: Sequence[SecondMoments]) -> np.ndarray:
+    return np.mean([source.mean() for source in sources], axis=0)
+
+
+def _of_order(moments: np.ndarray, order: int) -> np.ndarray:
+    return moments[order].real if order in REAL_ORDERS else moments[order]
+
+
+def _best(found: list[tuple[float, int, np.ndarray]], size: int) -> Projection:
+    """Of directions with their worth and order those worth most, as long as they fit into `size` real numbers.
+
+    Each direction's entry of largest magnitude is positive, which makes the result unique.
+    """
+    chosen, room = [], size
+    for _, order, vector in sorted(found, key=lambda direction: -direction[0]):
+        numbers = 1 if order in REAL_ORDERS else 2
+        if numbers <= room:
+            chosen.append((order, vector))
+            room -= numbers
+    chosen.sort(key=lambda direction: direction[0])
+    orders = np.array([order for order, _ in chosen], np.int64)
+    components = np.array([vector for _, vector in chosen], np.complex64)
+    largest = np.take_along_axis(components, np.abs(components).argmax(axis=1)[:, None], axis=1)
+    return Projection(orders, components * (largest.conj() / np.abs(largest)))
+
+
+def _complex(orders: np.ndarray) -> np.ndarray:
+    return ~np.isin(orders, REAL_ORDERS)
+
+
+def _save(path: Path | str, **arrays: Any) -> None:
+    with replacing(path) as temporary, Path(temporary).open("wb") as file:
+        np.savez(file, **arrays)
+
+
+def _read(path: Path | str, *names: str) -> list[np.ndarray]:
+    """The named arrays of an .npz file."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return [file[name] for name in names]
+    except (ValueError, OSError, EOFError, KeyError, BadZipFile) as error:
+        raise CoversimError(
+            f"{path}: not readable as .npz ({error}). Remedy: delete it; the next run makes it anew"
+        ) from error
