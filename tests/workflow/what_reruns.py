@@ -8,8 +8,15 @@ PAGE = Path(__file__).parents[2] / "docs" / "reruns.md"
 TABLE = Path(__file__).with_name("staleness.tsv")
 HEAD = """# What reruns when
 
-The tests make each change to a finished run of 3 shards and two experiments, of which one is trained, and compare this
-table with what Snakemake then runs. *Trains*: whether that network is trained again; –: no `train` job runs.
+The tests make each change to a finished run, and compare this table with what Snakemake then runs. The run has 3 shards and
+two experiments: a network, and an untrained baseline.
+
+- *Jobs*: `fft 3` are three jobs of the rule `fft`; – is none. `fit` and `embed_baseline` do for the baseline what `train`
+  and `embed` do for the network.
+- *Trains*: whether the network is trained again (yes), or its training is remembered and comes back without an epoch (no);
+  – where no `train` job runs.
+
+`python tests/workflow/what_reruns.py` writes this page from `tests/workflow/staleness.tsv`.
 
 """
 
