@@ -389,7 +389,7 @@ CHANGES: dict[str, Callable[[Path], list[str] | None]] = {
     "a shard of frames damaged, its time kept": lambda place: _damage(_shard(place), keep_time=True),
     "a shard of frames damaged": lambda place: _damage(_shard(place)),
     "a model deleted": lambda place: (place / RESULTS / "models" / "network" / "1" / "model.pt").unlink(),
-    "table of figures deleted": lambda place: (place / RESULTS / "metrics.tsv").unlink(),
+    "table of metrics deleted": lambda place: (place / RESULTS / "metrics.tsv").unlink(),
     "remembered trainings deleted": lambda place: shutil.rmtree(place / RESULTS / "training_state"),
     "Snakemake's metadata deleted": lambda place: shutil.rmtree(place / RESULTS / ".snakemake"),
     "resources in a profile": _more_memory,
