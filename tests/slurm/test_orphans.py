@@ -39,8 +39,11 @@ def test_orphans_queued_running_and_on_a_node_that_comes_back(slurm, runs, undis
     until(
         lambda: states(slurm, again, COMMENTS[other])[0] in ("COMPLETED", "FAILED")
     )  # it may miss its output
-    until(lambda: states(slurm, again, COMMENTS[lost])[0] == "PENDING")
-    run_now(slurm, again, COMMENTS[lost], attempt=0)
+    until(lambda: states(slurm, again, COMMENTS[lost])[0] in ("PENDING", "FAILED"))
+    if (
+        states(slurm, again, COMMENTS[lost])[0] == "PENDING"
+    ):  # for two minutes, or it has begun and stopped already
+        run_now(slurm, again, COMMENTS[lost], attempt=0)
     runs.finish(process, again)
     # those that had not begun stop as they begin
     until(lambda: {states(slurm, again, COMMENTS[shard])[0] for shard in (*queued, lost)} == {"FAILED"})
