@@ -124,7 +124,7 @@ def test_a_missing_data_set_is_one_clear_message(tmp_path):
 
 def test_every_job_has_its_peak_memory_measured(results):
     measured = {path.parent.name for path in (results / "benchmarks").glob("*/*.tsv")}
-    assert measured == RULES
+    assert measured == RULES - {"fit", "embed_baseline"}  # measured with `train` and `embed`
 
 
 def test_the_configuration_of_the_run_is_kept(results):
