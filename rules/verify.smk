@@ -9,4 +9,4 @@ rule verify:
     conda:
         "../envs/features.yaml"
     shell:
-        'python "$COVERSIM_SCRIPTS"/verify.py' " --results . 2> {log:q}"
+        'python "$COVERSIM_SCRIPTS"/verify.py --results . 2> {log:q}'
