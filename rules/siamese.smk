@@ -15,7 +15,6 @@ rule train:
     output:
         model="models/{experiment}/{seed}/model.pt",
         history="models/{experiment}/{seed}/history.tsv",
-    # of all attempts: it is added to
     log:
         "logs/train/{experiment}-{seed}.log",
     benchmark:
@@ -44,7 +43,7 @@ rule train:
         " --settings {params.settings:q} --seed {wildcards.seed} --frames {input.frames:q}"
         " --songs {params.songs:q} --pairs {input.pairs:q} --pca {input.pca:q}"
         " --code {params.code} --state {params.state:q} --threads {threads} --device {params.device}"
-        " --model {output.model:q} --history {output.history:q} 2>> {log:q}"
+        " --model {output.model:q} --history {output.history:q} 2> {log:q}"
 
 
 use rule train as fit with:

@@ -3,6 +3,7 @@
 import argparse
 import json
 import logging
+import sys
 from pathlib import Path
 
 import torch
@@ -47,6 +48,7 @@ def main() -> None:
     if is_finished(state):
         logging.info("trained before, with the same settings, code and inputs: %s", key)
     else:
+        earlier = keep_log(state / "train.log")
         compute_reproducibly(arguments.threads)
         device = choose_device(arguments.device)
         projection = Projection.load(arguments.pca) if arguments.pca else None
@@ -61,12 +63,25 @@ def main() -> None:
         write_history(state / "history.tsv", history)
         kept = kept_epoch([row["valid_map"] for row in history]) if history else None
         encoder.save(state / "model.pt", trained, key, kept)
-        (state / "state.pt").unlink(missing_ok=True)
+        for path in (state / "state.pt", earlier):
+            path.unlink(missing_ok=True)
     copy(state / "history.tsv", arguments.history)
     copy(state / "model.pt", arguments.model)
     logging.info(outcome([float(row["valid_map"]) for row in tsv.read(arguments.history)]))
     state.touch()
     forget_old(arguments.state)
+
+
+def keep_log(path: Path) -> Path:
+    """Say again what earlier attempts said, since Snakemake begins each with an empty log; and keep what this one says."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists():
+        sys.stderr.write(path.read_text(encoding="utf-8"))
+    root = logging.getLogger()
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(root.handlers[0].formatter if root.handlers else None)
+    root.addHandler(handler)
+    return path
 
 
 if __name__ == "__main__":
