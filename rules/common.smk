@@ -36,7 +36,7 @@ from coversim.workflow.resources import growing
 prefix = f"export COVERSIM_SCRIPTS={shlex.quote(str(SCRIPTS))}"
 if DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
     prefix += f' PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"'
-shell.prefix(f"{prefix}; ")
+shell.prefix(f"{prefix}; ".replace("{", "{{").replace("}", "}}"))
 
 
 @contextmanager
