@@ -11,7 +11,7 @@ def growing(base: float, per_mb: float = 0) -> Callable[..., int]:
     """For a rule's `resources`: so much, and more for each MB of input."""
 
     def needed(wildcards: Any, input: Any, attempt: int) -> int:
-        return attempt * round(base + per_mb * input.size_mb)
+        return attempt * round(base + (per_mb and per_mb * input.size_mb))
 
     return needed
 
