@@ -43,3 +43,13 @@ def alignment_minutes(size_mb: float, shards: int) -> int:
     shards. Reckoned from both: 9 s for MB² / shards where all songs are of one collection. Re-ranking takes less.
     """
     return round(30 + 0.25 * size_mb**2 / shards)
+
+
+def matching_megabytes(size_mb: float, shards: int) -> int:
+    """Of matching a shard's songs with all songs, whose sequences take `size_mb`."""
+    return round(900 + 8 * size_mb / shards)
+
+
+def matching_minutes(size_mb: float, shards: int) -> int:
+    """The same; time grows with the square of the data set."""
+    return round(30 + 0.01 * size_mb**2 / shards)
