@@ -105,7 +105,10 @@ def minutes_to_align(wildcards, input, attempt):
 
 
 def megabytes_to_match(wildcards, input, attempt):
-    return attempt * resources.matching_megabytes(input.size_mb, len(PLAN.shards))
+    songs = PLAN.songs[PLAN.dataset_of[wildcards.collection]]
+    return attempt * resources.matching_megabytes(
+        input.size_mb, songs, len(PLAN.shards)
+    )
 
 
 def minutes_to_match(wildcards, input, attempt):
