@@ -23,7 +23,7 @@ CONFIG = {
     "evaluation": {"resamples": 100},
     "experiments": {
         **dict.fromkeys(("default", "brief", "ftm2d", "pca")),
-        "lda": {"model": {"kind": "sequence_lda"}},
+        "sequence": {"model": {"kind": "sequence_lda"}},
     },
 }
 WORKS = range(12)
@@ -95,7 +95,10 @@ def contents(place: Path) -> dict[str, bytes]:
 def test_covers_are_found(finished):
     with (finished / "run" / "results" / "small" / "metrics.tsv").open(newline="") as file:
         rows = list(csv.DictReader(file, dialect="excel-tab"))
-    assert [(row["experiment"], row["collection"]) for row in rows] == [("lda", "valid"), ("lda", "test")]
+    assert [(row["experiment"], row["collection"]) for row in rows] == [
+        ("sequence", "valid"),
+        ("sequence", "test"),
+    ]
     assert all(float(row["map"]) > 0.9 for row in rows)
 
 
@@ -103,7 +106,7 @@ def test_another_run_gives_the_same_bytes(finished, place):
     assert jobs(run(place, "--forceall")) == ALL | {"pairs": 2}
     again = contents(place)
     assert again == contents(finished)
-    assert sum(name.startswith("aligned/lda/1/") and name.endswith(".h5") for name in again) == 4
+    assert sum(name.startswith("aligned/sequence/1/") and name.endswith(".h5") for name in again) == 4
 
 
 @pytest.mark.parametrize(

@@ -29,8 +29,8 @@ def test_an_experiment_set_to_null_is_left_out():
     assert "brief" not in resolve(changed(experiments={"brief": None}), ["crema"])
 
 
-def test_the_four_experiments_of_the_default_run():
-    assert list(resolve(DEFAULTS, ["crema"])) == ["default", "brief", "ftm2d", "pca"]
+def test_the_five_experiments_of_the_default_run():
+    assert list(resolve(DEFAULTS, ["crema"])) == ["default", "sequence", "brief", "ftm2d", "pca"]
 
 
 def test_a_setting_per_feature_comes_down_to_those_of_the_experiment():
