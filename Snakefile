@@ -23,8 +23,10 @@ wildcard_constraints:
             "components",
             "dataset",
             "experiment",
+            "features",
             "frames",
             "patches",
+            "projection",
             "seed",
             "shard",
         ),
@@ -38,6 +40,7 @@ include: "rules/pca.smk"
 include: "rules/pairs.smk"
 include: "rules/siamese.smk"
 include: "rules/alignment.smk"
+include: "rules/sequences.smk"
 include: "rules/evaluation.smk"
 include: "rules/report.smk"
 include: "rules/verify.smk"

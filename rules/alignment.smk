@@ -13,6 +13,8 @@ rule align:
         "logs/align/{experiment}-{seed}-{collection}-{shard}.log",
     benchmark:
         "benchmarks/align/{experiment}-{seed}-{collection}-{shard}.tsv"
+    wildcard_constraints:
+        experiment=one_of(PLAN.experiments.keys() - AS_SEQUENCES),
     conda:
         "../envs/siamese.yaml"
     resources:

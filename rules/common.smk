@@ -104,6 +104,17 @@ def minutes_to_align(wildcards, input, attempt):
     return attempt * resources.alignment_minutes(input.size_mb, len(PLAN.shards))
 
 
+def megabytes_to_match(wildcards, input, attempt):
+    songs = PLAN.songs[PLAN.dataset_of[wildcards.collection]]
+    return attempt * resources.matching_megabytes(
+        input.size_mb, songs, len(PLAN.shards)
+    )
+
+
+def minutes_to_match(wildcards, input, attempt):
+    return attempt * resources.matching_minutes(input.size_mb, len(PLAN.shards))
+
+
 @cache
 def digest_of(script, assets):
     return code_digest(
@@ -161,6 +172,10 @@ def sampling_of(wildcards):
 
 def songs_of_collection(wildcards):
     return f"catalogue/{PLAN.dataset_of[wildcards.collection]}/songs.tsv"
+
+
+# experiments that compare songs as sequences: `match` does that, not `align`
+AS_SEQUENCES = {name for name, one in PLAN.experiments.items() if one.projection}
 
 
 def experiment_of(wildcards):

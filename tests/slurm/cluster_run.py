@@ -29,7 +29,7 @@ CONFIG = {
     "train": {"device": "cpu", "epochs": 20, "patience": 20},
     "evaluation": {"resamples": 100},
     "seeds": [1, 2],
-    "experiments": {"brief": None, "ftm2d": None, "pca": None},
+    "experiments": dict.fromkeys(("brief", "ftm2d", "pca", "sequence")),
 }
 # The profile is patient, as a busy cluster wants it; this one is not busy, and its disk is local. Snakemake looks
 # at its jobs after so many seconds, in which most are done; with fewer it would look in vain, and then wait longer.

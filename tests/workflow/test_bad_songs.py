@@ -20,7 +20,7 @@ DAMAGED = {
 
 def configuration(root, **changes):
     train = {"root": str(root)}
-    only = {"ftm2d": None, "pca": None, "brief": None}
+    only = dict.fromkeys(("ftm2d", "pca", "brief", "sequence"))
     return (
         SMALL
         | {"datasets": {"train": train}, "experiments": only, "split": {"valid": 0.3, "test": 0.3}}

@@ -18,7 +18,7 @@ def test_a_benchmark_is_evaluated_whole_but_for_the_works_that_were_seen(tmp_pat
     config = SMALL | {
         "datasets": dict(zip(("train", "benchmark"), ({"root": str(root)} for root in roots), strict=True)),
         "split": {"valid": 0.3, "test": 0.3},
-        "experiments": {"brief": None, "ftm2d": None},
+        "experiments": dict.fromkeys(("brief", "ftm2d", "sequence")),
     }
     snakemake(tmp_path / "run", config=config)
     results = tmp_path / "run/results/small"

@@ -14,7 +14,12 @@ def planned(folder, songs, shards):
         of_work.mkdir(parents=True)
         for song in (2 * work, 2 * work + 1):
             (of_work / f"P_{song}_crema.h5").touch()
-    config = {"datasets": {"train": {"root": str(folder / "data")}}, "shards": shards}
+    experiments = {"sequence": None}  # each shard is matched with each
+    config = {
+        "datasets": {"train": {"root": str(folder / "data")}},
+        "shards": shards,
+        "experiments": experiments,
+    }
     (folder / "run.yaml").write_text(yaml.safe_dump(config))
     (folder / "run").mkdir()
     (folder / "clone").symlink_to(ROOT)

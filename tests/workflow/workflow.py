@@ -26,7 +26,7 @@ SMALL = {
     "model": {"channels": 16, "motifs": 16, "embedding": 32},
     "train": {"epochs": 2},
     "evaluation": {"resamples": 200},
-    "experiments": {"brief": {"fft": {"frames": 64}, "pca": {"components": 16}}},
+    "experiments": {"brief": {"fft": {"frames": 64}, "pca": {"components": 16}}, "sequence": None},
 }
 
 

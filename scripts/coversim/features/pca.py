@@ -13,14 +13,13 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 from scipy.linalg import eigh, qr
 from scipy.linalg.blas import dsyr, dsyrk
 
 from coversim.errors import CoversimError
-from coversim.storage.atomic import replacing
+from coversim.storage import npz
 
 ROUNDING = 1e-10  # share of the largest variance; below it lies but the rounding of float32 patches
 JOINED = 64  # batches of fewer than D / 64 patches are joined: to sum one goes over all D² numbers
@@ -62,7 +61,7 @@ class Moments:
 
     def merge(self, path: Path | str) -> None:
         """Take in moments that `save` wrote, as if their patches had been added here."""
-        count, mean, triangle, patches = _read(path, "count", "mean", "triangle", "patches")
+        count, mean, triangle, patches = npz.read(path, "count", "mean", "triangle", "patches")
         if mean.size != self.size:
             raise CoversimError(
                 f"{path}: moments of patches of {mean.size} values cannot be merged with those of {self.size}. "
@@ -96,13 +95,12 @@ class Moments:
             for row, column in enumerate(_columns(triangle, self.size)):
                 column[:] = scatter[row:, row]
         patches = np.concatenate(self.patches) if self.patches else np.empty((0, self.size), np.float32)
-        with replacing(path) as temporary, Path(temporary).open("wb") as file:
-            np.savez(file, count=self.summed, mean=self.mean, triangle=triangle, patches=patches)
+        npz.write(path, count=self.summed, mean=self.mean, triangle=triangle, patches=patches)
 
     @classmethod
     def load(cls, path: Path | str) -> "Moments":
         """Read what `save` wrote."""
-        (mean,) = _read(path, "mean")
+        (mean,) = npz.read(path, "mean")
         moments = cls(mean.size)
         moments.merge(path)
         return moments
@@ -118,13 +116,12 @@ class Projection:
 
     def save(self, path: Path | str) -> None:
         """Write the projection to an .npz file."""
-        with replacing(path) as temporary, Path(temporary).open("wb") as file:
-            np.savez(file, mean=self.mean, components=self.components, variance=self.variance)
+        npz.write(path, mean=self.mean, components=self.components, variance=self.variance)
 
     @classmethod
     def load(cls, path: Path | str) -> "Projection":
         """Read what `save` wrote."""
-        return cls(*_read(path, "mean", "components", "variance"))
+        return cls(*npz.read(path, "mean", "components", "variance"))
 
 
 def principal_components(moments: Moments, wanted: int) -> Projection:
@@ -209,14 +206,3 @@ def _columns(triangle: np.ndarray, size: int) -> Iterator[np.ndarray]:
     for row in range(size):
         start, stop = stop, stop + size - row
         yield triangle[start:stop]
-
-
-def _read(path: Path | str, *names: str) -> list[np.ndarray]:
-    """The named arrays of an .npz file."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return [file[name] for name in names]
-    except (ValueError, OSError, EOFError, KeyError, BadZipFile) as error:
-        raise CoversimError(
-            f"{path}: not readable as .npz ({error}). Remedy: delete it; the next run makes it anew"
-        ) from error

@@ -108,7 +108,7 @@ def costs_of(jobs: pd.DataFrame) -> pd.DataFrame:
 
 def alignment_seconds(jobs: pd.DataFrame) -> dict[Key, float]:
     """Time of all jobs that aligned the songs of a collection for an experiment, mean over its seeds."""
-    aligned = jobs[jobs.rule == "align"]
+    aligned = jobs[jobs.rule.isin(["align", "match"])]
     names = aligned.job.astype(str).str.extract(r"(?P<experiment>.+)-(?P<seed>.+)-(?P<collection>.+)-.+")
     seeds = aligned.join(names).groupby(["collection", "experiment", "seed"]).seconds.sum()
     return seeds.groupby(["collection", "experiment"]).mean().to_dict()

@@ -1,1 +1,1 @@
-"""Songs as sequences of small vectors that keep pitch, matched in order. No rule calls it yet."""
+"""Songs as sequences of small vectors that keep pitch, matched in order."""

@@ -3,8 +3,9 @@
 What is found is as good as the projection that it is found in; a better one, fitted to it, finds better ones.
 """
 
-from collections.abc import Iterator, Sequence
-from itertools import combinations
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import combinations, groupby
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from coversim.sequences import patches
 from coversim.sequences.matching import THRESHOLD, best_transpositions, match
 from coversim.sequences.projection import Projection, SecondMoments
+from coversim.sequences.training import training_songs
 
 TRANSPOSITIONS = 3  # that are tried
 FEWEST = 8  # patches on a path that is trusted
@@ -46,7 +48,20 @@ def aligned(covers: Sequence[Song], projection: Projection) -> Iterator[Aligned]
                 yield Aligned(song, other, found.path[close], found.transposition)
 
 
-def difference_moments(works: Sequence[Sequence[Song]], projection: Projection) -> SecondMoments:
+def differences_of_shard(shards: Sequence[Path], catalogue: Path, projection: Projection) -> SecondMoments:
+    """`difference_moments` of the works of a shard to train with; `shards` are its frames, a file of each feature.
+
+    One work in memory at a time: the songs of a work follow each other.
+    """
+    works = groupby(training_songs(shards, catalogue), key=lambda song: song.work)
+    covers = (
+        [Song(patches.patches(song.frames), patches.profiles(song.frames)) for song in work]
+        for _, work in works
+    )
+    return difference_moments(covers, projection)
+
+
+def difference_moments(works: Iterable[Sequence[Song]], projection: Projection) -> SecondMoments:
     """Moments of the differences, over √2, of the aligned patches of all covers of works: see `discriminants`.
 
     A work of many covers has many pairs that are much alike: each weighs 1 / √pairs.

@@ -96,7 +96,8 @@ def scores(
     tried = (transpositions[..., None] % 12 == np.arange(12)).any(axis=2)
     counts = np.cumsum([0, *section_counts(np.diff(offsets))])
     bounds = -(-sections(len(song)) // strides[0])
-    return _scores(rotated / np.float32(INT8), bounds, others, offsets, counts, tried, *strides)
+    longest = int(np.diff(offsets).max())
+    return _scores(rotated / np.float32(INT8), bounds, others, offsets, counts, tried, longest, *strides)
 
 
 def match(
@@ -112,9 +113,9 @@ def match(
 
 
 @compiled
-def _scores(rotated, bounds, others, offsets, counts, tried, song_stride, stride):
+def _scores(rotated, bounds, others, offsets, counts, tried, longest, song_stride, stride):
     size = rotated.shape[2]
-    widest = (np.diff(offsets).max() - 1) // stride + 1
+    widest = (longest - 1) // stride + 1  # np.diff would take three seconds to compile
     vectors = np.empty((widest, size), np.float32)
     cosines = np.empty(ROWS * widest, np.float32)
     best = np.zeros(len(offsets) - 1, np.float32)

@@ -8,16 +8,15 @@ the same, however large they are.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from scipy.linalg import eigh
 
 from coversim.errors import CoversimError
 from coversim.sequences.patches import ORDERS, phases
-from coversim.storage.atomic import replacing
+from coversim.storage import npz
 
+SIZE = 64  # real numbers of a vector
 REAL_ORDERS = (0, ORDERS - 1)  # their values are real numbers
 RIDGE = 0.1  # of the mean variance within works, added to both sides of the discriminant analysis
 ROUNDING = 1e-6  # share of the largest second moment; below it lies but the rounding of float32 patches
@@ -60,12 +59,12 @@ class SecondMoments:
 
     def save(self, path: Path | str) -> None:
         """Write the moments to an .npz file."""
-        _save(path, weight=self.weight, sums=self.sums)
+        npz.write(path, weight=self.weight, sums=self.sums)
 
     @classmethod
     def load(cls, path: Path | str) -> "SecondMoments":
         """Read what `save` wrote."""
-        weight, sums = _read(path, "weight", "sums")
+        weight, sums = npz.read(path, "weight", "sums")
         moments = cls(sums.shape[1])
         moments.weight, moments.sums = float(weight), sums
         return moments
@@ -95,12 +94,12 @@ class Projection:
 
     def save(self, path: Path | str) -> None:
         """Write the projection to an .npz file."""
-        _save(path, orders=self.orders, components=self.components)
+        npz.write(path, orders=self.orders, components=self.components)
 
     @classmethod
     def load(cls, path: Path | str) -> "Projection":
         """Read what `save` wrote."""
-        return cls(*_read(path, "orders", "components"))
+        return cls(*npz.read(path, "orders", "components"))
 
 
 def transpose(vectors: np.ndarray, orders: np.ndarray, semitones: int) -> np.ndarray:
@@ -131,8 +130,15 @@ def discriminants(total: Sequence[SecondMoments], within: Sequence[SecondMoments
     Parameters
     ----------
     total : moments of the patches of each source
-    within : of each source, moments of the differences, over √2, of patches that the same music makes
+    within : of each source, moments of the differences, over √2, of patches that the same music makes; a source without
+        such patches does not count
     """
+    within = [source for source in within if source.weight]
+    if not within:
+        raise CoversimError(
+            "no two covers to train with align, so there is nothing to learn from them. Remedy: give the training split "
+            "more covers (split), or choose model.kind: sequence_pca, which learns without any"
+        )
     of_all, of_works = _balanced(total), _balanced(within)
     variance = np.mean([np.trace(of_works[order]).real for order in range(1, ORDERS)]) / of_works.shape[1]
     ridge = RIDGE * variance * np.eye(of_works.shape[1])
@@ -171,19 +177,3 @@ def _best(found: list[tuple[float, int, np.ndarray]], size: int) -> Projection:
 
 def _complex(orders: np.ndarray) -> np.ndarray:
     return ~np.isin(orders, REAL_ORDERS)
-
-
-def _save(path: Path | str, **arrays: Any) -> None:
-    with replacing(path) as temporary, Path(temporary).open("wb") as file:
-        np.savez(file, **arrays)
-
-
-def _read(path: Path | str, *names: str) -> list[np.ndarray]:
-    """The named arrays of an .npz file."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return [file[name] for name in names]
-    except (ValueError, OSError, EOFError, KeyError, BadZipFile) as error:
-        raise CoversimError(
-            f"{path}: not readable as .npz ({error}). Remedy: delete it; the next run makes it anew"
-        ) from error

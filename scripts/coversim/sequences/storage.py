@@ -1,23 +1,36 @@
-"""The sequences of a shard: one HDF5 file per experiment and shard.
+"""The sequences of a shard: one HDF5 file per projection and shard.
 
     work, performance, split   (n,) UTF-8                  the songs
     offset                     (n + 1,) int64              whose patches are which
     vector                     (patches, size) int8        unit length is stored as 127
     profile                    (sections, C, 12) float32   mean chroma; how many a song has, its length says
+    hubness                    (n,) float64                see coversim.sequences.distances; NaN: not known
     order                      (components,) int64         of the projection
 
 Every dataset carries a checksum.
 """
 
+import math
 import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from coversim.sequences.matching import stored
-from coversim.sequences.patches import section_counts
+from coversim.sequences.patches import WINDOW, section_counts
+from coversim.sequences.projection import Projection
 from coversim.storage import hdf5
+
+
+class Song(NamedTuple):
+    """A song as a sequence."""
+
+    work: str
+    performance: str
+    split: str
+    vectors: np.ndarray  # (L, size) int8
+    profiles: np.ndarray  # (sections, C, 12) float32
+    hubness: float = math.nan
 
 
 class Sequences(NamedTuple):
@@ -29,38 +42,66 @@ class Sequences(NamedTuple):
     offsets: np.ndarray  # (songs + 1,)
     vectors: np.ndarray  # (patches, size) int8
     profiles: np.ndarray  # (sections, C, 12) float32
+    hubness: np.ndarray  # (songs,)
     orders: np.ndarray  # (components,)
 
+    @property
+    def lengths(self) -> np.ndarray:
+        """Patches of each song."""
+        return np.diff(self.offsets)
 
-def write(
-    path: str | os.PathLike,
-    works: Sequence[str],
-    performances: Sequence[str],
-    splits: Sequence[str],
-    vectors: Sequence[np.ndarray],
-    profiles: Sequence[np.ndarray],
-    orders: np.ndarray,
-) -> None:
-    """Write vectors (L, size) and profiles (sections, C, 12) of each song to a file that appears once it is whole."""
+    def of_split(self, split: str) -> "Sequences":
+        """Those songs alone."""
+        chosen = self.splits == split
+        return Sequences(
+            self.works[chosen],
+            self.performances[chosen],
+            self.splits[chosen],
+            np.cumsum([0, *self.lengths[chosen]]),
+            self.vectors[chosen.repeat(self.lengths)],
+            self.profiles[chosen.repeat(section_counts(self.lengths))],
+            self.hubness[chosen],
+            self.orders,
+        )
+
+    def song(self, place: int) -> Song:
+        """One of the songs."""
+        sections = np.cumsum([0, *section_counts(self.lengths)])
+        return Song(
+            str(self.works[place]),
+            str(self.performances[place]),
+            str(self.splits[place]),
+            self.vectors[self.offsets[place] : self.offsets[place + 1]],
+            self.profiles[sections[place] : sections[place + 1]],
+            float(self.hubness[place]),
+        )
+
+
+def write(path: str | os.PathLike, songs: Sequence[Song], projection: Projection) -> None:
+    """Write songs, whose vectors are of this projection, to a file that appears once it is whole."""
+    channels = projection.components.shape[1] // WINDOW
+    vectors = [np.empty((0, projection.size), np.int8), *(song.vectors for song in songs)]
+    profiles = [np.empty((0, channels, 12), np.float32), *(song.profiles for song in songs)]
     with hdf5.creating(path) as file:
-        for name, strings in (("work", works), ("performance", performances), ("split", splits)):
-            hdf5.write(file, name, hdf5.text(strings))
-        hdf5.write(file, "offset", np.cumsum([0, *map(len, vectors)]))
-        hdf5.write(file, "vector", stored(np.concatenate(vectors)))
-        hdf5.write(file, "profile", np.concatenate(profiles).astype(np.float32))
-        hdf5.write(file, "order", orders)
+        for name in ("work", "performance", "split"):
+            hdf5.write(file, name, hdf5.text([getattr(song, name) for song in songs]))
+        hdf5.write(file, "offset", np.cumsum([0, *(len(song.vectors) for song in songs)]))
+        hdf5.write(file, "vector", np.concatenate(vectors))
+        hdf5.write(file, "profile", np.concatenate(profiles))
+        hdf5.write(file, "hubness", np.array([song.hubness for song in songs], np.float64))
+        hdf5.write(file, "order", projection.orders)
 
 
 def read(path: str | os.PathLike) -> Sequences:
     """Read what `write` wrote; a damaged file raises a CoversimError that says which to delete."""
     with hdf5.opened(path) as file:
         names = (np.array(hdf5.strings(file[name]), dtype=str) for name in ("work", "performance", "split"))
-        songs = Sequences(*names, *(file[name][:] for name in ("offset", "vector", "profile", "order")))
-        lengths = np.diff(songs.offsets)
+        arrays = (file[name][:] for name in ("offset", "vector", "profile", "hubness", "order"))
+        songs = Sequences(*names, *arrays)
         if (
-            len({len(lengths), *map(len, songs[:3])}) > 1
+            len({len(songs.lengths), len(songs.hubness), *map(len, songs[:3])}) > 1
             or songs.offsets[-1] != len(songs.vectors)
-            or section_counts(lengths).sum() != len(songs.profiles)
+            or section_counts(songs.lengths).sum() != len(songs.profiles)
         ):
             raise ValueError("songs and vectors do not match")
     return songs

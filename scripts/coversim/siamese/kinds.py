@@ -20,6 +20,8 @@ class Kind:
     """Whether it sees windows of the frames (`model.seconds`, `model.hop`) where patches have no pitch classes."""
     pairwise: bool = False
     """Whether it compares songs pair by pair, and embeds none."""
+    projection: str = ""
+    """How patches become the vectors of a sequence, `pca` or `lda`, where it compares songs as sequences."""
 
     def sees(self, epochs: int) -> tuple[str, ...]:
         """The splits whose songs the model depends on; on those of its PCA apart."""
@@ -41,4 +43,6 @@ KINDS = {
     ),
     "qmax": Kind(pairwise=True),
     "chroma": Kind(pairwise=True),
+    "sequence_pca": Kind(pairwise=True, projection="pca"),
+    "sequence_lda": Kind(pairwise=True, projection="lda"),
 }

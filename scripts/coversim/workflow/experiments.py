@@ -12,6 +12,7 @@ from coversim.siamese.kinds import KINDS
 from coversim.workflow.config import merge
 
 PITCH_CLASSES = 12
+SEQUENCE_RATE = 4  # frames per second that coversim.sequences is made for
 SECTIONS = ("features", "fft", "representation", "pca", "model", "train", "query", "rerank")
 PATCH_KEYS = {
     "fourier": ("seconds", "hop", "sharpness", "compression"),
@@ -63,6 +64,11 @@ class Experiment:
     @property
     def aligns(self) -> bool:
         return self.reranks or not self.embeds
+
+    @property
+    def projection(self) -> str:
+        """How patches become the vectors of its sequences; empty where it does not compare sequences."""
+        return "" if self.parts else KINDS[self.settings["model"]["kind"]].projection
 
     @property
     def frames(self) -> dict[str, tuple[str, dict[str, Any]]]:
@@ -135,6 +141,7 @@ def resolve(config: Mapping[str, Any], features: list[str]) -> dict[str, Experim
     }
     for experiment in whole.values():
         _check_tempi(experiment)
+        _check_rate(experiment)
     embedding = {name: experiment for name, experiment in whole.items() if experiment.embeds}
     joined = {
         name: _experiment(name, chosen, _parts(name, chosen["fuse"], embedding), config["seeds"])
@@ -227,6 +234,15 @@ def _check_tempi(experiment: Experiment) -> None:
         raise CoversimError(
             f"experiment '{experiment.name}': songs of a fixed number of frames (fft.frames) have no tempo. Remedy: set "
             "its model.tempi to [1.0] and its query.tempi to []"
+        )
+
+
+def _check_rate(experiment: Experiment) -> None:
+    fft = experiment.settings["fft"]
+    if experiment.projection and (fft["frames"] or fft["rate"] != SEQUENCE_RATE):
+        raise CoversimError(
+            f"experiment '{experiment.name}': sequences ({experiment.settings['model']['kind']}) are made of "
+            f"{SEQUENCE_RATE} frames per second. Remedy: set its fft.rate to {SEQUENCE_RATE:.1f} and its fft.frames to null"
         )
 
 

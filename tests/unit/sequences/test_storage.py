@@ -6,11 +6,15 @@ import pytest
 
 from coversim.errors import CoversimError
 from coversim.sequences import storage
-from coversim.sequences.matching import restored
-from coversim.sequences.patches import sections
+from coversim.sequences.matching import restored, stored
+from coversim.sequences.patches import WINDOW, sections
+from coversim.sequences.projection import Projection
+from coversim.sequences.storage import Song
 
 LENGTHS = (30, 200, 1)
 ORDERS = np.repeat([0, 1, 6], [2, 3, 1])
+PROJECTION = Projection(ORDERS, np.zeros((len(ORDERS), 2 * WINDOW), np.complex64))  # of two features
+NAMES = [("Ä", "a", "train"), ("Ä", "b", "train"), ("W", "c", "test")]
 
 
 def written(path):
@@ -18,9 +22,9 @@ def written(path):
     vectors = [random.normal(size=(length, 9)) for length in LENGTHS]
     vectors = [one / np.linalg.norm(one, axis=1, keepdims=True) for one in vectors]
     profiles = [random.random((len(sections(length)) - 1, 2, 12)).astype(np.float32) for length in LENGTHS]
-    storage.write(
-        path, ["Ä", "Ä", "W"], ["a", "b", "c"], ["train", "train", "test"], vectors, profiles, ORDERS
-    )
+    songs = zip(NAMES, vectors, profiles, (0.5, 0.25, 0.125), strict=True)
+    songs = [Song(*names, stored(own), profile, hubness) for names, own, profile, hubness in songs]
+    storage.write(path, songs, PROJECTION)
     return vectors, profiles
 
 
@@ -31,7 +35,26 @@ def test_every_song_has_its_vectors_to_half_a_step_again(tmp_path):
     for song, (start, stop) in enumerate(zip(read.offsets, read.offsets[1:], strict=False)):
         np.testing.assert_allclose(restored(read.vectors[start:stop]), vectors[song], atol=0.51 / 127)
     np.testing.assert_array_equal(read.profiles, np.concatenate(profiles))
+    np.testing.assert_array_equal(read.hubness, [0.5, 0.25, 0.125])
     np.testing.assert_array_equal(read.orders, ORDERS)
+
+
+def test_a_song_comes_back_as_it_was_also_from_those_of_its_split(tmp_path):
+    vectors, profiles = written(tmp_path / "shard.h5")
+    read = storage.read(tmp_path / "shard.h5")
+    for songs, place, song in ((read, 2, 2), (read.of_split("test"), 0, 2), (read.of_split("train"), 1, 1)):
+        found = songs.song(place)
+        assert found[:3] == NAMES[song]
+        np.testing.assert_array_equal(found.vectors, stored(vectors[song]))
+        np.testing.assert_array_equal(found.profiles, profiles[song])
+        assert found.hubness == read.hubness[song]
+
+
+def test_a_shard_may_have_no_songs(tmp_path):
+    storage.write(tmp_path / "shard.h5", [], PROJECTION)
+    read = storage.read(tmp_path / "shard.h5")
+    assert (len(read.works), read.vectors.shape, read.profiles.shape) == (0, (0, 9), (0, 2, 12))
+    assert len(read.of_split("test").works) == 0
 
 
 def test_the_same_songs_give_the_same_bytes(tmp_path):
@@ -40,7 +63,7 @@ def test_the_same_songs_give_the_same_bytes(tmp_path):
     assert (tmp_path / "a.h5").read_bytes() == (tmp_path / "b.h5").read_bytes()
 
 
-@pytest.mark.parametrize("name", ["offset", "vector", "profile", "work"])
+@pytest.mark.parametrize("name", ["offset", "vector", "profile", "hubness", "work"])
 def test_songs_without_their_vectors_are_refused(tmp_path, name):
     path = tmp_path / "shard.h5"
     written(path)

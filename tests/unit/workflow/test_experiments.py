@@ -7,8 +7,9 @@ import yaml
 
 from coversim.errors import CoversimError
 from coversim.features.patches import representation
+from coversim.sequences.patches import RATE
 from coversim.workflow.config import merge
-from coversim.workflow.experiments import frames_name, patch_size, patches_name, resolve
+from coversim.workflow.experiments import SEQUENCE_RATE, frames_name, patch_size, patches_name, resolve
 
 DEFAULTS = yaml.safe_load((Path(__file__).parents[3] / "config.yaml").read_text())
 
@@ -28,8 +29,8 @@ def test_an_experiment_set_to_null_is_left_out():
     assert "brief" not in resolve(changed(experiments={"brief": None}), ["crema"])
 
 
-def test_the_four_experiments_of_the_default_run():
-    assert list(resolve(DEFAULTS, ["crema"])) == ["default", "brief", "ftm2d", "pca"]
+def test_the_five_experiments_of_the_default_run():
+    assert list(resolve(DEFAULTS, ["crema"])) == ["default", "sequence", "brief", "ftm2d", "pca"]
 
 
 def test_a_setting_per_feature_comes_down_to_those_of_the_experiment():
@@ -69,6 +70,32 @@ def test_a_run_beside_others_has_their_seed_or_its_only_one():
     late = resolve(changed(seeds=[1, 2], experiments=experiments), ["crema"])["late"]
     assert [part.run_of("2") for part in late.parts] == ["default/2", "pca/1"]
     assert late.runs == ["late/1", "late/2"]
+
+
+def test_what_compares_songs_as_sequences_has_a_projection_and_no_model():
+    experiments = {"sequence": {"model": {"kind": "sequence_pca"}}, "joined": {"fuse": ["default", "pca"]}}
+    resolved = resolve(changed(seeds=[1, 2], experiments=experiments), ["crema"])
+    sequence = resolved["sequence"]
+    assert (sequence.projection, sequence.runs, list(sequence.frames)) == (
+        "pca",
+        ["sequence/1"],
+        ["crema-4hz"],
+    )
+    assert [sequence.has_model, sequence.embeds, sequence.patches] == [False, False, ""]
+    assert {name for name, experiment in resolved.items() if experiment.projection} == {"sequence"}
+
+
+@pytest.mark.parametrize("fft", [{"rate": 2.0}, {"frames": 256}])
+def test_sequences_of_another_frame_rate_are_refused(fft):
+    experiments = {"sequence": {"fft": fft, "model": {"kind": "sequence_lda"}}}
+    with pytest.raises(
+        CoversimError, match=r"'sequence'.*4 frames per second.*Remedy: set its fft.rate to 4.0"
+    ):
+        resolve(changed(experiments=experiments), ["crema"])
+
+
+def test_the_plan_knows_the_frame_rate_of_sequences():
+    assert SEQUENCE_RATE == RATE
 
 
 def test_frames_are_named_by_feature_and_sampling():

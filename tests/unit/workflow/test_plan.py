@@ -20,7 +20,7 @@ def plan(tmp_path, walk=True, **changes):
 
 
 def aligning(made):
-    return [name for name, experiment in made.experiments.items() if experiment.aligns]
+    return [name for name, one in made.experiments.items() if one.aligns and not one.projection]
 
 
 def data_set(root, works, features=("crema",)):
@@ -135,7 +135,7 @@ def test_what_fuses_others_sees_frames_only_to_align_them(tmp_path):
     root = data_set(tmp_path / "data", many(40), features=("crema", "hpcp"))
     benchmark = data_set(tmp_path / "other", many(3, prefix="X"), features=("hpcp",))
     datasets = {"train": {"root": root}, "benchmark": {"root": benchmark}}
-    names = ("default", "brief", "ftm2d", "pca")
+    names = ("default", "brief", "ftm2d", "pca", "sequence")
     experiments = {name: {"features": ["hpcp"]} for name in names} | {"late": {"fuse": ["default", "pca"]}}
     made = plan(tmp_path, datasets=datasets, experiments=experiments)  # late's own features would be crema
     assert set(made.frames) == {"hpcp-4hz", "hpcp-256frames"}

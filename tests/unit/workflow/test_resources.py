@@ -27,6 +27,20 @@ def test_memory_follows_the_size_of_patches(size, moments, merge):
     assert resources.pca_megabytes(size) >= merge + snakemake
 
 
+def test_time_to_match_is_a_small_part_of_that_to_align():
+    """Songs of 70 s: 13.4 kB of frames, 9 kB of vectors."""
+    songs = 10_000
+    align = resources.alignment_minutes(0.0134 * songs, 8) - 30
+    match = resources.matching_minutes(0.009 * songs, 8) - 30
+    assert songs**2 * 43e-6 / 8 / 60 < match < align / 10
+
+
+def test_distances_of_all_pairs_fit_into_memory():
+    few, many = (resources.matching_megabytes(0, songs, 8) for songs in (10_000, 20_000))
+    assert few >= 800 + 4e-6 * 10_000**2 / 8
+    assert many - 800 == 4 * (few - 800)
+
+
 def test_time_to_align_grows_with_the_square_of_the_data_set():
     few, many = (resources.alignment_minutes(size, 8) - 30 for size in (100, 200))
     assert many == pytest.approx(4 * few, rel=0.01)

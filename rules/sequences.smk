@@ -1,0 +1,235 @@
+# Takes the frames, at 4 per second, of experiments that compare songs as sequences. Leaves the projection of their
+# patches, which is fitted to the training songs; each shard's songs as sequences of vectors; and the distances of each
+# shard's queries to the songs of their collection. All but those depend on features and projection only.
+
+TRAINED = ["train"]  # data sets that are trained on; they weigh the same
+FEATURES = {
+    "+".join(PLAN.experiments[name].settings["features"]): name for name in AS_SEQUENCES
+}
+ALIGNED_IN = {
+    "lda1": "pca",
+    "lda": "lda1",
+}  # the projection in which the covers that another is fitted to are aligned
+
+
+def frames_of_sequences(wildcards, datasets, shards):
+    experiment = PLAN.experiments[FEATURES[wildcards.features]]
+    return [
+        path for dataset in datasets for path in frames_of(experiment, dataset, shards)
+    ]
+
+
+def frames_of_shard(wildcards):
+    return frames_of_sequences(wildcards, [wildcards.dataset], wildcards.shard)
+
+
+def frames_of_hubs(wildcards):
+    return frames_of_sequences(wildcards, TRAINED, PLAN.shards)
+
+
+def differences_to_fit(wildcards):
+    return collect(
+        "sequences/{features}/{projection}/differences/{dataset}/{shard}.npz",
+        features=wildcards.features,
+        projection=ALIGNED_IN[wildcards.projection],
+        dataset=TRAINED,
+        shard=PLAN.shards,
+    )
+
+
+def sequences_to_match(wildcards):
+    experiment = experiment_of(wildcards)
+    return collect(
+        "sequences/{features}/{projection}/songs/{dataset}/{shard}.h5",
+        features="+".join(experiment.settings["features"]),
+        projection=experiment.projection,
+        dataset=PLAN.dataset_of[wildcards.collection],
+        shard=PLAN.shards,
+    )
+
+
+rule sequence_moments:
+    """Second moments of a shard's patches, training songs only."""
+    input:
+        frames=frames_of_shard,
+    output:
+        moments="sequences/{features}/moments/{dataset}/{shard}.npz",
+    log:
+        "logs/sequence_moments/{features}-{dataset}-{shard}.log",
+    benchmark:
+        "benchmarks/sequence_moments/{features}-{dataset}-{shard}.tsv"
+    conda:
+        "../envs/features.yaml"
+    resources:
+        mem_mb=growing(600),
+        runtime=growing(10, per_mb=0.5),
+    params:
+        code=code("sequence_moments.py"),
+        content=content("catalogue/{dataset}/songs/{shard}.tsv"),
+        songs="catalogue/{dataset}/songs/{shard}.tsv",
+    shell:
+        'python "$COVERSIM_SCRIPTS"/sequence_moments.py'
+        " --frames {input.frames:q} --songs {params.songs:q}"
+        " --output {output.moments:q} 2> {log:q}"
+
+
+rule sequence_pca:
+    """Merge the shards' moments and take the leading principal components."""
+    input:
+        moments=collect(
+            "sequences/{{features}}/moments/{dataset}/{shard}.npz",
+            dataset=TRAINED,
+            shard=PLAN.shards,
+        ),
+    output:
+        projection="sequences/{features}/pca/projection.npz",
+    log:
+        "logs/sequence_pca/{features}.log",
+    benchmark:
+        "benchmarks/sequence_pca/{features}.tsv"
+    localrule: True
+    conda:
+        "../envs/features.yaml"
+    resources:
+        mem_mb=growing(500),
+        runtime=growing(30),
+    params:
+        code=code("sequence_pca.py"),
+    shell:
+        'python "$COVERSIM_SCRIPTS"/sequence_pca.py'
+        " --moments {input.moments:q} --output {output.projection:q} 2> {log:q}"
+
+
+rule sequence_differences:
+    """Align the covers of a shard's training works; second moments of what differs between aligned patches."""
+    input:
+        frames=frames_of_shard,
+        projection="sequences/{features}/{projection}/projection.npz",
+    output:
+        moments="sequences/{features}/{projection}/differences/{dataset}/{shard}.npz",
+    log:
+        "logs/sequence_differences/{features}-{projection}-{dataset}-{shard}.log",
+    benchmark:
+        "benchmarks/sequence_differences/{features}-{projection}-{dataset}-{shard}.tsv"
+    conda:
+        "../envs/sequences.yaml"
+    resources:
+        mem_mb=growing(900),
+        runtime=growing(30, per_mb=2),
+    params:
+        code=code("sequence_differences.py"),
+        content=content("catalogue/{dataset}/songs/{shard}.tsv"),
+        songs="catalogue/{dataset}/songs/{shard}.tsv",
+    shell:
+        'python "$COVERSIM_SCRIPTS"/sequence_differences.py'
+        " --frames {input.frames:q} --songs {params.songs:q} --projection {input.projection:q}"
+        " --output {output.moments:q} 2> {log:q}"
+
+
+rule sequence_lda:
+    """Merge the shards' moments and take the leading discriminants."""
+    input:
+        moments=rules.sequence_pca.input.moments,
+        differences=differences_to_fit,
+    output:
+        projection="sequences/{features}/{projection}/projection.npz",
+    log:
+        "logs/sequence_lda/{features}-{projection}.log",
+    benchmark:
+        "benchmarks/sequence_lda/{features}-{projection}.tsv"
+    wildcard_constraints:
+        projection=one_of(ALIGNED_IN),
+    localrule: True
+    conda:
+        "../envs/features.yaml"
+    resources:
+        mem_mb=growing(500),
+        runtime=growing(30),
+    params:
+        code=code("sequence_lda.py"),
+    shell:
+        'python "$COVERSIM_SCRIPTS"/sequence_lda.py'
+        " --moments {input.moments:q} --differences {input.differences:q}"
+        " --output {output.projection:q} 2> {log:q}"
+
+
+rule sequence_hubs:
+    """Sequences of a hundred training songs, which show how well a song scores with everything."""
+    input:
+        frames=frames_of_hubs,
+        projection="sequences/{features}/{projection}/projection.npz",
+    output:
+        hubs="sequences/{features}/{projection}/hubs.h5",
+    log:
+        "logs/sequence_hubs/{features}-{projection}.log",
+    benchmark:
+        "benchmarks/sequence_hubs/{features}-{projection}.tsv"
+    localrule: True
+    conda:
+        "../envs/sequences.yaml"
+    resources:
+        mem_mb=growing(600),
+        runtime=growing(30),
+    params:
+        code=code("sequence_hubs.py"),
+        content=content(*collect("catalogue/{dataset}/songs.tsv", dataset=TRAINED)),
+        songs=collect("catalogue/{dataset}/songs.tsv", dataset=TRAINED),
+    shell:
+        'python "$COVERSIM_SCRIPTS"/sequence_hubs.py'
+        " --frames {input.frames:q} --songs {params.songs:q} --projection {input.projection:q}"
+        " --output {output.hubs:q} 2> {log:q}"
+
+
+rule sequences:
+    """A shard's songs as sequences of vectors, and how well each scores with songs to learn from."""
+    input:
+        frames=frames_of_shard,
+        projection="sequences/{features}/{projection}/projection.npz",
+        hubs="sequences/{features}/{projection}/hubs.h5",
+    output:
+        sequences="sequences/{features}/{projection}/songs/{dataset}/{shard}.h5",
+    log:
+        "logs/sequences/{features}-{projection}-{dataset}-{shard}.log",
+    benchmark:
+        "benchmarks/sequences/{features}-{projection}-{dataset}-{shard}.tsv"
+    conda:
+        "../envs/sequences.yaml"
+    resources:
+        mem_mb=growing(900, per_mb=3),
+        runtime=growing(30, per_mb=1),
+    params:
+        code=code("sequences.py"),
+        content=content("catalogue/{dataset}/songs/{shard}.tsv"),
+        songs="catalogue/{dataset}/songs/{shard}.tsv",
+    shell:
+        'python "$COVERSIM_SCRIPTS"/sequences.py'
+        " --frames {input.frames:q} --songs {params.songs:q} --projection {input.projection:q}"
+        " --hubs {input.hubs:q} --output {output.sequences:q} 2> {log:q}"
+
+
+rule match:
+    """Match a shard's songs with those of their collection, pair by pair."""
+    input:
+        sequences=sequences_to_match,
+    output:
+        distances="aligned/{experiment}/{seed}/{collection}/{shard}.h5",
+    log:
+        "logs/match/{experiment}-{seed}-{collection}-{shard}.log",
+    benchmark:
+        "benchmarks/match/{experiment}-{seed}-{collection}-{shard}.tsv"
+    wildcard_constraints:
+        experiment=one_of(AS_SEQUENCES),
+    conda:
+        "../envs/sequences.yaml"
+    resources:
+        mem_mb=megabytes_to_match,
+        runtime=minutes_to_match,
+    params:
+        code=code("match.py"),
+        content=content(songs_of_collection),
+        songs=songs_of_collection,
+    shell:
+        'python "$COVERSIM_SCRIPTS"/match.py'
+        " --collection {wildcards.collection} --shard {wildcards.shard}"
+        " --sequences {input.sequences:q} --songs {params.songs:q}"
+        " --output {output.distances:q} 2> {log:q}"

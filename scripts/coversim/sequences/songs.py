@@ -1,0 +1,71 @@
+"""The sequences of songs, from their frames: those of a shard, and those of the songs that show hubs."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from coversim.sequences import storage
+from coversim.sequences.distances import hubness, likeness
+from coversim.sequences.matching import best_transpositions, restored, scores, stored
+from coversim.sequences.patches import patches, profiles
+from coversim.sequences.projection import Projection
+from coversim.sequences.storage import Sequences, Song
+from coversim.storage import frames, tsv
+from coversim.storage.hashing import stable_hash
+
+HUBS = 100  # training songs by which it is told how well a song scores with everything
+
+
+def write_hubs(
+    shards: Sequence[Path], catalogues: Sequence[Path], projection: Projection, output: Path
+) -> None:
+    """Write the sequences of HUBS training songs, by stable hash, as many of each data set.
+
+    Parameters
+    ----------
+    shards : frames of all shards of all training data sets, a file of each feature
+    catalogues : songs.tsv of each training data set
+    """
+    chosen: set[str] = set()
+    for catalogue in catalogues:
+        training = [song for song in tsv.read(catalogue) if song["split"] == "train"]
+        training.sort(key=lambda song: stable_hash("hub", song["work"], song["performance"]))
+        chosen.update(song["performance"] for song in training[: HUBS // len(catalogues)])
+    songs = [_song(song, "train", projection) for song in frames.songs(shards, chosen)]
+    logging.info("%d songs", len(songs))
+    storage.write(output, songs, projection)
+
+
+def write_songs(
+    shards: Sequence[Path], catalogue: Path, projection: Projection, hubs: Path, output: Path
+) -> None:
+    """Write the sequences of a shard's songs, with their hubness; songs that are `shared` are left out.
+
+    Parameters
+    ----------
+    shards : frames of the shard, a file of each feature
+    catalogue : the split of each song
+    hubs : what `write_hubs` wrote
+    """
+    split = {song["performance"]: song["split"] for song in tsv.read(catalogue) if song["split"] != "shared"}
+    others = storage.read(hubs)
+    songs = []
+    for found in frames.songs(shards, split):
+        song = _song(found, split[found.performance], projection)
+        songs.append(song._replace(hubness=hubness(likenesses(song, others))))
+    logging.info("%d songs, %d vectors", len(songs), sum(len(song.vectors) for song in songs))
+    storage.write(output, songs, projection)
+
+
+def likenesses(song: Song, others: Sequences) -> np.ndarray:
+    """How like a song others are, (N,): see coversim.sequences.distances."""
+    keys = best_transpositions(song.profiles, others.profiles)
+    found = scores(restored(song.vectors), others.vectors, others.offsets, keys, others.orders)
+    return likeness(found, len(song.vectors), others.lengths)
+
+
+def _song(song: frames.SongFrames, split: str, projection: Projection) -> Song:
+    vectors = stored(projection(patches(song.frames)))
+    return Song(song.work, song.performance, split, vectors, profiles(song.frames))

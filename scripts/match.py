@@ -1,0 +1,25 @@
+"""Match a shard's queries, as sequences, with all songs of their collection."""
+
+import argparse
+from pathlib import Path
+
+from coversim.cli import run
+from coversim.sequences.shard import match_shard
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--sequences", type=Path, nargs="+", required=True, help="of all shards, HDF5, in their order"
+    )
+    parser.add_argument("--songs", type=Path, required=True, help="catalogue with the split of each song")
+    parser.add_argument("--collection", required=True)
+    parser.add_argument("--shard", required=True, help="whose songs are the queries")
+    parser.add_argument("--output", type=Path, required=True, help="distances, HDF5")
+    arguments = parser.parse_args()
+
+    match_shard(arguments.sequences, arguments.songs, arguments.collection, arguments.shard, arguments.output)
+
+
+if __name__ == "__main__":
+    run(main)

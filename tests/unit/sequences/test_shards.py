@@ -1,0 +1,201 @@
+"""Shards of frames become moments, sequences and distances: which songs count where, and for what."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from coversim.errors import CoversimError
+from coversim.sequences import aligned, songs, storage
+from coversim.sequences.distances import distances, likeness
+from coversim.sequences.matching import best_transpositions, restored, scores, stored
+from coversim.sequences.patches import patches, profiles
+from coversim.sequences.projection import SecondMoments, discriminants, principal_components
+from coversim.sequences.shard import match_shard
+from coversim.sequences.training import moments_of_shard, of_sources
+from coversim.storage import distances as distance_files
+from coversim.storage import frames, tsv
+
+SHARDS = ("0000", "0001")
+WORKS = {  # shard, split, songs
+    "W_1": (0, "train", "ab"),
+    "W_2": (1, "train", "abc"),
+    "W_3": (1, "train", "a"),
+    "W_4": (0, "valid", "ab"),
+    "W_5": (0, "valid", "a"),
+    "W_6": (1, "valid", "ab"),
+    "W_7": (1, "shared", "ab"),
+    "W_8": (0, "valid", "ab"),  # its second song was set aside
+}
+SPLIT = {f"{work}{letter}": split for work, (_, split, letters) in WORKS.items() for letter in letters}
+SET_ASIDE = "W_8b"
+
+
+def chroma(name: str) -> np.ndarray:
+    """A song's frames (12, T): its work's tune, in a key and with a noise of its own."""
+    random = np.random.default_rng(int(name[2]))
+    tune = np.repeat(random.random((12, 80 + 20 * int(name[2]))), 2, axis=1) ** 3
+    noise = np.random.default_rng(list(name.encode())).random(tune.shape)
+    return np.roll(tune + 0.2 * noise, ord(name[3]) - ord("a"), axis=0).astype(np.float32)
+
+
+@pytest.fixture
+def place(tmp_path):
+    rows = [(name[:3], name, WORKS[name[:3]][0], split) for name, split in SPLIT.items()]
+    table = tsv.text(("work", "performance", "shard", "split"), rows)
+    (tmp_path / "songs.tsv").write_text(table)
+    for number, shard in enumerate(SHARDS):
+        with frames.writing(tmp_path / "train" / "crema-4hz" / f"{shard}.h5", "crema", 12, 4.0) as file:
+            for work, name, own, _ in rows:
+                if own == number and name != SET_ASIDE:
+                    file.append(work, name, chroma(name))
+    return tmp_path
+
+
+def frames_of(place, *shards):
+    return [place / "train" / "crema-4hz" / f"{shard}.h5" for shard in shards]
+
+
+def fitted(place):
+    return principal_components([moments_of_shard(frames_of(place, *SHARDS)[:1], place / "songs.tsv")], 20)
+
+
+def sequences(place, projection):
+    """The files of both shards, and those of the hubs, as the rules make them."""
+    songs.write_hubs(frames_of(place, *SHARDS), [place / "songs.tsv"], projection, place / "hubs.h5")
+    files = []
+    for shard in SHARDS:
+        files.append(place / "crema" / "pca" / "songs" / "train" / f"{shard}.h5")
+        shards = frames_of(place, shard)
+        songs.write_songs(shards, place / "songs.tsv", projection, place / "hubs.h5", files[-1])
+    return files
+
+
+def test_moments_are_of_the_training_songs_of_a_shard(place):
+    expected = SecondMoments(16)
+    for name in ("W_2a", "W_2b", "W_2c", "W_3a"):
+        expected.add(patches(chroma(name)[None]))
+    found = moments_of_shard(frames_of(place, "0001"), place / "songs.tsv")
+    np.testing.assert_allclose(found.mean(), expected.mean(), atol=1e-7)
+    assert found.weight == expected.weight
+
+
+def test_the_shards_of_a_data_set_are_one_source(tmp_path):
+    random = np.random.default_rng(0)
+    for dataset, shard in (("a", "0000"), ("a", "0001"), ("b", "0000")):
+        moments = SecondMoments(16)
+        moments.add(random.normal(size=(5, 7, 16)).astype(np.complex64))
+        moments.save(tmp_path / dataset / f"{shard}.npz")
+    first, second = of_sources(sorted(tmp_path.rglob("*.npz")))
+    assert (first.weight, second.weight) == (10, 5)
+    both = [SecondMoments.load(tmp_path / "a" / f"{shard}.npz").sums for shard in SHARDS]
+    np.testing.assert_array_equal(first.sums, sum(both))
+
+
+def test_differences_are_those_within_the_training_works_of_a_shard(place):
+    projection = fitted(place)
+    covers = [chroma(name)[None] for name in ("W_2a", "W_2b", "W_2c")]
+    expected = aligned.difference_moments(
+        [[aligned.Song(patches(song), profiles(song)) for song in covers]], projection
+    )
+    found = aligned.differences_of_shard(frames_of(place, "0001"), place / "songs.tsv", projection)
+    assert found.weight == expected.weight > 0
+    np.testing.assert_allclose(found.sums, expected.sums, atol=1e-7)  # of sums of about .01
+
+
+def test_a_source_whose_covers_do_not_align_is_left_out_unless_it_is_the_only_one(place):
+    total = moments_of_shard(frames_of(place, "0001"), place / "songs.tsv")
+    within = aligned.differences_of_shard(frames_of(place, "0001"), place / "songs.tsv", fitted(place))
+    nothing = SecondMoments(16)
+    np.testing.assert_array_equal(
+        discriminants([total], [within, nothing], 20).components,
+        discriminants([total], [within], 20).components,
+    )
+    with pytest.raises(CoversimError, match=r"no two covers to train with align.*Remedy.*sequence_pca"):
+        discriminants([total], [nothing], 20)
+
+
+def test_all_songs_have_sequences_but_those_of_a_benchmark_that_were_trained_on(place):
+    projection = fitted(place)
+    files = [storage.read(path) for path in sequences(place, projection)]
+    found = {name: file.song(row) for file in files for row, name in enumerate(file.performances.tolist())}
+    assert set(found) == {name for name, split in SPLIT.items() if split != "shared"} - {SET_ASIDE}
+    for name, song in found.items():
+        assert song[:3] == (name[:3], name, SPLIT[name])
+        np.testing.assert_array_equal(song.vectors, stored(projection(patches(chroma(name)[None]))))
+        np.testing.assert_array_equal(song.profiles, profiles(chroma(name)[None]))
+
+
+def alike(song, other, orders):
+    """Likeness of two songs by themselves."""
+    keys = best_transpositions(song.profiles, other.profiles)
+    offsets = np.array([0, len(other.vectors)])
+    score = scores(restored(song.vectors), other.vectors, offsets, keys, orders)
+    return float(likeness(score, len(song.vectors), np.array([len(other.vectors)]))[0])
+
+
+def test_the_hubness_of_a_song_is_its_mean_likeness_with_training_songs(place):
+    projection = fitted(place)
+    files = sequences(place, projection)
+    hubs = storage.read(place / "hubs.h5")
+    training = {name for name, split in SPLIT.items() if split == "train"}
+    assert set(hubs.performances.tolist()) == training
+    for path in files:
+        shard = storage.read(path)
+        for place_of in range(len(shard.works)):
+            song = shard.song(place_of)
+            expected = [alike(song, hubs.song(row), projection.orders) for row in range(len(training))]
+            assert song.hubness == pytest.approx(np.mean(expected), rel=1e-6)
+
+
+def test_hubs_are_chosen_by_what_songs_are_called_as_many_of_each_data_set(place, monkeypatch):
+    monkeypatch.setattr(songs, "HUBS", 4)
+
+    def chosen(count, *catalogues):
+        songs.write_hubs(frames_of(place, *SHARDS), catalogues, fitted(place), place / "hubs.h5")
+        found = set(storage.read(place / "hubs.h5").performances.tolist())
+        assert len(found) == count
+        return found
+
+    rows = tsv.read(place / "songs.tsv")
+
+    def catalogue(name, works):
+        path = place / name
+        path.write_text(tsv.text(rows[0], (row.values() for row in rows if row["work"] in works)))
+        return path
+
+    every = catalogue("songs.tsv", WORKS)
+    assert len(chosen(4, every) & chosen(4, catalogue("without.tsv", set(WORKS) - {"W_3"}))) >= 3
+    works = Counter(
+        name[:3] for name in chosen(4, catalogue("one.tsv", ["W_1"]), catalogue("two.tsv", ["W_2"]))
+    )
+    assert works == {"W_1": 2, "W_2": 2}
+
+
+@pytest.mark.parametrize(
+    ("shard", "queries"), [("0000", {"W_4a", "W_4b", "W_8a"}), ("0001", {"W_6a", "W_6b"})]
+)
+def test_each_query_of_a_shard_meets_each_song_of_its_collection(place, shard, queries):
+    projection = fitted(place)
+    files = sequences(place, projection)
+    match_shard(files, place / "songs.tsv", "valid", shard, place / "distances.h5")
+    found = distance_files.read(place / "distances.h5")
+    assert found.performances.tolist() == ["W_4a", "W_4b", "W_5a", "W_8a", "W_6a", "W_6b"]
+    assert found.works.tolist() == [name[:3] for name in found.performances]
+    assert {found.performances[row] for row in found.query} == queries
+    read = [storage.read(path).of_split("valid") for path in files]
+    every = [file.song(row) for file in read for row in range(len(file.works))]
+    for row, distance in zip(found.query, found.distance, strict=True):
+        query = every[row]
+        for other, to in zip(every, distance, strict=True):
+            near = np.array([alike(query, other, projection.orders)])
+            assert to == pytest.approx(distances(near, query.hubness, np.array([other.hubness]))[0], rel=1e-5)
+        others = np.delete(distance, row)
+        of_work = np.delete(found.works, row) == query.work
+        assert not of_work.any() or others.argmin() in np.flatnonzero(of_work)
+
+
+def test_a_collection_that_a_shard_has_no_song_of_leaves_it_without_queries(place):
+    files = sequences(place, fitted(place))
+    match_shard(files, place / "songs.tsv", "test", "0000", place / "distances.h5")
+    assert distance_files.read(place / "distances.h5").distance.shape == (0, 0)

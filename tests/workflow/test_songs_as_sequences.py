@@ -1,0 +1,175 @@
+"""Songs compared as sequences, through the real Snakemake: what is made of what, and what a change reruns."""
+
+import csv
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+import corpus
+from coversim.dataset.splits import split_by_hash
+from staleness import CLONED
+from workflow import ROOT, jobs, plan, run
+
+SPLIT = {"valid": 0.25, "test": 0.25, "seed": 0}
+CONFIG = {
+    "name": "small",
+    "datasets": {"train": {"root": "../data"}},
+    "shards": 2,
+    "split": SPLIT,
+    "evaluation": {"resamples": 100},
+    "experiments": {
+        **dict.fromkeys(("default", "brief", "ftm2d", "pca")),
+        "sequence": {"model": {"kind": "sequence_lda"}},
+    },
+}
+WORKS = range(12)
+TABLES = {"evaluate": 1, "metrics": 1, "report": 1}
+MATCHED = {"match": 4} | TABLES  # two shards, two collections
+HELD = {"sequence_hubs": 1, "sequences": 2} | MATCHED
+ALIGNED = {"sequence_differences": 4, "sequence_lda": 2} | HELD  # two rounds
+FITTED = {"sequence_moments": 2, "sequence_pca": 1} | ALIGNED
+ALL = {"fft": 2, "set_aside": 1} | FITTED
+ONE_SHARD = ALL | {"fft": 1, "sequence_moments": 1, "pairs": 2}
+
+
+def write_work(place: Path, work: int) -> None:
+    """Two covers: the same music, in another key and with some noise."""
+    random = np.random.default_rng(work)
+    for cover in range(2):
+        arrays = corpus.song_arrays(work, seconds=20)
+        moved = {
+            name: (np.roll(array, 3 * cover, axis=array.shape.index(12)) + 0.05 * random.random(array.shape))
+            for name, array in arrays.items()
+        }
+        arrays = {name: moved[name].astype(array.dtype) for name, array in arrays.items()}
+        corpus.write_song(place / "data", f"W_{work}", f"P_{work}.{cover}", arrays)
+
+
+def configure(place: Path, **changes: object) -> None:
+    (place / "run.yaml").write_text(yaml.safe_dump(CONFIG | changes))
+
+
+def add_experiment(place: Path, **experiments: dict) -> None:
+    configure(place, experiments=CONFIG["experiments"] | experiments)
+
+
+def add_work(place: Path, split: str) -> None:
+    write_work(place, next(n for n in range(20, 99) if split_by_hash(f"W_{n}", **SPLIT) == split))
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> Path:
+    place = tmp_path_factory.mktemp("sequences") / "place"
+    for name in CLONED:
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy2
+        (place / "clone").mkdir(parents=True, exist_ok=True)
+        copy(ROOT / name, place / "clone" / name)
+    for work in WORKS:
+        write_work(place, work)
+    (place / "run").mkdir()
+    configure(place)
+    done = run(place)
+    assert jobs(done) == ALL | {"pairs": 2}
+    return place
+
+
+@pytest.fixture
+def place(finished, tmp_path) -> Path:
+    return shutil.copytree(finished, tmp_path / "place", symlinks=True)
+
+
+def contents(place: Path) -> dict[str, bytes]:
+    results = place / "run" / "results" / "small"
+    return {
+        str(path.relative_to(results)): path.read_bytes()
+        for folder in ("sequences", "aligned", "evaluation")
+        for path in (results / folder).rglob("*")
+        if path.is_file()
+    }
+
+
+def test_covers_are_found(finished):
+    with (finished / "run" / "results" / "small" / "metrics.tsv").open(newline="") as file:
+        rows = list(csv.DictReader(file, dialect="excel-tab"))
+    assert [(row["experiment"], row["collection"]) for row in rows] == [
+        ("sequence", "valid"),
+        ("sequence", "test"),
+    ]
+    assert all(float(row["map"]) > 0.9 for row in rows)
+
+
+def test_another_run_gives_the_same_bytes(finished, place):
+    assert jobs(run(place, "--forceall")) == ALL | {"pairs": 2}
+    again = contents(place)
+    assert again == contents(finished)
+    assert sum(name.startswith("aligned/sequence/1/") and name.endswith(".h5") for name in again) == 4
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (lambda place: None, {}),
+        (lambda place: add_work(place, "train"), ONE_SHARD),
+        (lambda place: add_work(place, "test"), ONE_SHARD),
+        (lambda place: configure(place, features=["hpcp"]), ALL),
+        (lambda place: configure(place, representation={"seconds": [2.0], "hop": 0.5}), {"report": 1}),
+        (lambda place: configure(place, model={"embedding": 8}, train={"epochs": 3}), {"report": 1}),
+        (lambda place: configure(place, pca={"components": 8}), {"report": 1}),
+        (
+            lambda place: add_experiment(place, pca={"model": {"kind": "sequence_pca"}}),
+            HELD | {"evaluate": 1},
+        ),
+        (lambda place: add_experiment(place, same={"model": {"kind": "sequence_lda"}}), MATCHED),
+    ],
+    ids=[
+        "nothing",
+        "a work added to train with",
+        "a work added to test with",
+        "another feature",
+        "other patches of the networks",
+        "another network",
+        "other components of the networks",
+        "principal components beside discriminants: they share the moments",
+        "the same again: it shares all but the distances",
+    ],
+)
+def test_a_change_reruns_what_depends_on_it(place, change, expected):
+    change(place)
+    assert jobs(plan(place)) == Counter(expected)
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("coversim/sequences/patches.py", FITTED),
+        ("coversim/sequences/projection.py", FITTED),
+        ("coversim/sequences/training.py", FITTED),
+        ("coversim/sequences/aligned.py", ALIGNED),
+        ("coversim/sequences/matching.py", ALIGNED),
+        ("coversim/sequences/distances.py", HELD),
+        ("coversim/sequences/songs.py", HELD),
+        ("coversim/sequences/storage.py", HELD),
+        ("coversim/sequences/shard.py", MATCHED),
+        ("sequence_moments.py", FITTED),
+        ("sequence_pca.py", FITTED | {"sequence_moments": 0}),
+        ("sequence_differences.py", ALIGNED),
+        ("sequence_lda.py", ALIGNED | {"sequence_differences": 2}),  # those of the second round
+        ("sequence_hubs.py", HELD),
+        ("sequences.py", HELD | {"sequence_hubs": 0}),
+        ("match.py", MATCHED),
+    ],
+)
+def test_an_edit_of_code_reruns_the_rules_that_import_it(place, code, expected):
+    with (place / "clone" / "scripts" / code).open("a") as file:
+        file.write("\n_EDITED = True\n")
+    assert jobs(plan(place)) == +Counter(expected)
+
+
+def test_a_work_added_is_found(place):
+    add_work(place, "test")
+    assert jobs(run(place)) == ONE_SHARD
+    assert not jobs(plan(place))
