@@ -255,7 +255,9 @@ def _queries(
 
 def _set_aside(songs: pd.DataFrame, name: str) -> dict[str, Any]:
     """The first songs of set_aside.tsv, and how often each reason occurs in all of it, the most frequent first."""
-    reasons = songs.value_counts(["feature", "reason"]).reset_index(name="songs")
+    # most reasons begin with the name of the song's file
+    kinds = songs.assign(reason=songs.reason.str.replace(r"(?s)^.*\.h5: ", "", regex=True))
+    reasons = kinds.value_counts(["feature", "reason"]).reset_index(name="songs")
     reasons = reasons.sort_values(["songs", "feature", "reason"], ascending=[False, True, True])
     return {
         "name": name,

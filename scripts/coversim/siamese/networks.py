@@ -141,7 +141,7 @@ class Brief(nn.Module):
 
 
 class Motif(nn.Module):
-    """Motif detectors, sought in all transpositions; how well each is found, in the best transposition, counts.
+    """Motif detectors, searched for in all transpositions; how well each is found, in the best transposition, counts.
 
     A detector is a pattern over the twelve pitch classes and a window of time. GeM pooling
     over time makes the few places where a motif stands out weigh more than the many where it does not. Rotating the pitch classes of a song rotates what every layer gives along the axis of rotations; the

@@ -262,7 +262,7 @@ def test_fifty_songs_set_aside_are_listed_and_the_others_counted(tmp_path):
     songs = [
         {"dataset": "train", "feature": feature, "work": f"W_{n}", "performance": f"P_{n}", "reason": reason}
         for n in range(40)
-        for feature, reason in (("crema", "no crema file"), ("hpcp", "all values are zero"))
+        for feature, reason in (("crema", "no crema file"), ("hpcp", f"W_{n}/P_{n}.h5: all values are zero"))
     ]
     run = simulate(tmp_path, {"default": 0.5}, seeds=[1], set_aside=songs[:75])
     write_report(**run)
