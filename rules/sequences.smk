@@ -2,51 +2,6 @@
 # patches, which is fitted to the training songs; each shard's songs as sequences of vectors; and the distances of each
 # shard's queries to the songs of their collection. All but those depend on features and projection only.
 
-TRAINED = ["train"]  # data sets that are trained on; they weigh the same
-FEATURES = {
-    "+".join(PLAN.experiments[name].settings["features"]): name for name in AS_SEQUENCES
-}
-ALIGNED_IN = {
-    "lda1": "pca",
-    "lda": "lda1",
-}  # the projection in which the covers that another is fitted to are aligned
-
-
-def frames_of_sequences(wildcards, datasets, shards):
-    experiment = PLAN.experiments[FEATURES[wildcards.features]]
-    return [
-        path for dataset in datasets for path in frames_of(experiment, dataset, shards)
-    ]
-
-
-def frames_of_shard(wildcards):
-    return frames_of_sequences(wildcards, [wildcards.dataset], wildcards.shard)
-
-
-def frames_of_hubs(wildcards):
-    return frames_of_sequences(wildcards, TRAINED, PLAN.shards)
-
-
-def differences_to_fit(wildcards):
-    return collect(
-        "sequences/{features}/{projection}/differences/{dataset}/{shard}.npz",
-        features=wildcards.features,
-        projection=ALIGNED_IN[wildcards.projection],
-        dataset=TRAINED,
-        shard=PLAN.shards,
-    )
-
-
-def sequences_to_match(wildcards):
-    experiment = experiment_of(wildcards)
-    return collect(
-        "sequences/{features}/{projection}/songs/{dataset}/{shard}.h5",
-        features="+".join(experiment.settings["features"]),
-        projection=experiment.projection,
-        dataset=PLAN.dataset_of[wildcards.collection],
-        shard=PLAN.shards,
-    )
-
 
 rule sequence_moments:
     """Second moments of a shard's patches, training songs only."""
