@@ -174,17 +174,6 @@ def songs_of_collection(wildcards):
     return f"catalogue/{PLAN.dataset_of[wildcards.collection]}/songs.tsv"
 
 
-# experiments that compare songs as sequences: `match` does that, not `align`
-AS_SEQUENCES = {name for name, one in PLAN.experiments.items() if one.projection}
-# one of them for each set of features
-SEQUENCED = {
-    "+".join(PLAN.experiments[name].settings["features"]): name for name in AS_SEQUENCES
-}
-# the projection in which the covers are aligned that another one is fitted to
-ALIGNED_IN = {"lda1": "pca", "lda": "lda1"}
-TRAINED = ["train"]  # data sets that are trained on
-
-
 def experiment_of(wildcards):
     return PLAN.experiments[wildcards.experiment]
 
@@ -214,6 +203,57 @@ def frames_to_embed(wildcards):
 def frames_to_align(wildcards):
     dataset = PLAN.dataset_of[wildcards.collection]
     return frames_of(experiment_of(wildcards), dataset, PLAN.shards)
+
+
+# experiments that compare songs as sequences: `match` does that, not `align`
+AS_SEQUENCES = {name for name, one in PLAN.experiments.items() if one.projection}
+TRAINED = ["train"]  # data sets that projections are fitted to; they weigh the same
+# the projection in which the covers that another one is fitted to are aligned
+ALIGNED_IN = {"lda1": "pca", "lda": "lda1"}
+
+
+def features_of(experiment):
+    return "+".join(experiment.settings["features"])
+
+
+def frames_of_sequences(wildcards, datasets, shards):
+    experiment = next(
+        PLAN.experiments[name]
+        for name in AS_SEQUENCES
+        if features_of(PLAN.experiments[name]) == wildcards.features
+    )
+    return [
+        path for dataset in datasets for path in frames_of(experiment, dataset, shards)
+    ]
+
+
+def frames_of_shard(wildcards):
+    return frames_of_sequences(wildcards, [wildcards.dataset], wildcards.shard)
+
+
+def frames_of_hubs(wildcards):
+    return frames_of_sequences(wildcards, TRAINED, PLAN.shards)
+
+
+def differences_to_fit(wildcards):
+    return collect(
+        "sequences/{features}/{projection}/differences/{dataset}/{shard}.npz",
+        features=wildcards.features,
+        projection=ALIGNED_IN[wildcards.projection],
+        dataset=TRAINED,
+        shard=PLAN.shards,
+    )
+
+
+def sequences_to_match(wildcards):
+    experiment = experiment_of(wildcards)
+    return collect(
+        "sequences/{features}/{projection}/songs/{dataset}/{shard}.h5",
+        features=features_of(experiment),
+        projection=experiment.projection,
+        dataset=PLAN.dataset_of[wildcards.collection],
+        shard=PLAN.shards,
+    )
 
 
 def pairs_to_train(wildcards):
@@ -283,42 +323,6 @@ def reranking_of(wildcards):
 def tempi_of(wildcards):
     """The tempi at which a song is sought; none: by its own embedding."""
     return words(experiment_of(wildcards).settings["query"]["tempi"])
-
-
-def frames_of_sequences(wildcards, datasets, shards):
-    experiment = PLAN.experiments[SEQUENCED[wildcards.features]]
-    return [
-        path for dataset in datasets for path in frames_of(experiment, dataset, shards)
-    ]
-
-
-def frames_of_shard(wildcards):
-    return frames_of_sequences(wildcards, [wildcards.dataset], wildcards.shard)
-
-
-def frames_of_hubs(wildcards):
-    return frames_of_sequences(wildcards, TRAINED, PLAN.shards)
-
-
-def differences_to_fit(wildcards):
-    return collect(
-        "sequences/{features}/{projection}/differences/{dataset}/{shard}.npz",
-        features=wildcards.features,
-        projection=ALIGNED_IN[wildcards.projection],
-        dataset=TRAINED,
-        shard=PLAN.shards,
-    )
-
-
-def sequences_to_match(wildcards):
-    experiment = experiment_of(wildcards)
-    return collect(
-        "sequences/{features}/{projection}/songs/{dataset}/{shard}.h5",
-        features="+".join(experiment.settings["features"]),
-        projection=experiment.projection,
-        dataset=PLAN.dataset_of[wildcards.collection],
-        shard=PLAN.shards,
-    )
 
 
 def device_of(wildcards):
