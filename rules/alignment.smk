@@ -12,7 +12,7 @@ rule align:
     log:
         "logs/align/{experiment}-{seed}-{collection}-{shard}.log",
     benchmark:
-        "benchmarks/align/{experiment}-{seed}-{collection}-{shard}.tsv"
+        "benchmarks/align/{experiment}/{seed}/{collection}/{shard}.tsv"
     conda:
         "../envs/siamese.yaml"
     resources:

@@ -186,10 +186,16 @@ def test_re_ranked_metrics_stand_beside_the_others_with_their_cost(tmp_path):
 
 
 def test_what_alignment_took_is_summed_over_shards_and_averaged_over_seeds(tmp_path):
-    for job, seconds in {"a-b-1-test-0000": 3, "a-b-1-test-0001": 4, "a-b-2-test-0000": 5}.items():
-        (tmp_path / "align").mkdir(exist_ok=True)
-        (tmp_path / "align" / f"{job}.tsv").write_text(f"s\th:m:s\n{seconds}\t-\n")
-    assert alignment_seconds(read_jobs(tmp_path)) == {("test", "a-b"): 6.0}
+    for job, seconds in {
+        "1/test/0000": 3,
+        "1/test/0001": 4,
+        "2/test/0000": 5,
+        "1/test/my-1-set/0000": 7,
+    }.items():
+        path = tmp_path / "align" / "a-1-b" / f"{job}.tsv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"s\th:m:s\n{seconds}\t-\n")
+    assert alignment_seconds(read_jobs(tmp_path)) == {("test", "a-1-b"): 6.0, ("test/my-1-set", "a-1-b"): 7.0}
 
 
 def test_without_re_ranking_nothing_is_said_of_it(page):

@@ -99,8 +99,9 @@ def test_parts_without_a_song_in_common_are_an_error():
 
 def test_the_script_writes_what_is_fused(tmp_path):
     parts = [songs(0, 3), songs(1, 5)]
-    paths = [tmp_path / f"{place}.h5" for place in range(2)]
+    paths = [tmp_path / f"experiment{place}" / "train.h5" for place in range(2)]
     for path, part in zip(paths, parts, strict=True):
+        path.parent.mkdir()
         embeddings.write(path, *part)
     output = tmp_path / "fused.h5"
     command = [sys.executable, SCRIPT, "--embeddings", *paths, "--references", *paths, "--output", output]

@@ -33,7 +33,7 @@ WITHOUT_PCA = {"pca": {"components": 0}}
 def songs(works: int, seed: int) -> Songs:
     """Two songs of each work: the same random chords in another key, over a drone that is each song's own."""
     generator = torch.Generator().manual_seed(seed)
-    found = Songs([], [])
+    found = Songs([], [], [])
     for work in range(works):
         chords = (torch.rand(1, 12, 15, generator=generator) ** 6).repeat_interleave(4, dim=2)
         for _ in range(2):
@@ -41,6 +41,7 @@ def songs(works: int, seed: int) -> Songs:
             drone = torch.rand(1, 12, 1, generator=generator)
             found.frames.append(chords.roll(semitones, dims=1) + drone)
             found.works.append(f"W_{seed}{work:03d}")
+            found.sources.append(0)
     return found
 
 
@@ -101,7 +102,7 @@ def test_what_only_harms_gives_back_the_untrained_network(tmp_path) -> None:
 
 
 def test_without_covers_to_validate_on_the_last_epoch_counts(tmp_path) -> None:
-    alone = Songs(VALIDATION.frames[::2], VALIDATION.works[::2])
+    alone = Songs(VALIDATION.frames[::2], VALIDATION.works[::2], VALIDATION.sources[::2])
     found, history = trained(tmp_path, validation=alone, train={"epochs": 3})
     assert len(history) == 4
     assert kept_epoch([row["valid_map"] for row in history]) == 3
@@ -138,7 +139,7 @@ def test_only_the_contrastive_loss_takes_its_negatives_from_the_pair_table(tmp_p
 
 @pytest.mark.parametrize("songs", [0, 1, 2])
 def test_one_work_is_not_enough_to_train_on(songs: int, tmp_path) -> None:
-    few = Songs(TRAINING.frames[:songs], TRAINING.works[:songs])
+    few = Songs(TRAINING.frames[:songs], TRAINING.works[:songs], TRAINING.sources[:songs])
     with pytest.raises(CoversimError, match=r"no two training works.*Remedy"):
         train(experiment(**WITHOUT_PCA), 1, few, VALIDATION, [], None, CPU, tmp_path / "state.pt")
 

@@ -97,8 +97,37 @@ def test_shards_of_two_features_may_come_in_any_order(tmp_path):
 
 def test_only_the_wanted_songs_are_read(tmp_path):
     path = write(tmp_path / "0000.h5", SONGS)
-    assert [song.performance for song in frames.songs([path], {"P_3", "P_1"})] == ["P_1", "P_3"]
+    names = [song[:2] for song in SONGS]
+    assert [song[:2] for song in frames.songs([path], {names[2], names[0]})] == [names[0], names[2]]
     assert list(frames.songs([path], ())) == []
+
+
+def test_songs_of_two_works_may_be_called_the_same(tmp_path):
+    values = {work: np.full((12, 3 + place), place, np.float32) for place, work in enumerate(("W_1", "W_2"))}
+    paths = [
+        write(tmp_path / feature / "0000.h5", [(work, "0", values[work]) for work in works])
+        for feature, works in {"crema-4hz": ("W_1", "W_2"), "hpcp-4hz": ("W_2", "W_1")}.items()
+    ]
+    found = {song.work: song.frames for song in frames.songs(paths)}
+    for work, expected in values.items():
+        np.testing.assert_array_equal(found[work], np.stack([expected, expected]))
+    assert [song.work for song in frames.songs(paths, {("W_2", "0")})] == ["W_2"]
+
+
+def test_of_a_song_in_two_data_sets_the_first_counts(tmp_path):
+    first, second = (
+        write(
+            tmp_path / name / "crema-4hz" / "0000.h5",
+            [
+                ("W_1", "P_1", np.full((12, 4), value, np.float32)),
+                (f"W_{name}", "P_1", np.ones((12, 4), np.float32)),
+            ],
+        )
+        for name, value in (("a", 1), ("b", 2))
+    )
+    found = list(frames.songs([second, first]))
+    assert [song.work for song in found] == ["W_1", "W_b", "W_a"]
+    assert found[0].frames.max() == 2
 
 
 def test_after_an_error_there_is_no_half_written_shard(tmp_path):
