@@ -162,6 +162,10 @@ def sampling_of(wildcards):
 SONGS_TO_TRAIN = collect("catalogue/{dataset}/songs.tsv", dataset=PLAN.training)
 
 
+def frame_rate_of(wildcards):
+    return PLAN.rates[wildcards.dataset]
+
+
 def songs_of_collection(wildcards):
     return collect(
         "catalogue/{dataset}/songs.tsv", dataset=PLAN.sources[wildcards.collection]

@@ -74,6 +74,26 @@ def test_the_good_songs_are_evaluated(finished):
     assert all(float(row["map"]) > 0 for row in rows)
 
 
+def test_songs_that_contradict_the_frame_rate_of_their_data_set_are_set_aside(tmp_path):
+    root = corpus.write_corpus(tmp_path / "data", WORKS)
+    for performance, feature in (("P_11", "crema"), ("P_22", "hpcp")):
+        arrays = corpus.song_arrays(features=[feature])
+        halved = arrays[feature][:, ::2] if feature == "crema" else arrays[feature][::2]
+        path = corpus.song_path(root, f"W_{performance[2]}", performance, feature, "per-feature")
+        path.unlink()
+        corpus.write_song(root, f"W_{performance[2]}", performance, {feature: halved})
+    config = configuration(root, features=["crema", "hpcp"])
+    snakemake(tmp_path / "run", "set_aside.tsv", config=config)
+    found = {(row["performance"], row["feature"]): row["reason"] for row in set_aside(tmp_path / "run")}
+    assert found.keys() == {("P_11", "crema"), ("P_22", "crema, hpcp")}
+    assert "43.07 frames per second, not of 86.13" in found["P_11", "crema"]
+    assert "crema lasts 20 s and hpcp 10 s" in found["P_22", "crema, hpcp"]
+    config["datasets"]["train"]["rate"] = 43.06640625
+    snakemake(tmp_path / "run", "set_aside.tsv", config=config)
+    of_crema = {row["performance"] for row in set_aside(tmp_path / "run") if row["feature"] == "crema"}
+    assert len(of_crema) == sum(map(len, WORKS.values())) - 1
+
+
 def test_where_all_songs_are_bad_the_run_ends_with_their_reasons(tmp_path):
     root = corpus.write_corpus(tmp_path / "data", WORKS, features=["crema"], seconds=2)
     for work, (first, second) in WORKS.items():

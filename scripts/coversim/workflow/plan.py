@@ -26,6 +26,7 @@ from coversim.dataset.catalogue import (
     write_if_changed,
 )
 from coversim.dataset.da_tacos import File, Layout, Problem, Song, recognise, walk
+from coversim.dataset.features import FRAME_RATE
 from coversim.dataset.titles import find
 from coversim.demo import songs as demo_songs
 from coversim.errors import CoversimError
@@ -60,6 +61,8 @@ class Plan:
     """The data sets of each collection, and of the training pairs."""
     songs: dict[str, int]
     """Number of songs of each data set."""
+    rates: dict[str, float]
+    """Frames per second of the files of each data set."""
     shards: list[str]
     experiments: dict[str, Experiment]
     titles: list[str]
@@ -179,6 +182,7 @@ def make_plan(config: Mapping[str, Any], results: Path, walk: bool) -> Plan:
         ],
         sources=sources_of,
         songs={name: summary["songs"] for name, summary in summaries.items()},
+        rates={name: chosen["rate"] or FRAME_RATE for name, chosen in datasets.items()},
         shards=[shard_name(shard) for shard in range(config["shards"])],
         experiments=experiments,
         titles=titles,
