@@ -19,7 +19,6 @@ include: "rules/common.smk"
 wildcard_constraints:
     **dict.fromkeys(
         (
-            "collection",
             "components",
             "dataset",
             "experiment",
@@ -32,6 +31,7 @@ wildcard_constraints:
         ),
         "[^/]+",
     ),
+    collection="[^/]+(/[^/]+)?",  # a split, or a split of a data set
 
 
 include: "rules/dataset.smk"

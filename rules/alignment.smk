@@ -12,7 +12,7 @@ rule align:
     log:
         "logs/align/{experiment}-{seed}-{collection}-{shard}.log",
     benchmark:
-        "benchmarks/align/{experiment}-{seed}-{collection}-{shard}.tsv"
+        "benchmarks/align/{experiment}/{seed}/{collection}/{shard}.tsv"
     wildcard_constraints:
         experiment=one_of(PLAN.experiments.keys() - AS_SEQUENCES),
     conda:

@@ -105,7 +105,7 @@ def minutes_to_align(wildcards, input, attempt):
 
 
 def megabytes_to_match(wildcards, input, attempt):
-    songs = PLAN.songs[PLAN.dataset_of[wildcards.collection]]
+    songs = sum(PLAN.songs[name] for name in PLAN.sources[wildcards.collection])
     return attempt * resources.matching_megabytes(
         input.size_mb, songs, len(PLAN.shards)
     )
@@ -137,10 +137,10 @@ def content(*paths):
     """For `params`: the digests of what files that the plan writes hold, given their paths or functions of wildcards."""
 
     def of_job(wildcards):
-        named = [
-            path(wildcards) if callable(path) else path.format(**wildcards)
-            for path in paths
-        ]
+        named = []
+        for path in paths:
+            found = path(wildcards) if callable(path) else path.format(**wildcards)
+            named += [found] if isinstance(found, str) else found
         return [PLAN.digests.get(path, "") for path in named]
 
     return of_job
@@ -170,30 +170,41 @@ def sampling_of(wildcards):
     return {"feature": feature, "rate": fft["rate"], "frames": ""}
 
 
+SONGS_TO_TRAIN = collect("catalogue/{dataset}/songs.tsv", dataset=PLAN.training)
+
+
+def frame_rate_of(wildcards):
+    return PLAN.rates[wildcards.dataset]
+
+
 def songs_of_collection(wildcards):
-    return f"catalogue/{PLAN.dataset_of[wildcards.collection]}/songs.tsv"
+    return collect(
+        "catalogue/{dataset}/songs.tsv", dataset=PLAN.sources[wildcards.collection]
+    )
 
 
 def experiment_of(wildcards):
     return PLAN.experiments[wildcards.experiment]
 
 
-def frames_of(experiment, dataset, shards):
+def frames_of(experiment, datasets, shards):
     """The shard files of the features that an experiment uses."""
     return collect(
         "fft/{dataset}/{frames}/{shard}.h5",
-        dataset=dataset,
+        dataset=datasets,
         frames=experiment.frames,
         shard=shards,
     )
 
 
 def frames_of_patches(wildcards):
-    return frames_of(PLAN.patches[wildcards.patches], "train", wildcards.shard)
+    return frames_of(
+        PLAN.patches[wildcards.patches], wildcards.dataset, wildcards.shard
+    )
 
 
 def frames_to_train(wildcards):
-    return frames_of(experiment_of(wildcards), "train", PLAN.shards)
+    return frames_of(experiment_of(wildcards), PLAN.training, PLAN.shards)
 
 
 def frames_to_embed(wildcards):
@@ -201,13 +212,12 @@ def frames_to_embed(wildcards):
 
 
 def frames_to_align(wildcards):
-    dataset = PLAN.dataset_of[wildcards.collection]
-    return frames_of(experiment_of(wildcards), dataset, PLAN.shards)
+    datasets = PLAN.sources[wildcards.collection]
+    return frames_of(experiment_of(wildcards), datasets, PLAN.shards)
 
 
 # experiments that compare songs as sequences: `match` does that, not `align`
 AS_SEQUENCES = {name for name, one in PLAN.experiments.items() if one.projection}
-TRAINED = ["train"]  # data sets that projections are fitted to; they weigh the same
 # the projection in which the covers that another one is fitted to are aligned
 ALIGNED_IN = {"lda1": "pca", "lda": "lda1"}
 
@@ -222,17 +232,15 @@ def frames_of_sequences(wildcards, datasets, shards):
         for name in AS_SEQUENCES
         if features_of(PLAN.experiments[name]) == wildcards.features
     )
-    return [
-        path for dataset in datasets for path in frames_of(experiment, dataset, shards)
-    ]
+    return frames_of(experiment, datasets, shards)
 
 
 def frames_of_shard(wildcards):
-    return frames_of_sequences(wildcards, [wildcards.dataset], wildcards.shard)
+    return frames_of_sequences(wildcards, wildcards.dataset, wildcards.shard)
 
 
 def frames_of_hubs(wildcards):
-    return frames_of_sequences(wildcards, TRAINED, PLAN.shards)
+    return frames_of_sequences(wildcards, PLAN.training, PLAN.shards)
 
 
 def differences_to_fit(wildcards):
@@ -240,7 +248,7 @@ def differences_to_fit(wildcards):
         "sequences/{features}/{projection}/differences/{dataset}/{shard}.npz",
         features=wildcards.features,
         projection=ALIGNED_IN[wildcards.projection],
-        dataset=TRAINED,
+        dataset=PLAN.training,
         shard=PLAN.shards,
     )
 
@@ -251,16 +259,16 @@ def sequences_to_match(wildcards):
         "sequences/{features}/{projection}/songs/{dataset}/{shard}.h5",
         features=features_of(experiment),
         projection=experiment.projection,
-        dataset=PLAN.dataset_of[wildcards.collection],
+        dataset=PLAN.sources[wildcards.collection],
         shard=PLAN.shards,
     )
 
 
 def pairs_to_train(wildcards):
-    """The training pairs, where non-covers come from them and not from the batch."""
+    """The pairs of each training data set, where non-covers come from them and not from the batch."""
     train = experiment_of(wildcards).settings["train"]
     wanted = train["epochs"] and train["loss"]["negatives"] == "pairs"
-    return ["pairs/train.parquet"] if wanted else []
+    return [f"pairs/{name}.parquet" for name in PLAN.training_pairs if wanted]
 
 
 def pca_of(wildcards):
@@ -279,26 +287,27 @@ def embeddings_of(wildcards, datasets):
 
 
 def embeddings_to_align(wildcards):
-    return embeddings_of(wildcards, [PLAN.dataset_of[wildcards.collection]])
+    return embeddings_of(wildcards, PLAN.sources[wildcards.collection])
 
 
 def embeddings_to_evaluate(wildcards):
     return embeddings_of(wildcards, PLAN.datasets)
 
 
-def parts_of(wildcards, dataset):
+def parts_of(wildcards, datasets):
     return [
         f"embeddings/{part.run_of(wildcards.seed)}/{dataset}.h5"
         for part in experiment_of(wildcards).parts
+        for dataset in datasets
     ]
 
 
 def embeddings_to_fuse(wildcards):
-    return parts_of(wildcards, wildcards.dataset)
+    return parts_of(wildcards, [wildcards.dataset])
 
 
 def embeddings_to_standardise_by(wildcards):
-    return parts_of(wildcards, "train")
+    return parts_of(wildcards, PLAN.training)
 
 
 def aligned_of(wildcards):

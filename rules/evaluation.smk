@@ -24,13 +24,15 @@ rule evaluate:
     params:
         code=code("evaluate.py"),
         settings=lookup(within=config, dpath="evaluation"),
+        collections=PLAN.collections,
         rerank=reranking_of,
     shell:
         'python "$COVERSIM_SCRIPTS"/evaluate.py'
         " --experiment {wildcards.experiment} --seed {wildcards.seed}"
         " --embeddings {input.embeddings:q} --aligned {input.aligned:q}"
         " --weight {params.rerank[weight]} --neighbours {params.rerank[neighbours]}"
-        " --pairs {input.pairs:q} --resamples {params.settings[resamples]}"
+        " --collections {params.collections:q} --pairs {input.pairs:q}"
+        " --resamples {params.settings[resamples]}"
         " --bootstrap-seed {params.settings[seed]} --threads {threads}"
         " --output {output.metrics:q} --ranks {output.ranks:q} 2> {log:q}"
 

@@ -26,11 +26,12 @@ rule fft:
         # its content is no matter: a data set that moved is still the same
         summary="catalogue/{dataset}/summary.json",
         settings=sampling_of,
+        frame_rate=frame_rate_of,
         on_bad_song=lookup(within=config, dpath="on_bad_song"),
     shell:
         'python "$COVERSIM_SCRIPTS"/fft.py'
         " --manifest {params.manifest:q} --summary {params.summary:q}"
-        " --feature {params.settings[feature]}"
+        " --feature {params.settings[feature]} --frame-rate {params.frame_rate}"
         " --rate {params.settings[rate]} --frames {params.settings[frames]}"
         " --on-bad-song {params.on_bad_song}"
         " --output {output.frames:q} 2> {log:q}"

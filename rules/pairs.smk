@@ -23,5 +23,5 @@ rule pairs:
         settings=lookup(within=config, dpath="pairs"),
     shell:
         'python "$COVERSIM_SCRIPTS"/pairs.py'
-        " --songs {params.songs:q} --split {wildcards.collection} --seed {params.settings[seed]}"
+        " --songs {params.songs:q} --collection {wildcards.collection} --seed {params.settings[seed]}"
         " --output {output.pairs:q} 2> {log:q}"

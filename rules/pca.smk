@@ -7,11 +7,11 @@ rule pca_moments:
     input:
         frames=frames_of_patches,
     output:
-        moments="pca/{patches}/moments/{shard}.npz",
+        moments="pca/{patches}/moments/{dataset}/{shard}.npz",
     log:
-        "logs/pca_moments/{patches}-{shard}.log",
+        "logs/pca_moments/{patches}-{dataset}-{shard}.log",
     benchmark:
-        "benchmarks/pca_moments/{patches}-{shard}.tsv"
+        "benchmarks/pca_moments/{patches}-{dataset}-{shard}.tsv"
     conda:
         "../envs/siamese.yaml"
     resources:
@@ -19,8 +19,10 @@ rule pca_moments:
         runtime=growing(10, per_mb=0.5),  # measured: 5 s for 1 MB of frames
     params:
         code=code("pca_moments.py"),
-        content=content("catalogue/train/songs/{shard}.tsv", "patches/{patches}.json"),
-        songs="catalogue/train/songs/{shard}.tsv",
+        content=content(
+            "catalogue/{dataset}/songs/{shard}.tsv", "patches/{patches}.json"
+        ),
+        songs="catalogue/{dataset}/songs/{shard}.tsv",
         settings="patches/{patches}.json",
     shell:
         'python "$COVERSIM_SCRIPTS"/pca_moments.py'
@@ -35,9 +37,13 @@ LIGHT_PCA = all(
 
 
 rule pca:
-    """Merge the shards' moments and take the leading principal components."""
+    """Merge the shards' moments, data sets weighing the same, and take the leading principal components."""
     input:
-        moments=collect("pca/{{patches}}/moments/{shard}.npz", shard=PLAN.shards),
+        moments=collect(
+            "pca/{{patches}}/moments/{dataset}/{shard}.npz",
+            dataset=PLAN.training,
+            shard=PLAN.shards,
+        ),
     output:
         pca="pca/{patches}/pca-{components}.npz",
     log:

@@ -33,7 +33,7 @@ rule sequence_pca:
     input:
         moments=collect(
             "sequences/{{features}}/moments/{dataset}/{shard}.npz",
-            dataset=TRAINED,
+            dataset=PLAN.training,
             shard=PLAN.shards,
         ),
     output:
@@ -127,8 +127,8 @@ rule sequence_hubs:
         runtime=growing(30),
     params:
         code=code("sequence_hubs.py"),
-        content=content(*collect("catalogue/{dataset}/songs.tsv", dataset=TRAINED)),
-        songs=collect("catalogue/{dataset}/songs.tsv", dataset=TRAINED),
+        content=content(*SONGS_TO_TRAIN),
+        songs=SONGS_TO_TRAIN,
     shell:
         'python "$COVERSIM_SCRIPTS"/sequence_hubs.py'
         " --frames {input.frames:q} --songs {params.songs:q} --projection {input.projection:q}"
@@ -171,7 +171,7 @@ rule match:
     log:
         "logs/match/{experiment}-{seed}-{collection}-{shard}.log",
     benchmark:
-        "benchmarks/match/{experiment}-{seed}-{collection}-{shard}.tsv"
+        "benchmarks/match/{experiment}/{seed}/{collection}/{shard}.tsv"
     wildcard_constraints:
         experiment=one_of(AS_SEQUENCES),
     conda:

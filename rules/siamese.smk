@@ -32,8 +32,8 @@ rule train:
         runtime=growing(60, per_mb=0.5),
     params:
         code=code("train.py"),
-        content=content("catalogue/train/songs.tsv", "experiments/{experiment}.json"),
-        songs="catalogue/train/songs.tsv",
+        content=content(*SONGS_TO_TRAIN, "experiments/{experiment}.json"),
+        songs=SONGS_TO_TRAIN,
         settings="experiments/{experiment}.json",
         # not an output: Snakemake deletes those before it reruns a job
         state="training_state/{experiment}/{seed}",

@@ -23,7 +23,9 @@ def main() -> None:
     parser.add_argument(
         "--frames", type=Path, nargs="+", required=True, help="all shards of all features, in their order"
     )
-    parser.add_argument("--songs", type=Path, required=True, help="catalogue with the split of each song")
+    parser.add_argument(
+        "--songs", type=Path, nargs="+", required=True, help="catalogues with the split of each song"
+    )
     parser.add_argument("--collection", required=True)
     parser.add_argument("--shard", required=True, help="whose songs are the queries")
     parser.add_argument(
@@ -31,7 +33,7 @@ def main() -> None:
         type=Path,
         nargs="*",
         default=[],
-        help="of the data set, HDF5; none: all songs are candidates",
+        help="of the data sets, HDF5; none: all songs are candidates",
     )
     parser.add_argument("--candidates", type=int, default=0, help="how many songs the embedding finds first")
     parser.add_argument("--output", type=Path, required=True, help="distances, HDF5")

@@ -37,8 +37,8 @@ def main() -> None:
     compute_reproducibly(arguments.threads)
     device = choose_device(arguments.device)
     model = encoder.load(arguments.model, device)
-    split = {song["performance"]: song["split"] for song in tsv.read(arguments.songs)}
-    wanted = {performance for performance, name in split.items() if name != "shared"}
+    split = {(song["work"], song["performance"]): song["split"] for song in tsv.read(arguments.songs)}
+    wanted = {song for song, name in split.items() if name != "shared"}
     tempi = model.settings["model"]["tempi"]
     works, performances, found, queries = [], [], [], []
     songs = frames.songs(arguments.frames, wanted)
@@ -58,7 +58,7 @@ def main() -> None:
         arguments.output,
         works,
         performances,
-        [split[performance] for performance in performances],
+        [split[song] for song in zip(works, performances, strict=True)],
         torch.cat(found).numpy(),
         torch.cat(queries).numpy() if queries else None,
         model.settings | ({"query": {"tempi": arguments.query_tempi}} if arguments.query_tempi else {}),

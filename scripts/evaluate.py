@@ -28,7 +28,11 @@ def main() -> None:
         help="of all data sets, HDF5; none: by alignment alone",
     )
     parser.add_argument(
-        "--aligned", type=Path, nargs="*", default=[], help="{collection}/{shard}.h5: distances by alignment"
+        "--aligned",
+        type=Path,
+        nargs="*",
+        default=[],
+        help="{seed}/{collection}/{shard}.h5: distances by alignment",
     )
     parser.add_argument("--weight", type=float, nargs="?", help="of the alignment, in re-ranking")
     parser.add_argument(
@@ -37,8 +41,9 @@ def main() -> None:
         nargs="?",
         help="of each song by which re-ranking corrects for hubs; 0: none",
     )
+    parser.add_argument("--collections", nargs="+", required=True)
     parser.add_argument(
-        "--pairs", type=Path, nargs="+", required=True, help="{collection}.parquet of each collection"
+        "--pairs", type=Path, nargs="+", required=True, help="of each collection, in their order"
     )
     parser.add_argument("--resamples", type=int, default=10_000, help="of the bootstrap over works")
     parser.add_argument("--bootstrap-seed", type=int, default=0)
@@ -49,14 +54,15 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
 
     def compare(collection: str) -> Comparison:
-        aligned = [path for path in arguments.aligned if path.parent.name == collection]
+        aligned = [path for path in arguments.aligned if path.parent.match(f"{arguments.seed}/{collection}")]
         if arguments.embeddings:
             return by_embedding(
                 collection, arguments.embeddings, aligned, arguments.weight, arguments.neighbours, CPU
             )
         return by_alignment(aligned)
 
-    metrics, ranks = evaluate(compare, arguments.pairs, arguments.resamples, arguments.bootstrap_seed)
+    pairs = dict(zip(arguments.collections, arguments.pairs, strict=True))
+    metrics, ranks = evaluate(compare, pairs, arguments.resamples, arguments.bootstrap_seed)
     result = {
         "experiment": arguments.experiment,
         "seed": arguments.seed,

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from coversim import cli
-from coversim.dataset.features import FEATURES
+from coversim.dataset.features import FEATURES, FRAME_RATE
 from coversim.features.shard import downsample_shard
 
 
@@ -13,6 +13,7 @@ def main() -> None:
     parser.add_argument("--manifest", type=Path, required=True, help="files of the shard's songs")
     parser.add_argument("--summary", type=Path, required=True, help="summary.json, which names the root")
     parser.add_argument("--feature", choices=FEATURES, required=True)
+    parser.add_argument("--frame-rate", type=float, default=FRAME_RATE, help="frames per second of the files")
     parser.add_argument("--rate", type=float, nargs="?", help="frames per second to keep")
     parser.add_argument(
         "--frames", type=int, nargs="?", help="instead: frames to keep of each song, whatever its length"
@@ -28,6 +29,7 @@ def main() -> None:
         arguments.summary,
         FEATURES[arguments.feature],
         arguments.output,
+        frame_rate=arguments.frame_rate,
         rate=arguments.rate,
         length=arguments.frames,
         on_bad_song=arguments.on_bad_song,

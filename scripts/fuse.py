@@ -19,13 +19,17 @@ def main() -> None:
         type=Path,
         nargs="+",
         required=True,
-        help="of the training data set, in the same order",
+        help="of the training data sets, {experiment}/{seed}/{data set}.h5",
     )
     parser.add_argument("--output", type=Path, required=True, help="embeddings, HDF5")
     arguments = parser.parse_args()
 
     parts = [embeddings.read(path) for path in arguments.embeddings]
-    songs = fused(parts, [embeddings.read(path) for path in arguments.references])
+    references = [
+        embeddings.of_split([path for path in arguments.references if path.parent == part.parent], "valid")
+        for part in arguments.embeddings
+    ]
+    songs = fused(parts, references)
     logging.info(
         "%d songs; of the experiments: %s",
         len(songs.works),

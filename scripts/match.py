@@ -12,7 +12,9 @@ def main() -> None:
     parser.add_argument(
         "--sequences", type=Path, nargs="+", required=True, help="of all shards, HDF5, in their order"
     )
-    parser.add_argument("--songs", type=Path, required=True, help="catalogue with the split of each song")
+    parser.add_argument(
+        "--songs", type=Path, nargs="+", required=True, help="catalogues with the split of each song"
+    )
     parser.add_argument("--collection", required=True)
     parser.add_argument("--shard", required=True, help="whose songs are the queries")
     parser.add_argument("--output", type=Path, required=True, help="distances, HDF5")

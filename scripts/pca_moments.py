@@ -23,7 +23,9 @@ def main() -> None:
     arguments = parser.parse_args()
 
     torch.set_num_threads(1)
-    training = {song["performance"] for song in tsv.read(arguments.songs) if song["split"] == "train"}
+    training = {
+        (song["work"], song["performance"]) for song in tsv.read(arguments.songs) if song["split"] == "train"
+    }
     patches = representation(json.loads(arguments.settings.read_text(encoding="utf-8")))
     moments = Moments(patches.size)
     for song in frames.songs(arguments.frames, training):

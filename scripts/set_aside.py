@@ -2,6 +2,8 @@
 
 import argparse
 import logging
+from collections import defaultdict
+from itertools import combinations
 from pathlib import Path
 
 from coversim import cli
@@ -22,9 +24,16 @@ def main() -> None:
     rows = [
         (path.parent.name, "", *problem.values()) for path in arguments.problems for problem in tsv.read(path)
     ]
+    shards = defaultdict(list)
     for path in arguments.frames:
-        shard = frames.read(path)
-        rows += [(path.parent.parent.name, shard.feature, *song) for song in shard.set_aside]
+        shards[path.parent.parent.name, path.name].append(path)
+    for (dataset, _), paths in shards.items():
+        kinds = [frames.read(path) for path in paths]
+        rows += [(dataset, kind.feature, *song) for kind in kinds for song in kind.set_aside]
+        for one, other in combinations(kinds, 2):
+            if one.rate == other.rate:
+                features = f"{one.feature}, {other.feature}"
+                rows += [(dataset, features, *song) for song in frames.contradictions([one, other])]
     rows = sorted(set(rows))
     with replacing(arguments.output) as temporary:
         temporary.write_text(tsv.text(COLUMNS, rows), encoding="utf-8", errors="surrogateescape")

@@ -25,11 +25,21 @@ def main() -> None:
     parser.add_argument("--settings", type=Path, required=True, help="the experiment's settings, a JSON file")
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument(
-        "--frames", type=Path, nargs="+", required=True, help="all shards of all features, in their order"
+        "--frames",
+        type=Path,
+        nargs="+",
+        required=True,
+        help="all shards of all features, in their order, of all data sets",
     )
-    parser.add_argument("--songs", type=Path, required=True, help="catalogue with the split of each song")
     parser.add_argument(
-        "--pairs", type=Path, nargs="?", help="training pairs, if train.loss.negatives is pairs"
+        "--songs", type=Path, nargs="+", required=True, help="of each data set, the split of each song"
+    )
+    parser.add_argument(
+        "--pairs",
+        type=Path,
+        nargs="*",
+        default=[],
+        help="training pairs of each data set, if train.loss.negatives is pairs",
     )
     parser.add_argument("--pca", type=Path, nargs="?", help="projection, .npz; none: patches as they are")
     parser.add_argument("--code", required=True, help="digest of the code that trains")

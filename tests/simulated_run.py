@@ -101,7 +101,7 @@ def _evaluate(
     for collection in collections:
         table = pair_table([song for c, *song in songs if c == collection], seed=0)
         parquet.write(folder / f"{collection}.parquet", table)
-    pairs = [folder / f"{collection}.parquet" for collection in collections]
+    pairs = {collection: folder / f"{collection}.parquet" for collection in collections}
 
     def compare(collection):
         aligned = []
@@ -167,7 +167,7 @@ def _benchmarks(folder: Path, reranked: Sequence[str]) -> Path:
         "metrics/metrics": (0.1, "0:00:00", *["-"] * 8),
     }
     for name in reranked:
-        jobs |= {f"align/{name}-1-test-000{shard}": (25.0, "0:00:25", *["NA"] * 8) for shard in (0, 1)}
+        jobs |= {f"align/{name}/1/test/000{shard}": (25.0, "0:00:25", *["NA"] * 8) for shard in (0, 1)}
     for job, values in jobs.items():
         _write_tsv(folder / f"{job}.tsv", header, [dict(zip(header, values, strict=True))])
     return folder

@@ -23,7 +23,7 @@ READERS: dict[str, Callable[[Path], object]] = {
     "fft/train/crema-4hz/0000.h5": lambda path: [
         (song.work, song.performance, song.frames.tobytes()) for song in frames.songs([path])
     ],
-    "pca/*/moments/0000.npz": lambda path: _moments(Moments.load(path)),
+    "pca/*/moments/*/0000.npz": lambda path: _moments(Moments.load(path)),
     "pca/*/pca-4.npz": lambda path: _bytes(vars(Projection.load(path))),
     "pairs/valid.parquet": parquet.read,
     "models/network/1/model.pt": lambda path: _bytes(encoder.load(path).state_dict()),

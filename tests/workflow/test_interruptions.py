@@ -33,7 +33,7 @@ OUTPUTS = ("fft", "pca", "pairs", "models", "embeddings", "evaluation", "metrics
 LARGER_THAN_THE_LIMIT = (
     *(
         "fft/*/*/0000.h5",
-        "pca/*/moments/0000.npz",
+        "pca/*/moments/*/0000.npz",
         "models/network/1/model.pt",
         "embeddings/network/1/train.h5",
     ),

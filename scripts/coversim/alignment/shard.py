@@ -22,7 +22,7 @@ def align_shard(
     method: str,
     sharpness: list[float],
     shards: Sequence[Path],
-    catalogue: Path,
+    catalogues: Sequence[Path],
     collection: str,
     shard: str,
     output: Path,
@@ -36,13 +36,18 @@ def align_shard(
     method : a name in coversim.alignment.qmax.METHODS
     sharpness : of each feature, see coversim.features.patches
     shards : all shards of frames of all features, in their order
-    catalogue : songs.tsv, with the split of each song
-    embeddings : of the data set; without any, all songs are compared, else the `candidates` that are found first
+    catalogues : songs.tsv of each data set of the collection, with the split of each song
+    embeddings : of the data sets; without any, all songs are compared, else the `candidates` that are found first
     """
-    listed = [song for song in tsv.read(catalogue) if song["split"] == collection]
-    members = {song["performance"] for song in listed}
-    songs_of_work = Counter(song["work"] for song in listed)
-    with_cover = {song["performance"] for song in listed if songs_of_work[song["work"]] > 1}
+    split = collection.partition("/")[0]
+    members = {
+        (song["work"], song["performance"])
+        for catalogue in catalogues
+        for song in tsv.read(catalogue)
+        if song["split"] == split
+    }
+    songs_of_work = Counter(work for work, _ in members)
+    with_cover = {(work, performance) for work, performance in members if songs_of_work[work] > 1}
     own_shard = [path for path in shards if Path(path).stem == shard]
     # songs of like length go together
     queries = sorted(frames.songs(own_shard, with_cover), key=lambda song: song.frames.shape[2])
@@ -54,11 +59,12 @@ def align_shard(
     pairs, names, columns = 0, [], []
     for song in frames.songs(shards, members):
         column = np.full(len(queries), np.nan, np.float32)
-        chosen = np.flatnonzero(wanted[song.performance]) if wanted else np.arange(len(queries))
+        name = (song.work, song.performance)
+        chosen = np.flatnonzero(wanted[name]) if wanted else np.arange(len(queries))
         if len(chosen):
             column[chosen] = compare(_chroma(song, sharpness), [query_chroma[place] for place in chosen])
         pairs += len(chosen)
-        names.append((song.work, song.performance))
+        names.append(name)
         columns.append(column)
         if time.monotonic() - logged > LOG_EVERY:
             logged = time.monotonic()
@@ -68,12 +74,12 @@ def align_shard(
         "%d queries, %d songs, %d pairs: %.2f ms per pair, %.3f s per query",
         *(len(queries), len(names), pairs, 1000 * seconds / max(1, pairs), seconds / max(1, len(queries))),
     )
-    row = {performance: row for row, (_, performance) in enumerate(names)}
+    row = {name: row for row, name in enumerate(names)}
     distances.write(
         output,
         [work for work, _ in names],
         [performance for _, performance in names],
-        np.array([row[song.performance] for song in queries], dtype=np.int64),
+        np.array([row[song.work, song.performance] for song in queries], dtype=np.int64),
         np.array(columns, np.float32).reshape(len(names), len(queries)).T,
         {
             "method": method,
@@ -91,12 +97,13 @@ def _chroma(song: frames.SongFrames, sharpness: list[float]) -> np.ndarray:
 
 def _first_found(
     embeddings: Sequence[Path], collection: str, queries: list[frames.SongFrames], candidates: int
-) -> dict[str, np.ndarray] | None:
-    """Which queries find a song among the first, (queries,) for each performance; None without an embedding."""
+) -> dict[frames.Name, np.ndarray] | None:
+    """Which queries find a song among the first, (queries,) for each song; None without an embedding."""
     if not embeddings:
         return None
     songs = of_split(embeddings, collection)
-    row = {name: row for row, name in enumerate(songs.performances.tolist())}
-    rows = np.array([row[song.performance] for song in queries], dtype=np.int64)
+    names = list(zip(songs.works.tolist(), songs.performances.tolist(), strict=True))
+    row = {name: row for row, name in enumerate(names)}
+    rows = np.array([row[song.work, song.performance] for song in queries], dtype=np.int64)
     found = nearest(songs.embeddings, rows, candidates, songs.queries)
-    return dict(zip(songs.performances.tolist(), found.T, strict=True))
+    return dict(zip(names, found.T, strict=True))

@@ -139,8 +139,8 @@ def _holds_works(name: str) -> re.Match | None:
 def walk(root: str | os.PathLike, layout: Layout) -> tuple[list[Song], list[Problem]]:
     """All songs of the data set and all that cannot be used, both sorted by work and performance.
 
-    A performance that lies in two works is a problem in each of them, since nobody knows which is right.
-    Links are followed inside the data set only. A data set without any song is a CoversimError.
+    A song is its work and its performance: performances of two works may be called the same. Links are followed
+    inside the data set only. A data set without any song is a CoversimError.
     """
     files: dict[tuple[str, str], dict[str, File]] = defaultdict(dict)
     problems = []
@@ -153,18 +153,9 @@ def walk(root: str | os.PathLike, layout: Layout) -> tuple[list[Song], list[Prob
                 work, performance, file = found
                 files[work, performance].update(dict.fromkeys(features, file))
 
-    works = defaultdict(list)
-    for work, performance in sorted(files):
-        works[performance].append(work)
-    songs = []
-    for (work, performance), of_features in sorted(files.items()):
-        others = ", ".join(repr(other) for other in works[performance] if other != work)
-        if others:
-            reason = f"the same performance also lies in {others}"
-            remedy = "leave it where it belongs, and move the other files out of the data set"
-            problems.append(Problem(work, performance, reason, remedy))
-        else:
-            songs.append(Song(work, performance, of_features))
+    songs = [
+        Song(work, performance, of_features) for (work, performance), of_features in sorted(files.items())
+    ]
     problems.sort()
     if not songs:
         song = f"<work>{suffix}/<performance>{suffix}{_SUFFIX}"

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 FRAME_RATE = 44_100 / 512
-"""Frames per second of every feature, Hz."""
+"""Frames per second of every feature of Da-TACOS, Hz. Other data sets may have another rate."""
 
 
 @dataclass(frozen=True)
@@ -18,8 +18,12 @@ class Feature:
     roll: int = 0
     """Rows to roll by so that the first one is pitch class C."""
     hold: int = 1
-    """Frames for which each value is repeated: crema is computed at every 8th frame only."""
+    """Frames for which each value is repeated at FRAME_RATE: crema is computed at every 8th frame only."""
     non_negative: bool = True
+
+    def held(self, frame_rate: float) -> float:
+        """Frames for which each value is repeated at another frame rate: a mean where it is no whole number."""
+        return max(1.0, self.hold * frame_rate / FRAME_RATE)
 
 
 FEATURES = {

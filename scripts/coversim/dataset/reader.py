@@ -12,7 +12,7 @@ opening and looking around as HDF5 for reading the array.
 import math
 import os
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +21,7 @@ import numpy as np
 from h5py import h5a, h5d, h5f, h5l, h5o, h5p, h5s, h5t, h5z
 
 from coversim.dataset.features import FEATURES, FRAME_RATE
+from coversim.dataset.frame_rate import check_lengths
 from coversim.errors import BadSong
 
 LONGEST = 2 * 3600
@@ -73,7 +74,8 @@ def read_feature(
     the benchmark subset. As many frames as rows are ambiguous and refused. `work` and `performance`, if given,
     are compared with the names inside the file, where there are any. Values that are not finite are
     interpolated linearly along time. Raises BadSong for a file that cannot be read, and for an array that is
-    silent, has a row without a finite value, or fewer than two frames.
+    silent, has a row without a finite value, or fewer than two frames, or many more or fewer than another feature in
+    the same file.
     """
     kind = FEATURES[feature]
     with _opened(path) as file:
@@ -87,6 +89,7 @@ def read_feature(
         if values.shape[1] < 2:
             raise BadSong(f"{feature} has {values.shape[1]} frames instead of two or more", _FETCH)
         values = np.roll(values, kind.roll, axis=0) if kind.roll else values
+        _check_lengths(file, feature, values.shape[1])
         nan, inf = _repair(values, feature)
         return Reading(values, nan, inf, _renamed(file, work, performance))
 
@@ -112,6 +115,17 @@ def _opened(path: str | os.PathLike) -> Iterator[h5f.FileID]:
         else:
             reason = "not an HDF5 file"
         raise BadSong(f"{name}: {reason}", _FETCH) from error
+
+
+def _check_lengths(file: h5f.FileID, feature: str, frames: int) -> None:
+    """Compare with what other features the file holds."""
+    for other in FEATURES.values():
+        if other.name != feature and file.links.exists(other.dataset.encode()):
+            shape: tuple[int, ...] = ()
+            with suppress(BadSong):  # what is wrong with the other array is not this one's matter
+                shape = _dataset(file, other.dataset).shape or ()
+            if len(shape) == 2 and other.rows in shape:
+                check_lengths(feature, frames, other.name, shape[shape[0] == other.rows])
 
 
 def _renamed(file: h5f.FileID, work: str | None, performance: str | None) -> bool:
@@ -217,4 +231,7 @@ def _text(file: h5f.FileID, name: str) -> str | None:
         return None
     value = np.empty((), attribute.dtype)
     attribute.read(value)
-    return value.item().decode("utf-8", "replace") if is_text else str(value.item())
+    if is_text:
+        return value.item().decode("utf-8", "replace")
+    number = value.item()
+    return str(int(number) if isinstance(number, float) and number.is_integer() else number)

@@ -23,20 +23,20 @@ Metrics = dict[str, Any]  # None where a collection has no query or no pair to m
 
 
 def evaluate(
-    compare: Callable[[str], Comparison], pairs: Sequence[Path], resamples: int, seed: int
+    compare: Callable[[str], Comparison], pairs: Mapping[str, Path], resamples: int, seed: int
 ) -> tuple[dict[str, Metrics], pd.DataFrame]:
     """Metrics of each collection, and one row per query of any.
 
     Parameters
     ----------
     compare : collection → comparison of its songs
-    pairs : pair table of each collection to evaluate, named like it
+    pairs : pair table of each collection to evaluate
     resamples, seed : of the bootstrap over works
     """
-    compared = {path.stem: compare(path.stem) for path in pairs}
+    compared = {collection: compare(collection) for collection in pairs}
     known, missing = {}, {}
-    for path in pairs:
-        known[path.stem], missing[path.stem] = _pairs(path, compared[path.stem])
+    for collection, path in pairs.items():
+        known[collection], missing[collection] = _pairs(path, compared[collection])
     threshold = math.nan
     if THRESHOLD_FROM in known:
         threshold = pair_metrics.fit_threshold(known[THRESHOLD_FROM].distance, known[THRESHOLD_FROM].label)
@@ -44,7 +44,7 @@ def evaluate(
     for collection, songs in compared.items():
         ranks[collection] = _ranks(collection, songs)
         thresholds: float | np.ndarray = threshold
-        if collection == THRESHOLD_FROM:
+        if collection.partition("/")[0] == THRESHOLD_FROM:
             thresholds = _cross_fitted_thresholds(known[collection], songs)
         sizes: Metrics = {"works": len(np.unique(songs.works)), "songs": len(songs.works)}
         metrics[collection] = (

@@ -7,10 +7,14 @@ computing sample variances"), so the components are those of all patches at once
 A scatter matrix has D² numbers for patches of D values, however few patches there are. So up to D / 2 patches are
 kept as they are instead, and their components come from the matrix of their products with each other. To gather
 moments and to merge them takes at most 12 D² bytes: 8 are the scatter, 2 patches of float32, 4 the scatter in a file.
+
+The patches of one source, a data set, weigh the same. Of several sources each weighs the same as a whole, however many
+patches it has: the components are those of an equal mixture of their distributions.
 """
 
 import logging
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,12 +36,12 @@ class Moments:
     def __init__(self, size: int):
         self.size = size
         self.patches: list[np.ndarray] = []  # those that are not summed
-        self.summed = 0
+        self.summed: float = 0  # how many are, or the sum of their weights
         self.mean = np.zeros(size)  # of those that are
         self.scatter: np.ndarray | None = None  # the same; (D, D), only its lower triangle is kept up to date
 
     @property
-    def count(self) -> int:
+    def count(self) -> float:
         return self.summed + sum(map(len, self.patches))
 
     def add(self, patches: np.ndarray) -> None:
@@ -53,14 +57,17 @@ class Moments:
             # BLAS updates a Fortran array in place
             self.scatter = np.zeros((self.size, self.size), order="F")
         for patches in _joined(self.patches, self.size // JOINED):
-            mean = patches.mean(axis=0, dtype=np.float64)
-            deviations = patches - mean
-            self.scatter = dsyrk(1.0, deviations.T, beta=1.0, c=self.scatter, lower=1, overwrite_c=1)
-            self._move(len(patches), mean)
+            self._sum(patches, 1)
         return self.scatter
 
-    def merge(self, path: Path | str) -> None:
-        """Take in moments that `save` wrote, as if their patches had been added here."""
+    def _sum(self, patches: np.ndarray, weight: float) -> None:
+        mean = patches.mean(axis=0, dtype=np.float64)
+        deviations = patches - mean
+        self.scatter = dsyrk(weight, deviations.T, beta=1.0, c=self.scatter, lower=1, overwrite_c=1)
+        self._move(weight * len(patches), mean)
+
+    def merge(self, path: Path | str, weight: float = 1) -> None:
+        """Take in moments that `save` wrote, as if their patches had been added here, each of this weight."""
         count, mean, triangle, patches = npz.read(path, "count", "mean", "triangle", "patches")
         if mean.size != self.size:
             raise CoversimError(
@@ -70,14 +77,18 @@ class Moments:
         if count:
             scatter = self.sum_up()
             for row, column in enumerate(_columns(triangle, self.size)):
-                scatter[row:, row] += column
-            self._move(int(count), mean)
+                scatter[row:, row] += weight * column
+            self._move(weight * int(count), mean)
         step = max(1, self.size // JOINED)
         for start in range(0, len(patches), step):
-            self.add(patches[start : start + step])
+            if weight == 1:
+                self.add(patches[start : start + step])
+            else:
+                self.sum_up()
+                self._sum(patches[start : start + step], weight)
 
-    def _move(self, count: int, mean: np.ndarray) -> None:
-        """Refer the scatter, to which that of `count` patches was added, to the mean of both."""
+    def _move(self, count: float, mean: np.ndarray) -> None:
+        """Refer the scatter, to which that of patches of weight `count` was added, to the mean of both."""
         total = self.summed + count
         shift = mean - self.mean
         weight = self.summed * count / total
@@ -106,6 +117,20 @@ class Moments:
         return moments
 
 
+def merged(paths: Sequence[Path]) -> Moments:
+    """The moments of all shards of all sources, files `…/<source>/<shard>.npz`; sources weigh the same."""
+    counts: dict[str, int] = defaultdict(int)
+    for path in paths:
+        summed, mean, patches = npz.read(path, "count", "mean", "patches")
+        counts[path.parent.name] += int(summed) + len(patches)
+    each = sum(counts.values()) / max(1, sum(count > 0 for count in counts.values()))
+    moments = Moments(mean.size)
+    for path in paths:
+        if counts[path.parent.name]:
+            moments.merge(path, each / counts[path.parent.name])
+    return moments
+
+
 @dataclass(frozen=True)
 class Projection:
     """A fitted PCA: `mean` (D,), orthonormal `components` (K, D), their `variance` (K,), largest first."""
@@ -130,7 +155,7 @@ def principal_components(moments: Moments, wanted: int) -> Projection:
     Each component's entry of largest magnitude is positive, which makes the result unique. Where the patches
     span fewer dimensions than wanted, there are only that many components, and the log says so.
     """
-    count, size = moments.count, moments.size
+    count, size = round(moments.count), moments.size
     if count < 2:
         raise CoversimError(
             f"{count} training patches: a PCA needs at least 2. "

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from coversim.dataset.features import FRAME_RATE, Feature
+from coversim.dataset.features import Feature
+from coversim.dataset.frame_rate import check_held, step
 from coversim.dataset.paths import is_inside
 from coversim.dataset.reader import read_feature
 from coversim.errors import BadSong, CoversimError
@@ -23,6 +24,7 @@ def downsample_shard(
     feature: Feature,
     output: Path,
     *,
+    frame_rate: float,
     rate: float | None,
     length: int | None,
     on_bad_song: str = "set_aside",
@@ -33,6 +35,7 @@ def downsample_shard(
     ----------
     manifest : files of the shard's songs, see coversim.dataset.catalogue
     summary : summary.json of the catalogue, which names the root of the data set
+    frame_rate : of the files; a song whose array shows another one cannot be used
     on_bad_song : `set_aside`, to list a song that cannot be used in the output; `fail`, to raise CoversimError
     """
     root = os.path.realpath(json.loads(summary.read_text(encoding="utf-8"))["root"])
@@ -42,6 +45,7 @@ def downsample_shard(
         for work, performance, path in listed(manifest):
             try:
                 reading = read_feature(located(root, path, feature.name), feature.name, work, performance)
+                check_held(reading.values, feature, frame_rate)
             except BadSong as bad:
                 if on_bad_song == "fail":
                     raise CoversimError(
@@ -53,10 +57,10 @@ def downsample_shard(
                 continue
             values = downsample(
                 reading.values,
-                FRAME_RATE,
+                frame_rate,
                 rate=rate,
                 frames=length,
-                hold=feature.hold,
+                hold=step(feature, frame_rate),
                 non_negative=feature.non_negative,
             )
             shard.append(work, performance, values, reading.nan + reading.inf)

@@ -11,12 +11,15 @@ REASONS_SHOWN = 5
 def print_headline(results: Path) -> None:
     """Print the table of metrics in short, the songs set aside, and the report's path."""
     if (results / "metrics.tsv").is_file():
+        rows = tsv.read(results / "metrics.tsv")
+        width = max(11, *(len(row["collection"]) + 1 for row in rows))
         print(
-            f"\n{'experiment':<16}{'seed':>5} {'collection':<11}{'songs':>7}   MAP (95 % interval)     MR1    Hit@1"
+            f"\n{'experiment':<16}{'seed':>5} {'collection':<{width}}{'songs':>7}   "
+            "MAP (95 % interval)     MR1    Hit@1"
         )
-        for row in tsv.read(results / "metrics.tsv"):
+        for row in rows:
             print(
-                f"{row['experiment']:<16}{row['seed']:>5} {row['collection']:<11}{row['songs']:>7}   "
+                f"{row['experiment']:<16}{row['seed']:>5} {row['collection']:<{width}}{row['songs']:>7}   "
                 f"{_number(row['map'])} ({_number(row['map_low'])} to {_number(row['map_high'])})"
                 f"{_number(row['mr1'], 1):>9}  {_number(row['hit_at_1']):>7}"
             )

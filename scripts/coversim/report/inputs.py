@@ -88,7 +88,7 @@ def read_jobs(folder: Path) -> pd.DataFrame:
         found,
         ["s", "cpu_time", "max_rss"],
         rule=lambda path: path.relative_to(folder).parts[0],
-        job=lambda path: path.stem,
+        job=lambda path: path.relative_to(folder).with_suffix("").as_posix().partition("/")[2],
     )
     jobs["max_rss"] *= MEGABYTES_PER_MIB
     return jobs.rename(columns={"s": "seconds", "cpu_time": "cpu_seconds", "max_rss": "peak"})
@@ -109,7 +109,7 @@ def costs_of(jobs: pd.DataFrame) -> pd.DataFrame:
 def alignment_seconds(jobs: pd.DataFrame) -> dict[Key, float]:
     """Time of all jobs that aligned the songs of a collection for an experiment, mean over its seeds."""
     aligned = jobs[jobs.rule.isin(["align", "match"])]
-    names = aligned.job.astype(str).str.extract(r"(?P<experiment>.+)-(?P<seed>.+)-(?P<collection>.+)-.+")
+    names = aligned.job.astype(str).str.extract(r"(?P<experiment>.+?)/(?P<seed>.+?)/(?P<collection>.+)/.+")
     seeds = aligned.join(names).groupby(["collection", "experiment", "seed"]).seconds.sum()
     return seeds.groupby(["collection", "experiment"]).mean().to_dict()
 

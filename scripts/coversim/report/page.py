@@ -81,7 +81,7 @@ def write_report(
     jobs = inputs.read_jobs(benchmarks)
     context = {
         "name": settings["name"],
-        "summaries": {path.parts[-2]: json_files.read(path) for path in sorted(summaries, reverse=True)},
+        "summaries": {path.parts[-2]: json_files.read(path) for path in summaries},
         **_comparisons(results, epochs, settings, inputs.alignment_seconds(jobs), _titles(titles)),
         "set_aside": _set_aside(inputs.read_table(set_aside), set_aside.name),
         **_costs(inputs.costs_of(jobs)),

@@ -11,7 +11,6 @@ from coversim.evaluation import bootstrap
 from coversim.evaluation.metric_names import PAIRS, RERANKED, RETRIEVAL
 from coversim.report.inputs import Results
 
-HEADLINE_ORDER = ("test", "benchmark", "valid")  # the collection that speaks first, where a run has it
 REFERENCE = "default"
 FLOOR = "brief"  # the original set-up: trained, and still something to beat
 
@@ -112,9 +111,13 @@ def reference_of(experiments: Sequence[str]) -> str:
 
 
 def collections_of(results: Results) -> list[str]:
-    """Collections of the run, the one that speaks first in front."""
-    present = results.metrics.index.unique("collection")
-    return [name for name in HEADLINE_ORDER if name in present] + sorted({*present} - {*HEADLINE_ORDER})
+    """Collections of the run, the one that speaks first in front: of test works, then benchmarks, then validation."""
+
+    def place(collection: str) -> tuple[int, str]:
+        split = collection.partition("/")[0]
+        return {"test": 0, "valid": 2}.get(split, 1), collection
+
+    return sorted(results.metrics.index.unique("collection"), key=place)
 
 
 def make_table(

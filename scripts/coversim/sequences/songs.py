@@ -28,11 +28,11 @@ def write_hubs(
     shards : frames of all shards of all training data sets, a file of each feature
     catalogues : songs.tsv of each training data set
     """
-    chosen: set[str] = set()
+    chosen: set[frames.Name] = set()
     for catalogue in catalogues:
         training = [song for song in tsv.read(catalogue) if song["split"] == "train"]
         training.sort(key=lambda song: stable_hash("hub", song["work"], song["performance"]))
-        chosen.update(song["performance"] for song in training[: HUBS // len(catalogues)])
+        chosen.update((song["work"], song["performance"]) for song in training[: HUBS // len(catalogues)])
     songs = [_song(song, "train", projection) for song in frames.songs(shards, chosen)]
     logging.info("%d songs", len(songs))
     storage.write(output, songs, projection)
@@ -49,11 +49,15 @@ def write_songs(
     catalogue : the split of each song
     hubs : what `write_hubs` wrote
     """
-    split = {song["performance"]: song["split"] for song in tsv.read(catalogue) if song["split"] != "shared"}
+    split = {
+        (song["work"], song["performance"]): song["split"]
+        for song in tsv.read(catalogue)
+        if song["split"] != "shared"
+    }
     others = storage.read(hubs)
     songs = []
     for found in frames.songs(shards, split):
-        song = _song(found, split[found.performance], projection)
+        song = _song(found, split[found.work, found.performance], projection)
         songs.append(song._replace(hubness=hubness(likenesses(song, others))))
     logging.info("%d songs, %d vectors", len(songs), sum(len(song.vectors) for song in songs))
     storage.write(output, songs, projection)

@@ -50,9 +50,13 @@ class Sequences(NamedTuple):
         """Patches of each song."""
         return np.diff(self.offsets)
 
-    def of_split(self, split: str) -> "Sequences":
-        """Those songs alone."""
-        chosen = self.splits == split
+    @property
+    def names(self) -> list[tuple[str, str]]:
+        """Work and performance of each song."""
+        return list(zip(self.works.tolist(), self.performances.tolist(), strict=True))
+
+    def of(self, chosen: np.ndarray) -> "Sequences":
+        """Those songs alone, (songs,) bool."""
         return Sequences(
             self.works[chosen],
             self.performances[chosen],

@@ -11,7 +11,8 @@ from coversim.storage import frames, tsv
 def training_songs(shards: Sequence[Path], catalogue: Path) -> Iterator[frames.SongFrames]:
     """The songs of shards of frames that the catalogue's split says to train with, one in memory at a time."""
     return frames.songs(
-        shards, {song["performance"] for song in tsv.read(catalogue) if song["split"] == "train"}
+        shards,
+        {(song["work"], song["performance"]) for song in tsv.read(catalogue) if song["split"] == "train"},
     )
 
 

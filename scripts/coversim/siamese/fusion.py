@@ -20,27 +20,28 @@ def fused(parts: Sequence[Embeddings], references: Sequence[Embeddings]) -> Embe
     Parameters
     ----------
     parts : embeddings of one data set, one of each experiment; songs that are not in all of them are left out
-    references : embeddings of the training data set, of the same experiments in the same order
+    references : embeddings of all training data sets, of the same experiments in the same order
 
     Raises
     ------
     CoversimError
         If no song is in all parts.
     """
-    common = set.intersection(*(set(part.performances.tolist()) for part in parts))
+    names = [list(zip(part.works.tolist(), part.performances.tolist(), strict=True)) for part in parts]
+    common = set.intersection(*map(set, names))
     if not common:
         raise CoversimError(
             "no song has an embedding in every experiment to be fused. Remedy: look into set_aside.tsv for the reasons"
         )
-    order = [song for song in parts[0].performances.tolist() if song in common]
+    order = [song for song in names[0] if song in common]
     scaled, sought = [], []
-    for part, reference in zip(parts, references, strict=True):
-        row = {song: row for row, song in enumerate(part.performances.tolist())}
+    for part, songs, reference in zip(parts, names, references, strict=True):
+        row = {song: row for row, song in enumerate(songs)}
         scale = np.sqrt(spread(reference.embeddings[reference.splits == "valid"]))
         rows = [row[song] for song in order]
         scaled.append(part.embeddings[rows] / scale)
         sought.append(scaled[-1][:, None] if part.queries is None else part.queries[rows] / scale)
-    kept = np.isin(parts[0].performances, order)
+    kept = [song in common for song in names[0]]
     works, performances, splits = (column[kept] for column in parts[0][:3])
     queries = None
     if any(part.queries is not None for part in parts):

@@ -24,7 +24,15 @@ from coversim.siamese.encoder import Encoder, embed
 from coversim.siamese.history import HISTORY, kept_epoch
 from coversim.siamese.kinds import KINDS
 from coversim.siamese.networks import Discriminant
-from coversim.siamese.sampling import Pair, PairBatches, WorkBatches, epoch_generator
+from coversim.siamese.sampling import (
+    Batcher,
+    Pair,
+    PairBatches,
+    WorkBatches,
+    balanced,
+    balancing,
+    epoch_generator,
+)
 from coversim.siamese.songs import Songs
 from coversim.storage import torch_files
 from coversim.storage.hashing import stable_hash
@@ -84,21 +92,21 @@ def train(
     seed: int,
     training: Songs,
     validation: Songs,
-    pairs: list[Pair],
+    pairs: list[list[Pair]],
     projection: Projection | None,
     device: torch.device,
     state_file: Path,
 ) -> tuple[Encoder, list[dict]]:
     """Train until validation MAP has not risen for `train.patience` epochs, or for `train.epochs`.
 
-    What is validated, and returned, has the EMA of the weights (`train.averaging`). Epoch 0 is the untrained
+    Sources weigh the same, whatever their sizes: in batches, in the fit of `lda`, and in the validation MAP. What is validated, and returned, has the EMA of the weights (`train.averaging`). Epoch 0 is the untrained
     network: where training only harms, it comes back.
 
     Parameters
     ----------
     settings : dict
         An experiment's resolved settings.
-    pairs : list of (song, song, label)
+    pairs : list of (song, song, label) of each source
         Indices into `training`; used if `train.loss.negatives` is `pairs`.
     state_file : Path
         Where the training stands. Written after every epoch, read at the start if it is there.
@@ -113,11 +121,12 @@ def train(
     encoder = Encoder(settings, projection).to(device)
     if not chosen["epochs"]:
         if isinstance(encoder.network, Discriminant):
-            encoder.network.fit(embed(encoder, training.frames, device), training.works)
+            places = balancing(training.sources)
+            embeddings = embed(encoder, training.frames, device)[places]
+            encoder.network.fit(embeddings, [training.works[place] for place in places])
         return encoder.eval(), []
     check_trainable(settings)
-    from_pairs = chosen["loss"]["negatives"] == "pairs"
-    batcher = PairBatches(pairs, chosen) if from_pairs else WorkBatches(training.works, chosen)
+    batchers = make_batchers(chosen, training, pairs)
     state = State(encoder, deepcopy(encoder), make_optimiser(encoder, chosen))
     state.resume(state_file)
 
@@ -126,9 +135,9 @@ def train(
             logging.info("no better validation MAP for %d epochs", chosen["patience"])
             break
         started = time.monotonic()
-        loss = train_epoch(state, batcher, training.frames, settings, seed, epoch) if epoch else None
+        loss = train_epoch(state, batchers, training.frames, settings, seed, epoch) if epoch else None
         embeddings = embed(state.ema, validation.frames, device)
-        valid_map = mean_average_precision(embeddings, validation.works, device.type)
+        valid_map = validation_map(embeddings, validation, device)
         rate, seconds = state.optimiser.param_groups[0]["lr"], time.monotonic() - started
         state.history.append(dict(zip(HISTORY, (epoch, loss, valid_map, rate, seconds), strict=True)))
         if (best := state.kept_epoch()) == epoch:
@@ -144,21 +153,42 @@ def train(
     return state.ema.eval(), state.history
 
 
+def make_batchers(chosen: dict, training: Songs, pairs: list[list[Pair]]) -> list[Batcher]:
+    """What draws batches from each source; `chosen` are the settings `train`."""
+    if chosen["loss"]["negatives"] == "pairs":
+        return [PairBatches(of_source, chosen) for of_source in pairs]
+    return [
+        WorkBatches(training.works, training.of_source(source), chosen)
+        for source in sorted(set(training.sources))
+    ]
+
+
+def validation_map(embeddings: Tensor, songs: Songs, device: torch.device) -> float:
+    """The mean of the MAPs within each source; NaN where no song of any has a cover."""
+    found = []
+    for source in sorted(set(songs.sources)):
+        places = songs.of_source(source)
+        works = [songs.works[place] for place in places]
+        found.append(mean_average_precision(embeddings[places], works, device.type))
+    defined = [value for value in found if not math.isnan(value)]
+    return sum(defined) / len(defined) if defined else math.nan
+
+
 def train_epoch(
     state: State,
-    batcher: WorkBatches | PairBatches,
+    batchers: list[Batcher],
     songs: list[Tensor],
     settings: dict,
     seed: int,
     epoch: int,
 ) -> float:
-    """One pass through the frames of the training songs; the mean loss of its batches."""
+    """One pass through the frames of the training songs, see `balanced`; the mean loss of its batches."""
     chosen = settings["train"]
     encoder, optimiser = state.encoder, state.optimiser
     device = next(encoder.parameters()).device
     generator = epoch_generator(seed, epoch)
     torch.manual_seed(stable_hash("dropout", seed, epoch) >> 1)
-    batches = batcher.draw(generator)
+    batches = balanced(batchers, generator)
     if not batches:
         raise CoversimError(
             "no two training works have two usable songs each. Remedy: give the training split more works (split), "
@@ -170,7 +200,7 @@ def train_epoch(
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(step / (chosen["epochs"] * len(batches)), chosen)
         frames, lengths = pad([varied(songs[song], settings, generator) for song in drawn])
-        loss = batcher.loss(encoder(frames.to(device), lengths.to(device)), target.to(device))
+        loss = batchers[0].loss(encoder(frames.to(device), lengths.to(device)), target.to(device))
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()

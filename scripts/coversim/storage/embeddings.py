@@ -10,6 +10,7 @@ Every dataset carries a checksum.
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -77,12 +78,23 @@ def read(path: str | os.PathLike) -> Embeddings:
     return songs
 
 
-def of_split(paths: Iterable[str | os.PathLike], split: str) -> Embeddings:
-    """The songs of one split, from the files of all data sets of an experiment."""
-    parts = []
-    for path in paths:
+def of_split(paths: Iterable[str | os.PathLike], collection: str) -> Embeddings:
+    """The songs of a collection, from the files of all data sets of an experiment, each named like its data set.
+
+    A collection is a split, or one of a single data set, such as `test/irish`. Of a song that several data sets have
+    (work and performance), the first counts.
+    """
+    split, _, dataset = collection.partition("/")
+    parts, seen = [], set()
+    for path in map(Path, paths):
+        if dataset not in ("", path.stem):
+            continue
         songs = read(path)
-        chosen = songs.splits == split
+        names = list(
+            zip(songs.works.tolist(), songs.performances.tolist(), songs.splits.tolist(), strict=True)
+        )
+        chosen = [place for place, name in enumerate(names) if name[2] == split and name not in seen]
+        seen.update(names)
         parts.append([column if column is None else column[chosen] for column in songs])
     *columns, queries = zip(*parts, strict=True)
     sought = None if any(part is None for part in queries) else np.concatenate(queries)

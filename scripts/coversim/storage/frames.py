@@ -26,6 +26,11 @@ import numpy as np
 from coversim.errors import BadSong
 from coversim.storage import hdf5
 
+Name = tuple[str, str]  # work and performance: together they tell a song
+
+LENGTHS = 0.1  # share by which the lengths of a song in two features may differ: genuine ones do by 0.3 % …
+SLACK = 8  # … and so many frames
+
 _CHUNK = 1024
 _BUFFER = 16 * _CHUNK
 
@@ -120,6 +125,10 @@ class FramesShard:
     repaired: list[int]
     set_aside: list[SetAside]
 
+    @property
+    def songs(self) -> list[Name]:
+        return list(zip(self.works, self.performances, strict=True))
+
     def frames(self, places: Sequence[int]) -> Iterator[np.ndarray]:
         """The frames of the songs at `places`, (rows, T) float32, one song in memory at a time."""
         with hdf5.opened(self.path) as file:
@@ -146,31 +155,49 @@ def read(path: str | os.PathLike) -> FramesShard:
     return shard
 
 
-def songs(paths: Iterable[str | os.PathLike], wanted: Collection[str] | None = None) -> Iterator[SongFrames]:
-    """Each song that is in all features of its shard, and `wanted` (performances) if given, one at a time.
+def songs(paths: Iterable[str | os.PathLike], wanted: Collection[Name] | None = None) -> Iterator[SongFrames]:
+    """Each song that is in all features of its shard, and `wanted` if given, one at a time.
 
-    `paths` may mix shards and features: files of one name in sibling folders, such as `crema-4hz/0007.h5` and
-    `hpcp-4hz/0007.h5`, are the same shard in several features. Their frames become channels in the order of
-    `paths`, cropped to the shortest.
+    `paths` may mix data sets, shards and features: files of one name in sibling folders, such as `crema-4hz/0007.h5`
+    and `hpcp-4hz/0007.h5`, are the same shard in several features. Their frames become channels in the order of
+    `paths`, cropped to the shortest; a song with `contradictions` is left out. Of a song that several data sets have (work and performance), the first counts.
     """
     shards: dict[tuple[Path, str], list[Path]] = defaultdict(list)
     for path in map(Path, paths):
         shards[path.parent.parent, path.name].append(path)
+    seen: set[Name] = set()
     for features in shards.values():
-        yield from _joined([read(path) for path in features], wanted)
+        yield from _joined([read(path) for path in features], wanted, seen)
 
 
-def _joined(shards: Sequence[FramesShard], wanted: Collection[str] | None) -> Iterator[SongFrames]:
-    places = [{name: place for place, name in enumerate(shard.performances)} for shard in shards]
+def contradictions(shards: Sequence[FramesShard]) -> Iterator[SetAside]:
+    """Songs that one of these shards, features at one rate, has far longer than another one has."""
+    for shard in shards[1:] if shards and shards[0].rate else ():
+        first = dict(zip(shards[0].songs, np.diff(shards[0].start).tolist(), strict=True))
+        for song, frames in zip(shard.songs, np.diff(shard.start).tolist(), strict=True):
+            other = first.get(song, frames)
+            if abs(frames - other) > LENGTHS * max(frames, other) + SLACK:
+                yield SetAside(
+                    *song,
+                    f"{shards[0].feature} lasts {other / shard.rate:.0f} s and {shard.feature} {frames / shard.rate:.0f} s: "
+                    "one of them is of another frame rate, so nothing uses both",
+                    "fetch both files again, or move them out of the data set",
+                )
+
+
+def _joined(
+    shards: Sequence[FramesShard], wanted: Collection[Name] | None, seen: set[Name]
+) -> Iterator[SongFrames]:
+    places = [{name: place for place, name in enumerate(shard.songs)} for shard in shards]
     common = [
-        (work, performance)
-        for work, performance in zip(shards[0].works, shards[0].performances, strict=True)
-        if all(performance in of for of in places) and (wanted is None or performance in wanted)
+        song
+        for song in shards[0].songs
+        if all(song in of for of in places) and song not in seen and (wanted is None or song in wanted)
     ]
-    channels = [
-        shard.frames([of[performance] for _, performance in common])
-        for shard, of in zip(shards, places, strict=True)
-    ]
+    seen.update(common)
+    bad = {song[:2] for song in contradictions(shards)}
+    common = [song for song in common if song not in bad]
+    channels = [shard.frames([of[song] for song in common]) for shard, of in zip(shards, places, strict=True)]
     for (work, performance), *frames in zip(common, *channels, strict=True):
         shortest = min(array.shape[1] for array in frames)
         yield SongFrames(work, performance, np.stack([array[:, :shortest] for array in frames]))

@@ -264,6 +264,9 @@ def _hint(key: str, place: Place, schema: Mapping[str, Any]) -> str:
         own = [(*place[:2], *inner) for inner in _places(schema["$defs"]["experiment"], schema)]
         sections = {inner[2] for inner in own}
         places = own + [other for other in places if other[0] not in sections]
+    if place[:1] == ("datasets",) and len(place) > 1:
+        own = [(*place, *inner) for inner in _places(schema["$defs"]["dataset"], schema)]
+        places = list(dict.fromkeys(own + places))
     siblings = [other for other in places if other[:-1] == place]
     others = [other for other in places if other[:-1] != place]
     near = (

@@ -9,7 +9,7 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,9 +26,11 @@ from coversim.dataset.catalogue import (
     write_if_changed,
 )
 from coversim.dataset.da_tacos import File, Layout, Problem, Song, recognise, walk
+from coversim.dataset.features import FRAME_RATE
 from coversim.dataset.titles import find
 from coversim.demo import songs as demo_songs
 from coversim.errors import CoversimError
+from coversim.workflow.data_sets import data_sets, sources
 from coversim.workflow.experiments import Experiment, patch_settings, resolve
 
 PREFERRED_FEATURES = ("crema", "hpcp", "cens")  # where the configuration names none: the first there is
@@ -49,13 +51,18 @@ class Plan:
     """Names that the rules look up; every attribute follows from the configuration and the catalogue."""
 
     datasets: list[str]
-    """`train`, and `benchmark` where one is configured."""
+    """All data sets, those to train with first."""
+    training: list[str]
+    """Those that are split and trained with; the others are benchmarks."""
     collections: list[str]
-    """What is evaluated: `valid`, `test` unless the split has none, `benchmark`."""
-    dataset_of: dict[str, str]
-    """The data set of each collection, and of the training pairs."""
+    """What is evaluated: `valid` and `test` (unless the split has none) over all training data sets, where there are
+    several also of each (`test/irish`), and each benchmark, by its name."""
+    sources: dict[str, list[str]]
+    """The data sets of each collection, and of the training pairs."""
     songs: dict[str, int]
     """Number of songs of each data set."""
+    rates: dict[str, float]
+    """Frames per second of the files of each data set."""
     shards: list[str]
     experiments: dict[str, Experiment]
     titles: list[str]
@@ -104,16 +111,32 @@ class Plan:
         """What must be written before a data set's songs can be read: the demo corpus."""
         return [DEMO_TITLES] if self.demo and dataset == "train" else []
 
+    @property
+    def training_pairs(self) -> list[str]:
+        """The collections of training pairs: one of each training data set."""
+        return [f"train/{name}" for name in self.training] if len(self.training) > 1 else ["train"]
+
 
 def make_plan(config: Mapping[str, Any], results: Path, walk: bool) -> Plan:
     """The plan of a run in the folder `results`: from a walk through its data sets, or from its catalogue."""
-    datasets = [name for name in ("train", "benchmark") if config["datasets"].get(name)]
+    datasets = data_sets(config)
+    training = [name for name, chosen in datasets.items() if chosen["role"] == "train"]
+    benchmarks = [name for name in datasets if name not in training]
+    if len(training) > 1 and config["split"]["method"] == "first":
+        raise CoversimError(
+            f"split.method: first divides one data set, and {', '.join(training)} are several. Remedy: set it to hash, "
+            "by which works that they share fall into the same split"
+        )
     found: dict[str, DataSet] = {}
     unreachable = ""
     if walk:
         try:
-            for name in datasets:
-                found[name] = _walk(config, name, results, found.get("train"))
+            for name in training:
+                found[name] = _walk(config, name, datasets[name], results)
+            for name in benchmarks:
+                found[name] = _walk(
+                    config, name, datasets[name], results, [found[other] for other in training]
+                )
         except CoversimError as error:
             if not _has_catalogue_of(config, results):
                 raise
@@ -124,10 +147,10 @@ def make_plan(config: Mapping[str, Any], results: Path, walk: bool) -> Plan:
         name: summarise(found[name]) if name in found else _read_summary(results, name) for name in datasets
     }
     for name in datasets:
-        check_split(summaries[name], ("train", "valid") if name == "train" else ("benchmark",))
-    splits = summaries["train"]["split"]
+        check_split(summaries[name], ("train", "valid") if name in training else (name,))
+    sources_of = sources(training, benchmarks)
 
-    experiments = resolve(config, _default_features(summaries["train"]["features"]))
+    experiments = resolve(config, _default_features([summaries[name]["features"] for name in training]))
     for experiment in experiments.values():
         _check_features(experiment, summaries)
     used = sorted(
@@ -149,22 +172,31 @@ def make_plan(config: Mapping[str, Any], results: Path, walk: bool) -> Plan:
 
     titles = [summary["titles"][0] for summary in summaries.values() if summary["titles"]]
     return Plan(
-        datasets=datasets,
-        collections=["valid", *(["test"] if "test" in splits else []), *datasets[1:]],
-        dataset_of={"train": "train", "valid": "train", "test": "train", "benchmark": "benchmark"},
+        datasets=list(datasets),
+        training=training,
+        collections=[
+            name
+            for name, of in sources_of.items()
+            if name.partition("/")[0] != "train"
+            and any(name.partition("/")[0] in summaries[dataset]["split"] for dataset in of)
+        ],
+        sources=sources_of,
         songs={name: summary["songs"] for name, summary in summaries.items()},
+        rates={name: chosen["rate"] or FRAME_RATE for name, chosen in datasets.items()},
         shards=[shard_name(shard) for shard in range(config["shards"])],
         experiments=experiments,
         titles=titles,
-        demo=config["datasets"]["train"]["root"] is None,
+        demo=datasets[training[0]]["root"] is None,
         unreachable=unreachable,
         digests=_digests(results, files, found) if walk else {},
         files=files,
     )
 
 
-def _default_features(available: list[str]) -> list[str]:
-    return [next((feature for feature in PREFERRED_FEATURES if feature in available), available[0])]
+def _default_features(available: list[list[str]]) -> list[str]:
+    """The best feature that all training data sets have; without one, that of the first, which is then refused."""
+    common = [feature for feature in PREFERRED_FEATURES if all(feature in has for has in available)]
+    return [*common, *available[0]][:1]
 
 
 def _check_features(experiment: Experiment, summaries: Mapping[str, Mapping[str, Any]]) -> None:
@@ -222,11 +254,19 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _walk(config: Mapping[str, Any], dataset: str, results: Path, train: DataSet | None) -> DataSet:
-    """What a data set holds; works of a benchmark on which something was fitted or chosen are `shared`."""
-    chosen = dict.fromkeys(("subset", "layout", "features")) | config["datasets"][dataset]
+def _walk(
+    config: Mapping[str, Any],
+    dataset: str,
+    chosen: Mapping[str, Any],
+    results: Path,
+    training: Sequence[DataSet] = (),
+) -> DataSet:
+    """What a data set holds, a benchmark where there are `training` data sets.
+
+    The split of a benchmark's works is its name; of those on which something was fitted or chosen it is `shared`.
+    """
     root = chosen["root"]
-    if root is None and dataset == "train":
+    if root is None:
         root, (layout, songs, problems) = "demo_corpus", _demo_songs(config["demo_corpus"])
         titles: Titles | None = Titles(DEMO_TITLES, "")  # which a rule makes
     else:
@@ -238,10 +278,11 @@ def _walk(config: Mapping[str, Any], dataset: str, results: Path, train: DataSet
         titles = Titles(str(_seen_from(results, metadata)), _digest(metadata)) if metadata else None
         root = str(_seen_from(results, Path(root)))
     works = {song.work for song in songs}
-    if train is None:
-        split = split_works(works, config["split"])
+    if training:
+        seen = {work for other in training for work, name in other.split.items() if name in SEEN_SPLITS}
+        split = {work: "shared" if work in seen else dataset for work in works}
     else:
-        split = {work: "shared" if train.split.get(work) in SEEN_SPLITS else "benchmark" for work in works}
+        split = split_works(works, config["split"])
     return DataSet(root, layout, titles, songs, problems, split)
 
 

@@ -118,7 +118,9 @@ def test_a_song_may_be_renamed_by_its_folder_and_file(tmp_path, name):
     assert reading.renamed
 
 
-@pytest.mark.parametrize("name", [7, np.int64(7), np.uint8(7), "7", np.bytes_("7"), np.array("7", "S9")])
+@pytest.mark.parametrize(
+    "name", [7, np.int64(7), np.uint8(7), 7.0, np.float32(7), "7", np.bytes_("7"), np.array("7", "S9")]
+)
 def test_names_inside_a_file_may_be_numbers_bytes_or_text(tmp_path, name):
     [path] = corpus.write_song(tmp_path, "7", "7", corpus.song_arrays(features=["crema"]))
     with h5py.File(path, "a") as file:

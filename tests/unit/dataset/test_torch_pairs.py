@@ -33,6 +33,16 @@ def test_there_are_all_cover_pairs_and_as_many_non_cover_pairs(layout: str, tmp_
     assert [label for *_, label in pairs] == [0] * 4 + [1] * 4
 
 
+def test_performances_of_two_works_may_be_called_the_same(tmp_path) -> None:
+    names = [(work, performance) for work in ("W_1", "W_2") for performance in ("0", "1")]
+    for seed, name in enumerate(names):
+        write_song(tmp_path, *name, song_arrays(seed, seconds=5 + seed))
+    pairs = DaTacosPairs(tmp_path)
+    lengths = {tuple(pairs._song(*name).shape) for name in names}
+    assert len(lengths) == 4
+    assert [pair[:2] for pair in pairs.pairs[:2]] == [tuple(names[:2]), tuple(names[2:])]
+
+
 def test_songs_are_float32_of_their_own_length(tmp_path) -> None:
     first, second, label = DaTacosPairs(data_set(tmp_path), feature="hpcp")[0]
     assert label == 0

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from sklearn.decomposition import PCA
 
 from coversim.errors import CoversimError
+from coversim.features import pca
 from coversim.features.pca import Moments, Projection, principal_components
 
 
@@ -180,3 +181,43 @@ def test_a_damaged_file_is_named(tmp_path) -> None:
     path.write_bytes(path.read_bytes()[:50])
     with pytest.raises(CoversimError, match=r"moments\.npz.*Remedy"):
         Moments.load(path)
+
+
+@given(
+    seed=st.integers(0, 1000),
+    sizes=st.lists(st.integers(0, 200), min_size=2, max_size=3).filter(lambda sizes: sum(sizes) > 40),
+)
+@settings(deadline=None, max_examples=40)
+def test_sources_weigh_the_same_however_many_patches_they_have(seed: int, sizes: list[int]) -> None:
+    sources = [correlated(size, 20, seed + place) + place for place, size in enumerate(sizes)]
+    with TemporaryDirectory() as folder:
+        paths = []
+        for place, patches in enumerate(sources):
+            for shard, part in enumerate(np.array_split(patches, 2)):
+                paths.append(Path(folder, str(place), f"{shard}.npz"))
+                paths[-1].parent.mkdir(exist_ok=True)
+                moments_of(part).save(paths[-1])
+        found = principal_components(pca.merged(paths), 4)
+    present = [patches for patches in sources if len(patches)]
+    mean = np.mean([patches.mean(axis=0) for patches in present], axis=0)
+    covariance = np.mean(
+        [(patches - mean).T @ (patches - mean) / len(patches) for patches in present], axis=0
+    )
+    variance, vectors = np.linalg.eigh(covariance)
+    np.testing.assert_allclose(found.mean, mean, rtol=1e-10)
+    total = sum(sizes)
+    np.testing.assert_allclose(found.variance, variance[::-1][:4] * total / (total - 1), rtol=1e-8)
+    assert largest_difference_of_projectors(found.components, vectors[:, ::-1][:, :4].T) < 1e-6
+
+
+def test_a_single_source_is_merged_exactly_as_its_shards_are(tmp_path) -> None:
+    paths = [tmp_path / "source" / f"{shard}.npz" for shard in range(3)]
+    paths[0].parent.mkdir()
+    for path, patches in zip(paths, np.array_split(correlated(100, 20, 0), 3), strict=True):
+        moments_of(patches).save(path)
+    one_by_one = Moments.load(paths[0])
+    for path in paths[1:]:
+        one_by_one.merge(path)
+    found, expected = (principal_components(moments, 5) for moments in (pca.merged(paths), one_by_one))
+    for name, array in vars(expected).items():
+        np.testing.assert_array_equal(vars(found)[name], array)

@@ -186,13 +186,18 @@ def test_re_ranked_metrics_stand_beside_the_others_with_their_cost(tmp_path):
 
 
 def test_what_alignment_took_is_summed_over_shards_and_averaged_over_seeds(tmp_path):
-    aligned = {"a-b-1-test-0000": 3, "a-b-1-test-0001": 4, "a-b-2-test-0000": 5}
-    matched = {"sequence-1-test-0000": 1, "sequence-1-test-0001": 2}
-    for rule, jobs in (("align", aligned), ("match", matched)):
-        (tmp_path / rule).mkdir()
+    aligned = {"1/test/0000": 3, "1/test/0001": 4, "2/test/0000": 5, "1/test/my-1-set/0000": 7}
+    matched = {"1/test/0000": 1, "1/test/0001": 2}
+    for experiment, jobs in (("align/a-1-b", aligned), ("match/sequence", matched)):
         for job, seconds in jobs.items():
-            (tmp_path / rule / f"{job}.tsv").write_text(f"s\th:m:s\n{seconds}\t-\n")
-    assert alignment_seconds(read_jobs(tmp_path)) == {("test", "a-b"): 6.0, ("test", "sequence"): 3.0}
+            path = tmp_path / experiment / f"{job}.tsv"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(f"s\th:m:s\n{seconds}\t-\n")
+    assert alignment_seconds(read_jobs(tmp_path)) == {
+        ("test", "a-1-b"): 6.0,
+        ("test/my-1-set", "a-1-b"): 7.0,
+        ("test", "sequence"): 3.0,
+    }
 
 
 def test_without_re_ranking_nothing_is_said_of_it(page):

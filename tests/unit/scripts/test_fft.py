@@ -212,3 +212,27 @@ def test_nothing_heavy_is_imported():
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     ).stdout
     assert not {"torch", "pandas", "sklearn", "pyarrow"} & set(modules.split())
+
+
+def test_a_song_of_another_frame_rate_is_set_aside_with_what_was_found(tmp_path):
+    root = corpus.write_corpus(tmp_path / "data", {"W_1": ["P_1"]})
+    arrays = corpus.song_arrays(features=["crema"])
+    corpus.write_song(root, "W_1", "P_2", {"crema": np.ascontiguousarray(arrays["crema"][:, ::2])})
+    catalogue(tmp_path, root)
+    as_da_tacos, _ = shard(tmp_path)
+    assert as_da_tacos.performances == ["P_1"]
+    [song] = as_da_tacos.set_aside
+    assert song.performance == "P_2"
+    assert "holds each value for 4 frames, and 8 are expected" in song.reason
+    half, _ = shard(tmp_path, "--rate", "4", "--frame-rate", "43.06640625")
+    assert half.performances == ["P_2"]
+    assert "of 86.13 frames per second, not of 43.07" in half.set_aside[0].reason
+    # the same music, in the same time
+    [slow], [expected] = half.frames([0]), frames_of(arrays, tmp_path / "whole")
+    np.testing.assert_allclose(slow, expected, atol=1e-4)
+
+
+def frames_of(arrays, folder):
+    corpus.write_song(folder / "data", "W_1", "P_1", arrays)
+    catalogue(folder, folder / "data")
+    return list(shard(folder)[0].frames([0]))

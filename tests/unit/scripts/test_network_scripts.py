@@ -62,8 +62,9 @@ class Workplace:
     def values(work: str, song: str, feature: str, seed: int) -> np.ndarray:
         """Frames; those of the training songs do not depend on the seed."""
         seed = 0 if SPLITS[work] == "train" else seed
+        length = np.random.default_rng([seed, ord(work[2]), ord(song)]).integers(30, 60)
         generator = np.random.default_rng([seed, ord(work[2]), ord(song), len(feature)])
-        return generator.random((12, int(generator.integers(30, 60)))).astype(np.float32)
+        return generator.random((12, int(length))).astype(np.float32)
 
     def settings(self, settings: dict) -> Path:
         """An experiment's settings as a file."""

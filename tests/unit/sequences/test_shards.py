@@ -178,12 +178,12 @@ def test_hubs_are_chosen_by_what_songs_are_called_as_many_of_each_data_set(place
 def test_each_query_of_a_shard_meets_each_song_of_its_collection(place, shard, queries):
     projection = fitted(place)
     files = sequences(place, projection)
-    match_shard(files, place / "songs.tsv", "valid", shard, place / "distances.h5")
+    match_shard(files, [place / "songs.tsv"], "valid", shard, place / "distances.h5")
     found = distance_files.read(place / "distances.h5")
     assert found.performances.tolist() == ["W_4a", "W_4b", "W_5a", "W_8a", "W_6a", "W_6b"]
     assert found.works.tolist() == [name[:3] for name in found.performances]
     assert {found.performances[row] for row in found.query} == queries
-    read = [storage.read(path).of_split("valid") for path in files]
+    read = [songs.of(songs.splits == "valid") for songs in map(storage.read, files)]
     every = [file.song(row) for file in read for row in range(len(file.works))]
     for row, distance in zip(found.query, found.distance, strict=True):
         query = every[row]
@@ -197,5 +197,5 @@ def test_each_query_of_a_shard_meets_each_song_of_its_collection(place, shard, q
 
 def test_a_collection_that_a_shard_has_no_song_of_leaves_it_without_queries(place):
     files = sequences(place, fitted(place))
-    match_shard(files, place / "songs.tsv", "test", "0000", place / "distances.h5")
+    match_shard(files, [place / "songs.tsv"], "test", "0000", place / "distances.h5")
     assert distance_files.read(place / "distances.h5").distance.shape == (0, 0)

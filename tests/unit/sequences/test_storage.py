@@ -42,7 +42,7 @@ def test_every_song_has_its_vectors_to_half_a_step_again(tmp_path):
 def test_a_song_comes_back_as_it_was_also_from_those_of_its_split(tmp_path):
     vectors, profiles = written(tmp_path / "shard.h5")
     read = storage.read(tmp_path / "shard.h5")
-    for songs, place, song in ((read, 2, 2), (read.of_split("test"), 0, 2), (read.of_split("train"), 1, 1)):
+    for songs, place, song in ((read, 2, 2), (read.of(read.splits == "test"), 0, 2), (read.of(read.splits == "train"), 1, 1)):
         found = songs.song(place)
         assert found[:3] == NAMES[song]
         np.testing.assert_array_equal(found.vectors, stored(vectors[song]))
@@ -54,7 +54,7 @@ def test_a_shard_may_have_no_songs(tmp_path):
     storage.write(tmp_path / "shard.h5", [], PROJECTION)
     read = storage.read(tmp_path / "shard.h5")
     assert (len(read.works), read.vectors.shape, read.profiles.shape) == (0, (0, 9), (0, 2, 12))
-    assert len(read.of_split("test").works) == 0
+    assert len(read.of(read.splits == "test").works) == 0
 
 
 def test_the_same_songs_give_the_same_bytes(tmp_path):

@@ -99,10 +99,50 @@ def test_parts_without_a_song_in_common_are_an_error():
 
 def test_the_script_writes_what_is_fused(tmp_path):
     parts = [songs(0, 3), songs(1, 5)]
-    paths = [tmp_path / f"{place}.h5" for place in range(2)]
+    paths = [tmp_path / f"experiment{place}" / "train.h5" for place in range(2)]
     for path, part in zip(paths, parts, strict=True):
+        path.parent.mkdir()
         embeddings.write(path, *part)
     output = tmp_path / "fused.h5"
     command = [sys.executable, SCRIPT, "--embeddings", *paths, "--references", *paths, "--output", output]
     subprocess.run(command, check=True)
     np.testing.assert_array_equal(embeddings.read(output).embeddings, fused(parts, parts).embeddings)
+
+
+def test_several_data_sets_are_standardised_by_all_validation_songs(tmp_path):
+    parts, others = [songs(0, 3), songs(1, 5)], [songs(2, 3), songs(3, 5)]
+    others = [other._replace(performances=np.char.add("other", other.performances)) for other in others]
+    paths = []
+    for place in range(2):
+        for name, part in (("a", parts[place]), ("b", others[place])):
+            paths.append(tmp_path / f"experiment{place}" / f"{name}.h5")
+            paths[-1].parent.mkdir(exist_ok=True)
+            embeddings.write(paths[-1], *part)
+    output = tmp_path / "fused.h5"
+    command = [
+        sys.executable,
+        SCRIPT,
+        "--embeddings",
+        *paths[::2],
+        "--references",
+        *paths,
+        "--output",
+        output,
+    ]
+    subprocess.run(command, check=True)
+    both = [
+        Embeddings(*map(np.concatenate, zip(part[:4], other[:4], strict=True)))
+        for part, other in zip(parts, others, strict=True)
+    ]
+    np.testing.assert_array_equal(embeddings.read(output).embeddings, fused(parts, both).embeddings)
+
+
+def test_songs_of_the_same_name_are_told_apart_by_their_work():
+    part = songs(0, 3)
+    recurring = part._replace(
+        performances=np.array(["0", "1"] * (len(part.works) // 2)),
+        works=np.repeat([f"W_{n}" for n in range(len(part.works) // 2)], 2),
+    )
+    np.testing.assert_array_equal(
+        fused([recurring], [recurring]).embeddings, fused([part], [part]).embeddings
+    )

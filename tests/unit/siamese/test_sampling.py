@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coversim.siamese.losses import batch_loss, pair_loss
-from coversim.siamese.sampling import PairBatches, WorkBatches, epoch_generator, pair_batches, work_batches
+from coversim.siamese.sampling import (
+    PairBatches,
+    WorkBatches,
+    balanced,
+    balancing,
+    epoch_generator,
+    pair_batches,
+    work_batches,
+)
 from experiments import experiment
 
 
@@ -61,7 +69,7 @@ SETTINGS = experiment(train={"loss": {"kind": "contrastive"}, "batch": {"works":
 
 def test_a_batch_of_works_loses_what_its_songs_do_by_work() -> None:
     works = [f"W_{song // 2}" for song in range(12)]
-    batcher, embeddings = WorkBatches(works, SETTINGS), torch.randn(12, 4)
+    batcher, embeddings = WorkBatches(works, range(12), SETTINGS), torch.randn(12, 4)
     for songs, target in batcher.draw(epoch_generator(0, 1)):
         numbers = torch.tensor([int(works[song].removeprefix("W_")) for song in songs])
         expected = batch_loss(embeddings[songs], numbers, SETTINGS["loss"])
@@ -77,6 +85,57 @@ def test_a_batch_of_pairs_loses_the_mean_of_its_pairs() -> None:
             for a, b in zip(songs[::2], songs[1::2], strict=True)
         ]
         torch.testing.assert_close(batcher.loss(embeddings[songs], target), torch.stack(losses).mean())
+
+
+def sources_of(*sizes: int) -> tuple[list[str], list[list[int]], list[WorkBatches]]:
+    """Sources of so many works of two songs each: the works, the songs of each source, and what draws from it."""
+    works = [f"W_{source}.{song // 2}" for source, size in enumerate(sizes) for song in range(2 * size)]
+    ends = [2 * sum(sizes[: source + 1]) for source in range(len(sizes))]
+    songs = [list(range(end - 2 * size, end)) for size, end in zip(sizes, ends, strict=True)]
+    return works, songs, [WorkBatches(works, own, SETTINGS) for own in songs]
+
+
+@given(sizes=st.lists(st.integers(0, 60), min_size=1, max_size=4))
+def test_every_batch_is_of_one_source_and_each_source_has_as_many(sizes: list[int]) -> None:
+    works, songs, sources = sources_of(*sizes)
+    batches = balanced(sources, epoch_generator(0, 1))
+    of_batch = [
+        {next(s for s, own in enumerate(songs) if song in own) for song in drawn} for drawn, _ in batches
+    ]
+    assert all(len(of) == 1 for of in of_batch)
+    counts = Counter(source for of in of_batch for source in of)
+    assert set(counts) == {source for source, size in enumerate(sizes) if size > 1}
+    assert len(set(counts.values())) <= 1
+    passes = [len(source.draw(epoch_generator(0, 1))) for source in sources]
+    assert sum(passes) <= len(batches) < sum(passes) + max(1, len(counts))  # as one pass through all
+    for drawn, target in batches:
+        names = [works[song] for song in drawn]
+        same = [[a == b for b in names] for a in names]
+        assert (target[:, None] == target).tolist() == same
+
+
+def test_one_source_is_passed_through_once() -> None:
+    _, _, [source] = sources_of(10)
+    alone = source.draw(epoch_generator(0, 1))
+    assert [songs for songs, _ in balanced([source], epoch_generator(0, 1))] == [songs for songs, _ in alone]
+
+
+def test_a_source_of_a_fiftieth_is_seen_whole_and_the_larger_one_within_a_few_epochs() -> None:
+    works, songs, sources = sources_of(150, 3)
+    epochs = [balanced(sources, epoch_generator(0, number)) for number in range(1, 11)]
+    assert set(songs[1]) <= {song for drawn, _ in epochs[0] for song in drawn}
+    assert {song for epoch in epochs for drawn, _ in epoch for song in drawn} == set(range(len(works)))
+
+
+def test_sources_are_repeated_until_they_weigh_the_same() -> None:
+    places = balancing([0] * 100 + [1] * 2 + [2] * 40)
+    assert Counter(0 if place < 100 else 1 if place < 102 else 2 for place in places) == {
+        0: 100,
+        1: 100,
+        2: 80,
+    }
+    assert balancing([0] * 5) == [0, 1, 2, 3, 4]
+    assert balancing([]) == []
 
 
 def test_a_seed_of_any_size_gives_a_generator() -> None:

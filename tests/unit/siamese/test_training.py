@@ -18,10 +18,12 @@ from coversim.device import choose_device
 from coversim.errors import CoversimError
 from coversim.evaluation.retrieval import mean_average_precision
 from coversim.siamese import encoder
+from coversim.siamese import training as training_module
 from coversim.siamese.encoder import embed
 from coversim.siamese.history import HISTORY, kept_epoch
 from coversim.siamese.model_cache import KEPT, forget_old, training_key
-from coversim.siamese.training import WARM_UP, Songs, learning_rate, train
+from coversim.siamese.songs import load_songs
+from coversim.siamese.training import WARM_UP, Songs, learning_rate, train, validation_map
 from coversim.storage import frames, parquet
 from experiments import experiment
 
@@ -33,7 +35,7 @@ WITHOUT_PCA = {"pca": {"components": 0}}
 def songs(works: int, seed: int) -> Songs:
     """Two songs of each work: the same random chords in another key, over a drone that is each song's own."""
     generator = torch.Generator().manual_seed(seed)
-    found = Songs([], [])
+    found = Songs([], [], [])
     for work in range(works):
         chords = (torch.rand(1, 12, 15, generator=generator) ** 6).repeat_interleave(4, dim=2)
         for _ in range(2):
@@ -41,6 +43,7 @@ def songs(works: int, seed: int) -> Songs:
             drone = torch.rand(1, 12, 1, generator=generator)
             found.frames.append(chords.roll(semitones, dims=1) + drone)
             found.works.append(f"W_{seed}{work:03d}")
+            found.sources.append(0)
     return found
 
 
@@ -101,12 +104,98 @@ def test_what_only_harms_gives_back_the_untrained_network(tmp_path) -> None:
 
 
 def test_without_covers_to_validate_on_the_last_epoch_counts(tmp_path) -> None:
-    alone = Songs(VALIDATION.frames[::2], VALIDATION.works[::2])
+    alone = Songs(VALIDATION.frames[::2], VALIDATION.works[::2], VALIDATION.sources[::2])
     found, history = trained(tmp_path, validation=alone, train={"epochs": 3})
     assert len(history) == 4
     assert kept_epoch([row["valid_map"] for row in history]) == 3
     last = torch.load(tmp_path / "state.pt", weights_only=True)["ema"]
     assert all(torch.equal(weights, last[name]) for name, weights in found.network.state_dict().items())
+
+
+def together(*sources: Songs) -> Songs:
+    """The songs of several sources, as one."""
+    numbers = [number for number, of in enumerate(sources) for _ in of.works]
+    return Songs([f for of in sources for f in of.frames], [w for of in sources for w in of.works], numbers)
+
+
+def test_the_map_that_chooses_the_epoch_is_the_mean_of_those_within_the_sources() -> None:
+    large, little, alone = (
+        songs(30, 3),
+        songs(3, 4),
+        Songs(*(column[::2] for column in vars(songs(5, 5)).values())),
+    )
+    both, all_three = together(large, little), together(large, little, alone)
+    embeddings = torch.randn(len(all_three.works), 8, generator=torch.Generator().manual_seed(0))
+    of_large = mean_average_precision(embeddings[:60], large.works)
+    of_little = mean_average_precision(embeddings[60:66], little.works)
+    assert validation_map(embeddings[:66], both, CPU) == pytest.approx((of_large + of_little) / 2)
+    assert validation_map(embeddings[:60], large, CPU) == of_large
+    # a source without covers to validate on does not count
+    assert validation_map(embeddings, all_three, CPU) == pytest.approx((of_large + of_little) / 2)
+    assert math.isnan(validation_map(embeddings[66:], alone, CPU))
+
+
+def test_sources_weigh_the_same_in_lda(tmp_path) -> None:
+    large, little = songs(20, 3), songs(4, 4)
+    repeated = together(large, *[little] * 5)
+    one = Songs(repeated.frames, repeated.works, [0] * len(repeated.works))
+    settings = experiment(**WITHOUT_PCA, model={"kind": "lda"}, train={"epochs": 0})
+    found, expected = (
+        train(settings, 1, of, VALIDATION, [], None, CPU, tmp_path / "state.pt")[0].network
+        for of in (together(large, little), one)
+    )
+    torch.testing.assert_close(found.mean, expected.mean)
+    torch.testing.assert_close(found.matrix, expected.matrix)
+
+
+def test_each_batch_of_a_training_is_of_one_source(tmp_path, monkeypatch) -> None:
+    both = together(songs(20, 3), songs(4, 4))
+    seen: list[int] = []
+    varied = training_module.varied
+
+    def noted(frames, *others):
+        seen.append(next(s for s, own in zip(both.sources, both.frames, strict=True) if own is frames))
+        return varied(frames, *others)
+
+    monkeypatch.setattr(training_module, "varied", noted)
+    settings = experiment(**WITHOUT_PCA, train={"epochs": 1, "batch": {"works": 4, "songs": 2}})
+    train(settings, 1, both, VALIDATION, [], None, CPU, tmp_path / "state.pt")
+    # 5 batches of 8 songs and 1: 3 of each, in turn
+    assert seen == [source for _ in range(3) for source in (0, 1) for _ in range(8)]
+
+
+def test_songs_of_several_data_sets_keep_their_source(tmp_path) -> None:
+    for source, name in enumerate(("a", "b")):  # performances are called the same in each work
+        (tmp_path / name / "crema-4hz").mkdir(parents=True)
+        table = [("work", "performance", "shard", "split")]
+        with frames.writing(tmp_path / name / "crema-4hz" / "0000.h5", "crema", 12, 4.0) as shard:
+            for place, (work, split) in enumerate(
+                (("W_1", "train"), (f"W_{name}", "train"), ("W_v", "valid"))
+            ):
+                for song in ("0", "1"):
+                    shard.append(work, song, np.full((12, 5), 10 * source + place, np.float32))
+                    table.append((work, song, 0, split))
+        with (tmp_path / name / "songs.tsv").open("w", newline="") as file:
+            csv.writer(file, dialect="excel-tab").writerows(table)
+        parquet.write(
+            tmp_path / f"{name}.parquet", pair_table([row[:2] for row in table if row[3] == "train"], 0)
+        )
+    training, validation, pairs = load_songs(
+        experiment(),
+        [tmp_path / name / "crema-4hz" / "0000.h5" for name in ("a", "b")],
+        [tmp_path / name / "songs.tsv" for name in ("a", "b")],
+        [tmp_path / f"{name}.parquet" for name in ("a", "b")],
+    )
+    assert training.works == ["W_1", "W_1", "W_a", "W_a", "W_1", "W_1", "W_b", "W_b"]
+    assert training.sources == [0] * 4 + [1] * 4
+    assert [int(song.max()) for song in training.frames] == [0, 0, 1, 1, 10, 10, 11, 11]
+    assert validation.sources == [0, 0, 1, 1]
+    for source, of_source in enumerate(pairs):
+        assert len(of_source) == 4
+        for a, b, label in of_source:
+            assert training.sources[a] == training.sources[b] == source
+            assert a != b
+            assert label == (training.works[a] != training.works[b])
 
 
 def test_zero_epochs_give_the_untrained_encoder(tmp_path) -> None:
@@ -138,7 +227,7 @@ def test_only_the_contrastive_loss_takes_its_negatives_from_the_pair_table(tmp_p
 
 @pytest.mark.parametrize("songs", [0, 1, 2])
 def test_one_work_is_not_enough_to_train_on(songs: int, tmp_path) -> None:
-    few = Songs(TRAINING.frames[:songs], TRAINING.works[:songs])
+    few = Songs(TRAINING.frames[:songs], TRAINING.works[:songs], TRAINING.sources[:songs])
     with pytest.raises(CoversimError, match=r"no two training works.*Remedy"):
         train(experiment(**WITHOUT_PCA), 1, few, VALIDATION, [], None, CPU, tmp_path / "state.pt")
 

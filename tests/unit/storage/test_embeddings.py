@@ -34,7 +34,9 @@ def test_what_songs_are_sought_by_is_kept_with_them(path, tmp_path):
     other = tmp_path / "sought.h5"
     embeddings.write(other, WORKS, PERFORMANCES, SPLITS, VALUES, queries)
     np.testing.assert_array_equal(embeddings.read(other).queries, queries)
-    np.testing.assert_array_equal(embeddings.of_split([other, other], "test").queries, queries[[2, 2]])
+    last = tmp_path / "last.h5"
+    embeddings.write(last, ["W_9"], ["P_9"], ["test"], VALUES[:1], queries[:1])
+    np.testing.assert_array_equal(embeddings.of_split([other, last], "test").queries, queries[[2, 0]])
     embeddings.write(tmp_path / "damaged.h5", WORKS, PERFORMANCES, SPLITS, VALUES, queries[..., :7])
     with pytest.raises(CoversimError, match=r"damaged\.h5: damaged .*Remedy: delete it"):
         embeddings.read(tmp_path / "damaged.h5")
@@ -54,6 +56,22 @@ def test_a_split_is_gathered_from_all_data_sets(path, tmp_path):
     songs = embeddings.of_split([path, other], "benchmark")
     assert songs.works.tolist() == ["W_9"]
     assert len(embeddings.of_split([path, other], "valid").embeddings) == 0
+
+
+def test_a_collection_may_be_the_split_of_one_data_set(path, tmp_path):
+    other = tmp_path / "irish.h5"
+    embeddings.write(other, ["W_9"], ["P_9"], ["train"], VALUES[:1] + 1)
+    assert embeddings.of_split([path, other], "train/irish").works.tolist() == ["W_9"]
+    assert embeddings.of_split([path, other], "train").performances.tolist() == [*PERFORMANCES[:2], "P_9"]
+
+
+def test_a_song_of_two_data_sets_counts_once(path, tmp_path):
+    other = tmp_path / "again.h5"
+    names = [*WORKS[:1], "W_9"], [*PERFORMANCES[:1], PERFORMANCES[1]]
+    embeddings.write(other, *names, ["train", "train"], VALUES[:2] + 1)
+    songs = embeddings.of_split([path, other], "train")
+    assert songs.works.tolist() == [*WORKS[:2], "W_9"]
+    np.testing.assert_array_equal(songs.embeddings, [VALUES[0], VALUES[1], VALUES[1] + 1])
 
 
 def test_a_data_set_may_be_empty(tmp_path):

@@ -69,12 +69,12 @@ def test_songs_come_with_their_work_and_one_channel_per_feature(tmp_path):
     crema = write(tmp_path / "crema-4hz" / "0000.h5", SONGS)
     hpcp = write(
         tmp_path / "hpcp-4hz" / "0000.h5",
-        [(work, performance, values[:, :600] / 2) for work, performance, values in reversed(SONGS)],
+        [(work, performance, values[:, :1450] / 2) for work, performance, values in reversed(SONGS)],
     )
     found = list(frames.songs([crema, hpcp]))
     assert [(song.work, song.performance) for song in found] == [song[:2] for song in SONGS]
     for (_, _, values), joined in zip(SONGS, found, strict=True):
-        cropped = values[:, :600]
+        cropped = values[:, :1450]
         np.testing.assert_array_equal(joined.frames, np.stack([cropped, cropped / 2]))
 
 
@@ -97,8 +97,55 @@ def test_shards_of_two_features_may_come_in_any_order(tmp_path):
 
 def test_only_the_wanted_songs_are_read(tmp_path):
     path = write(tmp_path / "0000.h5", SONGS)
-    assert [song.performance for song in frames.songs([path], {"P_3", "P_1"})] == ["P_1", "P_3"]
+    names = [song[:2] for song in SONGS]
+    assert [song[:2] for song in frames.songs([path], {names[2], names[0]})] == [names[0], names[2]]
     assert list(frames.songs([path], ())) == []
+
+
+def test_songs_of_two_works_may_be_called_the_same(tmp_path):
+    values = {work: np.full((12, 3 + place), place, np.float32) for place, work in enumerate(("W_1", "W_2"))}
+    paths = [
+        write(tmp_path / feature / "0000.h5", [(work, "0", values[work]) for work in works])
+        for feature, works in {"crema-4hz": ("W_1", "W_2"), "hpcp-4hz": ("W_2", "W_1")}.items()
+    ]
+    found = {song.work: song.frames for song in frames.songs(paths)}
+    for work, expected in values.items():
+        np.testing.assert_array_equal(found[work], np.stack([expected, expected]))
+    assert [song.work for song in frames.songs(paths, {("W_2", "0")})] == ["W_2"]
+
+
+def test_a_song_that_two_features_hold_at_different_lengths_is_left_out_and_told(tmp_path):
+    def songs(*lengths):
+        return [
+            (f"W_{place}", "0", np.ones((12, length), np.float32)) for place, length in enumerate(lengths)
+        ]
+
+    paths = [
+        write(tmp_path / "crema-4hz" / "0000.h5", songs(400, 400, 40, 400)),
+        write(tmp_path / "hpcp-4hz" / "0000.h5", songs(390, 200, 38, 800)),
+    ]
+    assert [song.work for song in frames.songs(paths)] == ["W_0", "W_2"]
+    assert [song.work for song in frames.songs(paths[:1])] == ["W_0", "W_1", "W_2", "W_3"]
+    found = list(frames.contradictions([frames.read(path) for path in paths]))
+    assert [song.work for song in found] == ["W_1", "W_3"]
+    assert "lasts 100 s" in found[0].reason
+    assert "50 s" in found[0].reason
+
+
+def test_of_a_song_in_two_data_sets_the_first_counts(tmp_path):
+    first, second = (
+        write(
+            tmp_path / name / "crema-4hz" / "0000.h5",
+            [
+                ("W_1", "P_1", np.full((12, 4), value, np.float32)),
+                (f"W_{name}", "P_1", np.ones((12, 4), np.float32)),
+            ],
+        )
+        for name, value in (("a", 1), ("b", 2))
+    )
+    found = list(frames.songs([second, first]))
+    assert [song.work for song in found] == ["W_1", "W_b", "W_a"]
+    assert found[0].frames.max() == 2
 
 
 def test_after_an_error_there_is_no_half_written_shard(tmp_path):

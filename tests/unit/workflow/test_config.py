@@ -79,6 +79,21 @@ def test_the_schema_describes_every_key_of_the_defaults_and_no_other():
         ({"name": "../x"}, "name: ../x is not allowed: a name starts with a letter"),
         ({"on_bad_song": "ignore"}, "on_bad_song: ignore is not one of"),
         ({"datasets": {"benchmark": {"subset": "x"}}}, "datasets.benchmark"),
+        ({"datasets": {"irish": {"subset": "x"}}}, "datasets.irish: 'root' is a required property"),
+        ({"datasets": {"irish": {"root": "/x", "rol": "train"}}}, "did you mean 'datasets.irish.role'?"),
+        (
+            {"datasets": {"irish": {"root": "/x", "role": "test"}}},
+            "datasets.irish.role: test is not one of train, ",
+        ),
+        (
+            {"datasets": {"train": {"role": "benchmark"}}},
+            "datasets.train.role: benchmark is not one of train, null",
+        ),
+        ({"datasets": {"test": {"root": "/x"}}}, "valid, test and shared are taken: choose another"),
+        (
+            {"datasets": {"valid/x": {"root": "/x"}}},
+            "datasets: valid/x is not allowed: a name starts with a letter",
+        ),
     ],
 )
 def test_a_mistake_is_named_with_its_place_and_the_nearest_key(changes, message):

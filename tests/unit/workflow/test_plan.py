@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from coversim.errors import CoversimError
+from coversim.storage import tsv
 from coversim.workflow.config import merge
 from coversim.workflow.plan import make_plan
 
@@ -273,3 +274,81 @@ def test_a_feature_that_is_no_chroma_is_refused_by_name(tmp_path):
     root = data_set(tmp_path / "data", many(40), features=("crema", "mfcc"))
     with pytest.raises(CoversimError, match=r"uses mfcc, which is no chroma.*Remedy"):
         plan(tmp_path, datasets={"train": {"root": root}}, features=["crema", "mfcc"])
+
+
+def sets(tmp_path, **works):
+    """Data sets of empty files: those whose name begins with b are benchmarks."""
+    return {
+        name: {
+            "root": data_set(tmp_path / name, of),
+            "role": "benchmark" if name.startswith("b") else "train",
+        }
+        for name, of in works.items()
+    }
+
+
+def test_any_number_of_data_sets_trains_and_is_evaluated_over_all_and_each_by_itself(tmp_path):
+    datasets = sets(tmp_path, irish=many(40, prefix="I"), tunes=many(60, prefix="T"), b1=many(5, prefix="B"))
+    made = plan(tmp_path, datasets=datasets)
+    assert (made.datasets, made.training, made.demo) == (["irish", "tunes", "b1"], ["irish", "tunes"], False)
+    assert made.collections == [
+        *("valid", "test", "valid/irish", "valid/tunes", "test/irish", "test/tunes", "b1")
+    ]
+    assert made.sources["test"] == ["irish", "tunes"]
+    assert made.sources["test/irish"] == ["irish"]
+    assert made.sources["b1"] == ["b1"]
+    assert made.training_pairs == ["train/irish", "train/tunes"]
+    assert made == plan(tmp_path, walk=False, datasets=datasets)
+
+
+def test_the_order_of_data_sets_in_the_configuration_is_no_matter(tmp_path):
+    datasets = sets(tmp_path, b1=many(5, prefix="B"), z=many(40, prefix="Z"), a=many(40, prefix="A"))
+    made = plan(tmp_path, datasets=datasets)
+    again = plan(tmp_path, datasets=dict(reversed(datasets.items())))
+    assert made.datasets == again.datasets == ["a", "z", "b1"]
+    assert {path: of for path, of in made.digests.items() if path != "config.json"} == {
+        path: of for path, of in again.digests.items() if path != "config.json"
+    }
+
+
+def test_one_data_set_of_any_name_has_no_collections_of_its_own(tmp_path):
+    made = plan(tmp_path, datasets=sets(tmp_path, mine=many(40)))
+    assert made.datasets == ["mine"]
+    assert made.collections == ["valid", "test"]
+    assert made.training_pairs == ["train"]
+
+
+def test_a_benchmark_alone_is_refused(tmp_path):
+    with pytest.raises(CoversimError, match=r"datasets: b1 is evaluated only.*Remedy: add a data set"):
+        plan(tmp_path, datasets=sets(tmp_path, b1=many(5)))
+    with pytest.raises(CoversimError, match=r"datasets: benchmark is evaluated only"):
+        plan(tmp_path, datasets={"benchmark": {"root": data_set(tmp_path / "other", many(5))}})
+
+
+def test_a_work_of_two_data_sets_falls_into_the_same_split(tmp_path):
+    datasets = sets(tmp_path, a=many(40), z=many(60), b1=many(80))
+    plan(tmp_path, datasets=datasets)
+    splits = [
+        {row["work"]: row["split"] for row in tsv.read(tmp_path / f"results/catalogue/{name}/songs.tsv")}
+        for name in datasets
+    ]
+    assert {work: splits[1][work] for work in splits[0]} == splits[0]
+    seen = {work for work, split in splits[1].items() if split in ("train", "valid")}
+    assert {work for work, split in splits[2].items() if split == "shared"} == seen
+    assert {split for work, split in splits[2].items() if work not in seen} == {"b1"}
+
+
+def test_the_briefs_split_is_for_one_data_set(tmp_path):
+    datasets = sets(tmp_path, a=many(40, prefix="A"), z=many(40, prefix="Z"))
+    with pytest.raises(
+        CoversimError, match=r"split\.method: first divides one data set.*Remedy: set it to hash"
+    ):
+        plan(tmp_path, datasets=datasets, split={"method": "first", "train": 20, "valid": 10})
+
+
+def test_the_best_feature_that_all_training_data_sets_have_is_used(tmp_path):
+    datasets = {
+        name: {"root": data_set(tmp_path / name, many(40, prefix=name), features)}
+        for name, features in {"a": ("crema", "hpcp"), "z": ("hpcp", "cens")}.items()
+    }
+    assert plan(tmp_path, datasets=datasets).experiments["default"].settings["features"] == ["hpcp"]
