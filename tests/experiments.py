@@ -9,6 +9,7 @@ SETTINGS = {
         "kind": "fourier",
         "seconds": [2.0, 5.0],
         "hop": 1.0,
+        "power": 0.0,
         "sharpness": [0.0, 0.0],  # of up to two features
         "compression": 10.0,
     },

@@ -14,8 +14,8 @@ from coversim.workflow.config import merge
 PITCH_CLASSES = 12
 SECTIONS = ("features", "fft", "representation", "pca", "model", "train", "query", "rerank")
 PATCH_KEYS = {
-    "fourier": ("seconds", "hop", "sharpness", "compression"),
-    "frames": ("seconds", "hop", "sharpness"),
+    "fourier": ("seconds", "hop", "power", "sharpness", "compression"),
+    "frames": ("seconds", "hop", "power", "sharpness"),
     "flat": ("sharpness",),
 }
 
