@@ -209,6 +209,23 @@ def pca_of(wildcards):
     )
 
 
+def state_of(wildcards):
+    """Where a training is remembered: by its settings, not by the name of the experiment."""
+    return f"training_state/{experiment_of(wildcards).training}-{wildcards.seed}"
+
+
+def same_model(wildcards):
+    """The model of an earlier experiment with the same training, which is copied once it is there."""
+    training = experiment_of(wildcards).training
+    first = next(
+        name
+        for name, one in PLAN.experiments.items()
+        if one.has_model and one.training == training
+    )
+    same = first != wildcards.experiment
+    return [f"models/{first}/{wildcards.seed}/model.pt"] if same else []
+
+
 def embeddings_of(wildcards, datasets):
     """The embeddings of a run; none where songs are compared pair by pair."""
     run = f"{wildcards.experiment}/{wildcards.seed}"

@@ -92,6 +92,11 @@ class Experiment:
         }
 
     @property
+    def training(self) -> str:
+        """The name of its model's training: that of others, too, whose models depend on equal settings."""
+        return hashlib.sha256(as_json(self.model_settings).encode()).hexdigest()[:12]
+
+    @property
     def alignment(self) -> dict[str, Any]:
         """How its songs are aligned: all with all, or each with the first that its embedding finds."""
         return {

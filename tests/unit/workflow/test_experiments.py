@@ -89,3 +89,19 @@ def test_patches_are_named_by_what_they_depend_on():
     )
     flat = merge(settings, {"representation": {"kind": "flat"}})
     assert patches_name(flat) == patches_name(merge(flat, {"representation": {"seconds": [20.0]}}))
+
+
+def test_experiments_share_a_training_where_their_models_depend_on_equal_settings():
+    named = resolve(
+        changed(
+            experiments={
+                "tempi": {"query": {"tempi": [0.8, 1.0]}},
+                "reranked": {"rerank": {"candidates": 100}},
+                "wider": {"model": {"channels": 64}},
+            }
+        ),
+        ["crema"],
+    )
+    assert named["tempi"].training == named["reranked"].training == named["default"].training
+    trainings = [named[name].training for name in ("default", "wider", "brief", "ftm2d", "pca")]
+    assert len(set(trainings)) == 5
