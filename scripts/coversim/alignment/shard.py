@@ -29,7 +29,7 @@ def align_shard(
     embeddings: Sequence[Path] = (),
     candidates: int = 0,
 ) -> None:
-    """Write the distances of a shard's queries to the songs of their collection; NaN where two were not compared.
+    """Write the distances of a shard's queries to the songs of their collection, or to their candidates.
 
     Parameters
     ----------
@@ -47,19 +47,23 @@ def align_shard(
     # songs of like length go together
     queries = sorted(frames.songs(own_shard, with_cover), key=lambda song: song.frames.shape[2])
     query_chroma = [_chroma(song, sharpness) for song in queries]
-    wanted = _first_found(embeddings, collection, queries, candidates)
+    if embeddings:
+        embedded, found = _first_found(embeddings, collection, queries, candidates)
+        places = _places(embedded, found)
+        compared = np.full(found.shape, np.nan, np.float32)
 
     compare = qmax.METHODS[method]
     started = logged = time.monotonic()
     pairs, names, columns = 0, [], []
     for song in frames.songs(shards, members):
-        column = np.full(len(queries), np.nan, np.float32)
-        chosen = np.flatnonzero(wanted[song.performance]) if wanted else np.arange(len(queries))
-        if len(chosen):
-            column[chosen] = compare(_chroma(song, sharpness), [query_chroma[place] for place in chosen])
-        pairs += len(chosen)
         names.append((song.work, song.performance))
-        columns.append(column)
+        if not embeddings:
+            columns.append(compare(_chroma(song, sharpness), query_chroma) if queries else [])
+            pairs += len(queries)
+        elif song.performance in places:
+            query, place = places[song.performance]
+            compared[query, place] = compare(_chroma(song, sharpness), [query_chroma[one] for one in query])
+            pairs += len(query)
         if time.monotonic() - logged > LOG_EVERY:
             logged = time.monotonic()
             logging.info("%d of %d songs, %d pairs", len(names), len(members), pairs)
@@ -69,18 +73,20 @@ def align_shard(
         *(len(queries), len(names), pairs, 1000 * seconds / max(1, pairs), seconds / max(1, len(queries))),
     )
     row = {performance: row for row, (_, performance) in enumerate(names)}
+    candidate = np.array([row[performance] for performance in embedded])[found] if embeddings else None
     distances.write(
         output,
         [work for work, _ in names],
         [performance for _, performance in names],
         np.array([row[song.performance] for song in queries], dtype=np.int64),
-        np.array(columns, np.float32).reshape(len(names), len(queries)).T,
+        np.array(columns, np.float32).reshape(len(names), len(queries)).T if candidate is None else compared,
         {
             "method": method,
             "frames": sorted({Path(path).parent.name for path in shards}),
             "sharpness": sharpness,
             "candidates": candidates,
         },
+        candidate,
     )
 
 
@@ -91,12 +97,20 @@ def _chroma(song: frames.SongFrames, sharpness: list[float]) -> np.ndarray:
 
 def _first_found(
     embeddings: Sequence[Path], collection: str, queries: list[frames.SongFrames], candidates: int
-) -> dict[str, np.ndarray] | None:
-    """Which queries find a song among the first, (queries,) for each performance; None without an embedding."""
-    if not embeddings:
-        return None
+) -> tuple[list[str], np.ndarray]:
+    """The performances of the collection, and which of them each query finds first: (queries, candidates)."""
     songs = of_split(embeddings, collection)
-    row = {name: row for row, name in enumerate(songs.performances.tolist())}
+    performances = songs.performances.tolist()
+    row = {name: row for row, name in enumerate(performances)}
     rows = np.array([row[song.performance] for song in queries], dtype=np.int64)
-    found = nearest(songs.embeddings, rows, candidates, songs.queries)
-    return dict(zip(songs.performances.tolist(), found.T, strict=True))
+    return performances, nearest(songs.embeddings, rows, candidates, songs.queries)
+
+
+def _places(performances: list[str], found: np.ndarray) -> dict[str, tuple[np.ndarray, ...]]:
+    """Of each performance that is found: the queries that find it, and its places among what they find."""
+    order = found.ravel().argsort(kind="stable")
+    songs, starts = np.unique(found.ravel()[order], return_index=True)
+    return {
+        performances[song]: np.unravel_index(part, found.shape)
+        for song, part in zip(songs.tolist(), np.split(order, starts)[1:], strict=True)
+    }

@@ -53,9 +53,9 @@ def by_embedding(
     comparison = Comparison(songs.works, songs.performances, ranking, pairs)
     if not aligned:
         return comparison
-    candidates = max(int(found.sum(axis=1).max(initial=0)) for found in map(_compared, aligned))
     return comparison._replace(
-        reranked=_reranked(songs, aligned, weight, neighbours, device), candidates=candidates
+        reranked=_reranked(songs, aligned, weight, neighbours, device),
+        candidates=max(distances.read(path).distance.shape[1] for path in aligned),
     )
 
 
@@ -74,10 +74,6 @@ def by_alignment(files: Sequence[Path]) -> Comparison:
         return found
 
     return Comparison(first.works, first.performances, ranking, pairs)
-
-
-def _compared(path: Path) -> np.ndarray:
-    return ~np.isnan(distances.read(path).distance)
 
 
 def _reranked(
@@ -111,4 +107,4 @@ def _blocks(
             )
         queries = np.flatnonzero(has_cover[shard.query])
         for places in retrieval.in_blocks(queries, len(works)):
-            yield shard.query[places], shard.distance[places]
+            yield shard.query[places], shard.to_all(places)
