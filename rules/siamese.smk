@@ -74,7 +74,7 @@ rule embed:
     threads: 1
     resources:
         gpu=1,
-        mem_mb=growing(4000),  # measured: 456 MB, 128 songs at a time; the rest is an allowance for CUDA
+        mem_mb=growing(4000),  # measured: 456 MB, 128 songs of 4 minutes at a time; the rest is an allowance for CUDA
         runtime=growing(20, per_mb=0.2),  # measured: 1.5 s for 1 MB of frames
     params:
         code=code("embed.py"),
