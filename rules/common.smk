@@ -258,13 +258,26 @@ def embeddings_to_standardise_by(wildcards):
 
 def aligned_of(wildcards):
     """The distances by alignment of a run, of all collections, if its experiment aligns songs."""
-    run = f"{wildcards.experiment}/{wildcards.seed}"
+    experiment = experiment_of(wildcards)
+    run = f"{first_with_its_distances(experiment).name}/{wildcards.seed}"
     return [
         f"aligned/{run}/{collection}/{shard}.h5"
         for collection in PLAN.collections
         for shard in PLAN.shards
-        if experiment_of(wildcards).aligns
+        if experiment.aligns
     ]
+
+
+def first_with_its_distances(experiment):
+    """The first experiment that compares songs pair by pair in the same way; what embeds them has its own."""
+    if experiment.embeds:
+        return experiment
+    how = experiment.alignment, list(experiment.frames)
+    return next(
+        one
+        for one in PLAN.experiments.values()
+        if not one.embeds and (one.alignment, list(one.frames)) == how
+    )
 
 
 def alignment_of(wildcards):

@@ -35,7 +35,7 @@ def main() -> None:
         "--neighbours",
         type=int,
         nargs="?",
-        help="of each song by which re-ranking corrects for hubs; 0: none",
+        help="of each song by which re-ranking, or alignment alone, corrects for hubs; 0: none",
     )
     parser.add_argument(
         "--pairs", type=Path, nargs="+", required=True, help="{collection}.parquet of each collection"
@@ -54,7 +54,7 @@ def main() -> None:
             return by_embedding(
                 collection, arguments.embeddings, aligned, arguments.weight, arguments.neighbours, CPU
             )
-        return by_alignment(aligned)
+        return by_alignment(aligned, arguments.neighbours or 0)
 
     metrics, ranks = evaluate(compare, arguments.pairs, arguments.resamples, arguments.bootstrap_seed)
     result = {
@@ -75,6 +75,8 @@ def settings_of(arguments: argparse.Namespace) -> dict[str, Any]:
         settings["alignment"] = hdf5.read_settings(arguments.aligned[0])
     if arguments.aligned and arguments.embeddings:
         settings["rerank"] = {"weight": arguments.weight, "neighbours": arguments.neighbours}
+    elif arguments.aligned:
+        settings["model"] = {"neighbours": arguments.neighbours}
     return settings
 
 

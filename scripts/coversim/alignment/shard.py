@@ -54,11 +54,12 @@ def align_shard(
 
     compare = qmax.METHODS[method]
     started = logged = time.monotonic()
-    pairs, names, columns = 0, [], []
+    pairs, names = 0, []
+    columns: list[np.ndarray] = []
     for song in frames.songs(shards, members):
         names.append((song.work, song.performance))
         if not embeddings:
-            columns.append(compare(_chroma(song, sharpness), query_chroma) if queries else [])
+            columns.append(compare(_chroma(song, sharpness), query_chroma) if queries else np.empty(0))
             pairs += len(queries)
         elif song.performance in places:
             query, place = places[song.performance]

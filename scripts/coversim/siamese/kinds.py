@@ -39,6 +39,6 @@ KINDS = {
         trains=True,
         own_windows=True,
     ),
-    "qmax": Kind(pairwise=True),
-    "chroma": Kind(pairwise=True),
+    "qmax": Kind(reads=("neighbours",), pairwise=True),
+    "chroma": Kind(reads=("neighbours",), pairwise=True),
 }

@@ -107,7 +107,9 @@ class Experiment:
 
     @property
     def reranking(self) -> dict[str, Any]:
-        """How alignment and embedding go together; empty values where they do not."""
+        """How alignment and embedding go together, and hubs are corrected; empty values where there is neither."""
+        if not self.embeds:
+            return {"weight": "", "neighbours": self.settings["model"]["neighbours"]}
         chosen = self.settings["rerank"]
         return {key: chosen[key] if self.reranks else "" for key in ("weight", "neighbours")}
 

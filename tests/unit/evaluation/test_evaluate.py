@@ -20,7 +20,7 @@ from coversim.errors import CoversimError
 from coversim.evaluation import pair_metrics
 from coversim.evaluation.comparison import by_alignment, by_embedding
 from coversim.evaluation.evaluate import evaluate
-from coversim.evaluation.retrieval import mean_average_precision
+from coversim.evaluation.retrieval import mean_average_precision, queries_of, rank
 from coversim.storage import distances, embeddings, parquet
 from coversim.storage.checksums import record_of
 
@@ -286,6 +286,22 @@ def test_distances_of_any_kind_give_the_metrics_that_embeddings_at_these_distanc
     pd.testing.assert_frame_equal(same_ranks.drop(columns=nearest), ranks.drop(columns=nearest))
 
 
+def test_distances_of_any_kind_are_corrected_for_hubs_pairs_and_ranks_alike(collections, tmp_path):
+    songs = collections["valid"]
+    values = euclidean(songs)
+    compared = by_alignment(align(tmp_path, songs, values), neighbours=3)
+    queries = queries_of(songs["works"])
+    others = np.where(np.eye(len(values), dtype=bool), np.inf, values)[queries]
+    typical = np.sqrt(np.square(np.sort(others, axis=0)[:3]).mean(axis=0))
+    corrected = values / np.sqrt(typical[:, None] * typical)
+    expected = rank([(queries, corrected[queries].copy())], songs["works"])
+    np.testing.assert_allclose(compared.ranking.first_rank, expected.first_rank)
+    a, b = queries[:5], np.arange(5)[::-1]
+    np.testing.assert_allclose(compared.distances(a, b), corrected[a, b], rtol=1e-5)
+    plain = by_alignment(align(tmp_path, songs, values))
+    assert (plain.ranking.first_rank != compared.ranking.first_rank).any()
+
+
 @pytest.mark.parametrize("neighbours", [0, 3])
 def test_re_ranking_by_a_perfect_alignment_is_perfect_within_the_first_songs(
     files, collections, tmp_path, neighbours
@@ -301,6 +317,7 @@ def test_re_ranking_by_a_perfect_alignment_is_perfect_within_the_first_songs(
     for name, found in metrics.items():
         assert {key: value for key, value in found.items() if "reranked" not in key} == plain[name]
         assert found["candidates_reranked"] == 11
+        assert found["candidates_reranked_share"] == 11 / (found["songs"] - 1)
         rows = ranks[ranks.collection == name]
         assert (
             rows.hit_at_1_reranked == rows.hit_at_10

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coversim.alignment.candidates import nearest
-from coversim.evaluation.reranking import hubness, reordered
+from coversim.evaluation.reranking import hubness, mean_of_nearest, reordered
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -67,6 +67,19 @@ def test_a_song_in_the_midst_of_all_is_a_hub_and_its_correction_moves_it_back():
     rank_of_hub = (squared < squared[:, 9:]).sum(axis=1)
     corrected = squared / (typical[:, None] * typical)
     assert ((corrected < corrected[:, 9:]).sum(axis=1) >= rank_of_hub).all()
+
+
+@given(seed=SEEDS, neighbours=st.integers(1, 25), step=st.integers(1, 20))
+def test_by_distances_alone_hubness_is_the_same_where_all_songs_are_queries(seed, neighbours, step):
+    embeddings, between, _ = drawn(seed)
+    rows = [np.arange(start, min(start + step, 20)) for start in range(0, 20, step)]
+    found = mean_of_nearest(((block, between[block]) for block in rows), 20, neighbours)
+    np.testing.assert_allclose(found, hubness(embeddings, neighbours), rtol=1e-6)
+
+
+def test_a_song_that_is_compared_with_itself_alone_has_a_hubness_of_1():
+    found = mean_of_nearest([(np.array([1]), np.array([[4.0, 0.0, 2.0]]))], 3, 2)
+    np.testing.assert_allclose(found, [4, 1, 2])
 
 
 @pytest.mark.parametrize("songs", [0, 4])

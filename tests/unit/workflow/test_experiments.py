@@ -105,3 +105,24 @@ def test_experiments_share_a_training_where_their_models_depend_on_equal_setting
     assert named["tempi"].training == named["reranked"].training == named["default"].training
     trainings = [named[name].training for name in ("default", "wider", "brief", "ftm2d", "pca")]
     assert len(set(trainings)) == 5
+
+
+def test_hubs_are_corrected_where_songs_are_re_ranked_or_compared_pair_by_pair():
+    named = resolve(
+        changed(
+            experiments={
+                "qmax": {"model": {"kind": "qmax"}},
+                "hubs": {"model": {"kind": "qmax", "neighbours": 5}},
+                "reranked": {"rerank": {"candidates": 100}},
+            }
+        ),
+        ["crema"],
+    )
+    found = {name: one.reranking["neighbours"] for name, one in named.items()}
+    assert found == {
+        **dict.fromkeys(("default", "brief", "ftm2d", "pca"), ""),
+        "qmax": 0,
+        "hubs": 5,
+        "reranked": DEFAULTS["rerank"]["neighbours"],
+    }
+    assert named["qmax"].alignment == named["hubs"].alignment
