@@ -279,6 +279,23 @@ def pca_of(wildcards):
     )
 
 
+def state_of(wildcards):
+    """Where a training is remembered: by its settings, not by the name of the experiment."""
+    return f"training_state/{experiment_of(wildcards).training}-{wildcards.seed}"
+
+
+def same_model(wildcards):
+    """The model of an earlier experiment with the same training, which is copied once it is there."""
+    training = experiment_of(wildcards).training
+    first = next(
+        name
+        for name, one in PLAN.experiments.items()
+        if one.has_model and one.training == training
+    )
+    same = first != wildcards.experiment
+    return [f"models/{first}/{wildcards.seed}/model.pt"] if same else []
+
+
 def embeddings_of(wildcards, datasets):
     """The embeddings of a run; none where songs are compared pair by pair."""
     run = f"{wildcards.experiment}/{wildcards.seed}"
@@ -312,13 +329,26 @@ def embeddings_to_standardise_by(wildcards):
 
 def aligned_of(wildcards):
     """The distances by alignment of a run, of all collections, if its experiment aligns songs."""
-    run = f"{wildcards.experiment}/{wildcards.seed}"
+    experiment = experiment_of(wildcards)
+    run = f"{first_with_its_distances(experiment).name}/{wildcards.seed}"
     return [
         f"aligned/{run}/{collection}/{shard}.h5"
         for collection in PLAN.collections
         for shard in PLAN.shards
-        if experiment_of(wildcards).aligns
+        if experiment.aligns
     ]
+
+
+def first_with_its_distances(experiment):
+    """The first experiment that compares songs pair by pair in the same way; what embeds them has its own."""
+    if experiment.embeds:
+        return experiment
+    how = experiment.alignment, list(experiment.frames)
+    return next(
+        one
+        for one in PLAN.experiments.values()
+        if not one.embeds and (one.alignment, list(one.frames)) == how
+    )
 
 
 def alignment_of(wildcards):

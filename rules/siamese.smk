@@ -12,6 +12,7 @@ rule train:
         frames=frames_to_train,
         pairs=pairs_to_train,
         pca=pca_of,
+        same=same_model,
     output:
         model="models/{experiment}/{seed}/model.pt",
         history="models/{experiment}/{seed}/history.tsv",
@@ -36,7 +37,7 @@ rule train:
         songs=SONGS_TO_TRAIN,
         settings="experiments/{experiment}.json",
         # not an output: Snakemake deletes those before it reruns a job
-        state="training_state/{experiment}/{seed}",
+        state=state_of,
         device=device_of,
     shell:
         'python "$COVERSIM_SCRIPTS"/train.py'
@@ -73,7 +74,7 @@ rule embed:
     threads: 1
     resources:
         gpu=1,
-        mem_mb=growing(4000),  # measured: 456 MB, 128 songs at a time; the rest is an allowance for CUDA
+        mem_mb=growing(4000),  # measured: 456 MB, 128 songs of 4 minutes at a time; the rest is an allowance for CUDA
         runtime=growing(20, per_mb=0.2),  # measured: 1.5 s for 1 MB of frames
     params:
         code=code("embed.py"),
@@ -121,4 +122,4 @@ rule fuse:
     shell:
         'python "$COVERSIM_SCRIPTS"/fuse.py'
         " --embeddings {input.embeddings:q} --references {input.references:q}"
-        " --output {output.embeddings:q} 2> {log:q}"
+        " --threads {threads} --output {output.embeddings:q} 2> {log:q}"

@@ -1,7 +1,6 @@
 """Embed every song of a data set; those of works that the model has seen are left out."""
 
 import argparse
-from itertools import islice
 from pathlib import Path
 
 import torch
@@ -12,7 +11,7 @@ from coversim.errors import CoversimError
 from coversim.siamese import encoder
 from coversim.storage import embeddings, frames, tsv
 
-BLOCK = 128  # songs in memory at a time
+BLOCK = 2**17  # frames in memory at a time: 128 songs of four minutes at 4 Hz
 
 
 def main() -> None:
@@ -42,7 +41,7 @@ def main() -> None:
     tempi = model.settings["model"]["tempi"]
     works, performances, found, queries = [], [], [], []
     songs = frames.songs(arguments.frames, wanted)
-    while block := list(islice(songs, BLOCK)):
+    for block in encoder.in_batches(songs, lambda song: song.frames.shape[-1], BLOCK):
         works += [song.work for song in block]
         performances += [song.performance for song in block]
         songs_frames = [torch.from_numpy(song.frames) for song in block]

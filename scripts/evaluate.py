@@ -39,7 +39,7 @@ def main() -> None:
         "--neighbours",
         type=int,
         nargs="?",
-        help="of each song by which re-ranking corrects for hubs; 0: none",
+        help="of each song by which re-ranking, or alignment alone, corrects for hubs; 0: none",
     )
     parser.add_argument("--collections", nargs="+", required=True)
     parser.add_argument(
@@ -59,7 +59,7 @@ def main() -> None:
             return by_embedding(
                 collection, arguments.embeddings, aligned, arguments.weight, arguments.neighbours, CPU
             )
-        return by_alignment(aligned)
+        return by_alignment(aligned, arguments.neighbours or 0)
 
     pairs = dict(zip(arguments.collections, arguments.pairs, strict=True))
     metrics, ranks = evaluate(compare, pairs, arguments.resamples, arguments.bootstrap_seed)
@@ -81,6 +81,8 @@ def settings_of(arguments: argparse.Namespace) -> dict[str, Any]:
         settings["alignment"] = hdf5.read_settings(arguments.aligned[0])
     if arguments.aligned and arguments.embeddings:
         settings["rerank"] = {"weight": arguments.weight, "neighbours": arguments.neighbours}
+    elif arguments.aligned:
+        settings["model"] = {"neighbours": arguments.neighbours}
     return settings
 
 

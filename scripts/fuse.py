@@ -4,6 +4,8 @@ import argparse
 import logging
 from pathlib import Path
 
+import torch
+
 from coversim.cli import run
 from coversim.siamese.fusion import fused
 from coversim.storage import embeddings, hdf5
@@ -21,9 +23,11 @@ def main() -> None:
         required=True,
         help="of the training data sets, {experiment}/{seed}/{data set}.h5",
     )
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--output", type=Path, required=True, help="embeddings, HDF5")
     arguments = parser.parse_args()
 
+    torch.set_num_threads(arguments.threads)
     parts = [embeddings.read(path) for path in arguments.embeddings]
     references = [
         embeddings.of_split([path for path in arguments.references if path.parent == part.parent], "valid")

@@ -43,7 +43,12 @@ def main() -> None:
     )
     parser.add_argument("--pca", type=Path, nargs="?", help="projection, .npz; none: patches as they are")
     parser.add_argument("--code", required=True, help="digest of the code that trains")
-    parser.add_argument("--state", type=Path, required=True, help="folder that remembers trainings")
+    parser.add_argument(
+        "--state",
+        type=Path,
+        required=True,
+        help="folder that remembers trainings with these settings and this seed",
+    )
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--model", type=Path, required=True)
@@ -79,7 +84,7 @@ def main() -> None:
     copy(state / "model.pt", arguments.model)
     logging.info(outcome([float(row["valid_map"]) for row in tsv.read(arguments.history)]))
     state.touch()
-    forget_old(arguments.state)
+    forget_old(arguments.state.parent)
 
 
 def keep_log(path: Path) -> Path:

@@ -9,6 +9,7 @@ SETTINGS = {
         "kind": "fourier",
         "seconds": [2.0, 5.0],
         "hop": 1.0,
+        "power": 0.0,
         "sharpness": [0.0, 0.0],  # of up to two features
         "compression": 10.0,
     },
@@ -25,6 +26,7 @@ SETTINGS = {
         "layers": 2,
         "kernel": 3,
         "dropout": 0.1,
+        "neighbours": 0,
         "tempi": [0.8, 1.0, 1.25],
     },
     "train": {

@@ -110,8 +110,10 @@ def _evaluate(
             own = np.flatnonzero(splits == collection)
             better = embedding[own] + centres[index[own]]
             distance = np.linalg.norm(better[:, None] - better, axis=2) + 0.01
-            distance[~nearest(embedding[own], np.arange(len(own)), candidates)] = np.nan
-            distances.write(aligned[0], work[own], performance[own], np.arange(len(own)), distance)
+            query = np.arange(len(own))
+            found = nearest(embedding[own], query, candidates)
+            distance = np.take_along_axis(distance, found.astype(int), axis=1)
+            distances.write(aligned[0], work[own], performance[own], query, distance, candidate=found)
         return by_embedding(collection, [folder / "train.h5"], aligned, 1.0, 0, torch.device("cpu"))
 
     return evaluate(compare, pairs, 200, 0)

@@ -29,7 +29,7 @@ def align_shard(
     embeddings: Sequence[Path] = (),
     candidates: int = 0,
 ) -> None:
-    """Write the distances of a shard's queries to the songs of their collection; NaN where two were not compared.
+    """Write the distances of a shard's queries to the songs of their collection, or to their candidates.
 
     Parameters
     ----------
@@ -52,20 +52,25 @@ def align_shard(
     # songs of like length go together
     queries = sorted(frames.songs(own_shard, with_cover), key=lambda song: song.frames.shape[2])
     query_chroma = [_chroma(song, sharpness) for song in queries]
-    wanted = _first_found(embeddings, collection, queries, candidates)
+    if embeddings:
+        embedded, found = _first_found(embeddings, collection, queries, candidates)
+        places = _places(embedded, found)
+        compared = np.full(found.shape, np.nan, np.float32)
 
     compare = qmax.METHODS[method]
     started = logged = time.monotonic()
-    pairs, names, columns = 0, [], []
+    pairs, names = 0, []
+    columns: list[np.ndarray] = []
     for song in frames.songs(shards, members):
-        column = np.full(len(queries), np.nan, np.float32)
         name = (song.work, song.performance)
-        chosen = np.flatnonzero(wanted[name]) if wanted else np.arange(len(queries))
-        if len(chosen):
-            column[chosen] = compare(_chroma(song, sharpness), [query_chroma[place] for place in chosen])
-        pairs += len(chosen)
         names.append(name)
-        columns.append(column)
+        if not embeddings:
+            columns.append(compare(_chroma(song, sharpness), query_chroma) if queries else np.empty(0))
+            pairs += len(queries)
+        elif name in places:
+            query, place = places[name]
+            compared[query, place] = compare(_chroma(song, sharpness), [query_chroma[one] for one in query])
+            pairs += len(query)
         if time.monotonic() - logged > LOG_EVERY:
             logged = time.monotonic()
             logging.info("%d of %d songs, %d pairs", len(names), len(members), pairs)
@@ -75,18 +80,20 @@ def align_shard(
         *(len(queries), len(names), pairs, 1000 * seconds / max(1, pairs), seconds / max(1, len(queries))),
     )
     row = {name: row for row, name in enumerate(names)}
+    candidate = np.array([row[name] for name in embedded])[found] if embeddings else None
     distances.write(
         output,
         [work for work, _ in names],
         [performance for _, performance in names],
         np.array([row[song.work, song.performance] for song in queries], dtype=np.int64),
-        np.array(columns, np.float32).reshape(len(names), len(queries)).T,
+        np.array(columns, np.float32).reshape(len(names), len(queries)).T if candidate is None else compared,
         {
             "method": method,
             "frames": sorted({Path(path).parent.name for path in shards}),
             "sharpness": sharpness,
             "candidates": candidates,
         },
+        candidate,
     )
 
 
@@ -97,13 +104,20 @@ def _chroma(song: frames.SongFrames, sharpness: list[float]) -> np.ndarray:
 
 def _first_found(
     embeddings: Sequence[Path], collection: str, queries: list[frames.SongFrames], candidates: int
-) -> dict[frames.Name, np.ndarray] | None:
-    """Which queries find a song among the first, (queries,) for each song; None without an embedding."""
-    if not embeddings:
-        return None
+) -> tuple[list[frames.Name], np.ndarray]:
+    """The songs of the collection, and which of them each query finds first: (queries, candidates)."""
     songs = of_split(embeddings, collection)
     names = list(zip(songs.works.tolist(), songs.performances.tolist(), strict=True))
     row = {name: row for row, name in enumerate(names)}
     rows = np.array([row[song.work, song.performance] for song in queries], dtype=np.int64)
-    found = nearest(songs.embeddings, rows, candidates, songs.queries)
-    return dict(zip(names, found.T, strict=True))
+    return names, nearest(songs.embeddings, rows, candidates, songs.queries)
+
+
+def _places(names: list[frames.Name], found: np.ndarray) -> dict[frames.Name, tuple[np.ndarray, ...]]:
+    """Of each song that is found: the queries that find it, and its places among what they find."""
+    order = found.ravel().argsort(kind="stable")
+    songs, starts = np.unique(found.ravel()[order], return_index=True)
+    return {
+        names[song]: np.unravel_index(part, found.shape)
+        for song, part in zip(songs.tolist(), np.split(order, starts)[1:], strict=True)
+    }

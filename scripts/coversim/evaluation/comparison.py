@@ -11,7 +11,7 @@ import torch
 
 from coversim.errors import CoversimError
 from coversim.evaluation import pair_metrics, retrieval
-from coversim.evaluation.reranking import hubness, reordered
+from coversim.evaluation.reranking import hubness, mean_of_nearest, reordered
 from coversim.evaluation.retrieval import Ranking
 from coversim.storage import distances
 from coversim.storage.embeddings import Embeddings, of_split
@@ -53,16 +53,25 @@ def by_embedding(
     comparison = Comparison(songs.works, songs.performances, ranking, pairs)
     if not aligned:
         return comparison
-    candidates = max(int(found.sum(axis=1).max(initial=0)) for found in map(_compared, aligned))
     return comparison._replace(
-        reranked=_reranked(songs, aligned, weight, neighbours, device), candidates=candidates
+        reranked=_reranked(songs, aligned, weight, neighbours, device),
+        candidates=max(distances.read(path).distance.shape[1] for path in aligned),
     )
 
 
-def by_alignment(files: Sequence[Path]) -> Comparison:
-    """Distances as they are, from the files of all shards of a collection."""
+def by_alignment(files: Sequence[Path], neighbours: int = 0) -> Comparison:
+    """Distances from the files of all shards of a collection, corrected for hubs by so many neighbours of each song."""
     first = distances.read(files[0])
-    ranking = retrieval.rank(_blocks(files, first.works, first.performances), first.works)
+    typical = np.ones(len(first.works))
+    if neighbours:
+        queries = _blocks(files, first.works, first.performances)
+        typical = mean_of_nearest(queries, len(first.works), neighbours)
+
+    def corrected(rows: np.ndarray, distance: np.ndarray) -> np.ndarray:
+        return distance / np.sqrt(typical[rows, None] * typical)
+
+    blocks = _blocks(files, first.works, first.performances)
+    ranking = retrieval.rank(((rows, corrected(rows, distance)) for rows, distance in blocks), first.works)
 
     def pairs(queries: np.ndarray, songs: np.ndarray) -> np.ndarray:
         found = np.full(len(queries), np.nan)
@@ -71,13 +80,9 @@ def by_alignment(files: Sequence[Path]) -> Comparison:
             place = pd.Index(shard.query).get_indexer(queries)
             here = place >= 0
             found[here] = shard.distance[place[here], songs[here]]
-        return found
+        return found / np.sqrt(typical[queries] * typical[songs])
 
     return Comparison(first.works, first.performances, ranking, pairs)
-
-
-def _compared(path: Path) -> np.ndarray:
-    return ~np.isnan(distances.read(path).distance)
 
 
 def _reranked(
@@ -111,4 +116,4 @@ def _blocks(
             )
         queries = np.flatnonzero(has_cover[shard.query])
         for places in retrieval.in_blocks(queries, len(works)):
-            yield shard.query[places], shard.distance[places]
+            yield shard.query[places], shard.to_all(places)

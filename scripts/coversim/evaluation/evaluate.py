@@ -56,7 +56,11 @@ def evaluate(
             | {"histogram": _histogram(known[collection])}
         )
         if songs.reranked:
-            metrics[collection] |= {"candidates_reranked": songs.candidates} | retrieval_metrics(
+            candidates = {
+                "candidates_reranked": songs.candidates,
+                "candidates_reranked_share": songs.candidates / max(1, len(songs.works) - 1),
+            }
+            metrics[collection] |= candidates | retrieval_metrics(
                 metric_names.RERANKED, ranks[collection], resamples, seed
             )
         _log(collection, metrics[collection])
@@ -176,8 +180,11 @@ def _log(collection: str, metrics: Metrics) -> None:
         *(metrics[name] for name in ("songs", "works", "queries", "map", "pairs", "roc_auc")),
     )
     if metrics.get("map_reranked") is not None:
-        first, reranked = metrics["candidates_reranked"], metrics["map_reranked"]
-        logging.info("%s: MAP %s with the first %d re-ranked", collection, reranked, first)
+        logging.info(
+            "%s: MAP %s with the first %d re-ranked, %.1f %% of the others",
+            *(collection, metrics["map_reranked"], metrics["candidates_reranked"]),
+            100 * metrics["candidates_reranked_share"],
+        )
     if not metrics["queries"]:
         logging.warning("%s: no song has a cover here, so there are no retrieval metrics", collection)
     if metrics["roc_auc"] is None:

@@ -1,5 +1,7 @@
 """Re-ranking: the songs that the embedding finds first, ordered anew by their alignment with the query."""
 
+from collections.abc import Iterable
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -21,6 +23,28 @@ def hubness(embeddings: np.ndarray, neighbours: int, device: torch.device | str 
         first = distance.topk(min(neighbours, len(embeddings) - 1), largest=False).values
         typical[rows] = first.clamp(min=max(rounding, np.finfo(np.float64).tiny)).mean(dim=1).sqrt()
     return typical
+
+
+def mean_of_nearest(
+    blocks: Iterable[tuple[np.ndarray, np.ndarray]], songs: int, neighbours: int
+) -> np.ndarray:
+    """Hubness where there are but distances: root mean square of those of the `neighbours` queries nearest to a song.
+
+    A song is no neighbour of its own. One that no other query is compared with has 1.
+
+    Parameters
+    ----------
+    blocks : rows of some queries, and their distances (queries, songs)
+    """
+    nearest = np.full((neighbours, songs), np.inf)
+    for rows, distance in blocks:
+        others = np.array(distance, dtype=np.float64)
+        others[np.arange(len(rows)), rows] = np.inf
+        nearest = np.partition(np.concatenate((nearest, others)), neighbours - 1, axis=0)[:neighbours]
+    found = np.isfinite(nearest)
+    count = found.sum(axis=0)
+    mean = np.where(found, np.square(nearest), 0).sum(axis=0) / np.maximum(count, 1)
+    return np.where(count > 0, np.sqrt(np.maximum(mean, np.finfo(np.float64).tiny)), 1.0)
 
 
 def reordered(squared: Tensor, aligned: Tensor, weight: float) -> Tensor:

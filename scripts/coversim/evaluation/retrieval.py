@@ -34,7 +34,8 @@ import torch
 
 from coversim.errors import CoversimError
 
-BLOCK = 2**20  # distances held at a time: 8 MB in float64
+BLOCK = 2**20  # distances held at a time: 8 MB in float64 …
+LEAST_ROWS = 64  # … but at least those of so many rows: a product with fewer takes three times as long
 
 
 class Ranking(NamedTuple):
@@ -142,13 +143,13 @@ def squared_distances(
 
 
 def in_blocks(rows: np.ndarray, songs: int) -> Iterator[np.ndarray]:
-    """The rows, so many at a time that their distances to all songs are BLOCK numbers."""
+    """The rows, so many at a time that their distances to all songs are BLOCK numbers; at least LEAST_ROWS."""
     step = _rows_of_block(songs)
     yield from (rows[start : start + step] for start in range(0, len(rows), step))
 
 
 def _rows_of_block(songs: int) -> int:
-    return max(1, BLOCK // max(1, songs))
+    return max(LEAST_ROWS, BLOCK // max(1, songs))
 
 
 def rank(

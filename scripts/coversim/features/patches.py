@@ -37,8 +37,8 @@ def representation(settings: dict) -> "Fourier | Flat | Frames":
             raise CoversimError(
                 "representation.kind: frames has windows of one length. Remedy: list one in representation.seconds"
             )
-        return Frames(channels, sizes[0], hop, chosen["sharpness"])
-    return Fourier(channels, sizes, hop, chosen["sharpness"], chosen["compression"])
+        return Frames(channels, sizes[0], hop, chosen["sharpness"], chosen["power"])
+    return Fourier(channels, sizes, hop, chosen["sharpness"], chosen["compression"], chosen["power"])
 
 
 class Fourier(nn.Module):
@@ -46,31 +46,41 @@ class Fourier(nn.Module):
 
     After Bertin-Mahieux & Ellis (2012), "Large-scale cover song recognition using the 2D Fourier transform
     magnitude". Transposing a song rotates its pitch classes, which the magnitude does not see, nor does it
-    see where in the window something happens. Of the real transform only the bins that are not mirror
-    images of others are kept. A patch joins windows of several `sizes` (in frames) around one moment. In each,
-    each feature's magnitudes x are scaled to a mean square of 1, which loudness does not change, become
-    log(1 + c·x) where the `compression` c is above 0, and are scaled to unit length; silence is zero. `sharpness` has one value per feature.
+    see where in the window something happens. A patch joins windows of several `sizes` (in frames) around one
+    moment. In each, each feature's magnitudes x are scaled to a mean square of 1, which loudness does not change,
+    become log(1 + c·x) where the `compression` c is above 0, and are divided by the root of their number; silence
+    is zero. Of two bins that mirror each other one is kept, times √2: products and distances of patches are those
+    of whole transforms. `sharpness` has one value per feature; for `power` see `raised`.
     """
 
     def __init__(
-        self, channels: int, sizes: Sequence[int], hop: int, sharpness: Sequence[float], compression: float
+        self,
+        channels: int,
+        sizes: Sequence[int],
+        hop: int,
+        sharpness: Sequence[float],
+        compression: float,
+        power: float = 0.0,
     ):
         super().__init__()
         self.sizes, self.hop, self.sharpness, self.compression = sizes, hop, sharpness, compression
-        self.size = channels * sum(len(_distinct_bins(size)) for size in sizes)
+        self.power = power
+        self.size = channels * sum(len(_distinct_bins(size)[0]) for size in sizes)
 
     def forward(self, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Patches (B, P, D) and mask (B, P)."""
-        found, mask = windows(sharpen(frames, self.sharpness), lengths, self.sizes, self.hop)
+        frames = sharpen(raised(frames, self.power), self.sharpness)
+        found, mask = windows(frames, lengths, self.sizes, self.hop)
         return torch.cat([self._magnitudes(window) for window in found], dim=2), mask
 
     def _magnitudes(self, window: Tensor) -> Tensor:
         """(B, P, C, 12, W) → (B, P, C · bins)."""
-        bins = _distinct_bins(window.shape[-1]).to(window.device)
-        magnitudes = normalize(torch.fft.rfft2(window).abs().flatten(-2)[..., bins], dim=-1)
+        bins, weights = (values.to(window.device) for values in _distinct_bins(window.shape[-1]))
+        patches = normalize(weights * torch.fft.rfft2(window).abs().flatten(-2)[..., bins], dim=-1)
         if self.compression:
-            magnitudes = normalize((self.compression * len(bins) ** 0.5 * magnitudes).log1p(), dim=-1)
-        return magnitudes.flatten(2)
+            root = (PITCH_CLASSES * window.shape[-1]) ** 0.5
+            patches = weights / root * (self.compression * root / weights * patches).log1p()
+        return patches.flatten(2)
 
 
 class Flat(nn.Module):
@@ -99,24 +109,40 @@ class Frames(nn.Module):
     commutes with transposition: rotating the pitch classes before it or after it is the same.
     """
 
-    def __init__(self, channels: int, window: int, hop: int, sharpness: Sequence[float]):
+    def __init__(self, channels: int, window: int, hop: int, sharpness: Sequence[float], power: float = 0.0):
         super().__init__()
-        self.window, self.hop, self.sharpness = window, hop, sharpness
+        self.window, self.hop, self.sharpness, self.power = window, hop, sharpness, power
         self.size = channels * window
 
     def forward(self, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Patches (B, P, 12, D) and mask (B, P)."""
-        (found,), mask = windows(sharpen(frames, self.sharpness), lengths, [self.window], self.hop)
+        frames = sharpen(raised(frames, self.power), self.sharpness)
+        (found,), mask = windows(frames, lengths, [self.window], self.hop)
         return found.transpose(2, 3).flatten(3), mask
 
 
-def _distinct_bins(window: int) -> Tensor:
-    """Bins of the real transform of 12 × `window` values, flattened, without those that mirror another."""
+def _distinct_bins(window: int) -> tuple[Tensor, Tensor]:
+    """Bins of the real transform of 12 × `window` values, flattened, without those that mirror another.
+
+    And the weight of each: √2 where the whole transform has it twice, else 1.
+    """
     keep = torch.ones(PITCH_CLASSES, window // 2 + 1, dtype=torch.bool)
     keep[PITCH_CLASSES // 2 + 1 :, 0] = False  # at time frequency 0, p and -p mirror each other …
     if window % 2 == 0:
         keep[PITCH_CLASSES // 2 + 1 :, -1] = False  # … and at the Nyquist frequency too
-    return keep.flatten().nonzero().flatten()
+    weights = torch.full(keep.shape, 2**0.5)
+    its_own_mirror = [0, window // 2] if window % 2 == 0 else [0]
+    for column in its_own_mirror:
+        weights[[0, PITCH_CLASSES // 2], column] = 1
+    return keep.flatten().nonzero().flatten(), weights[keep]
+
+
+def raised(frames: Tensor, power: float) -> Tensor:
+    """Frames (B, C, 12, T) at unit length to this power, at unit length again; with 0 they stay as they are.
+
+    Silence stays silence. Above 1, weak pitch classes become weaker still.
+    """
+    return normalize(normalize(frames, dim=2) ** power, dim=2) if power else frames
 
 
 def sharpen(frames: Tensor, sharpness: Sequence[float]) -> Tensor:

@@ -186,6 +186,7 @@ def _alignments(results: Results, table: Table, seconds: Mapping[Key, float]) ->
         {
             "experiment": row.experiment,
             "candidates": means.get("candidates_reranked", {}).get(row.experiment, nan),
+            "share": means.get("candidates_reranked_share", {}).get(row.experiment, nan),
             "seconds": seconds[table.collection, row.experiment] / max(1, table.queries),
         }
         for row in table.rows

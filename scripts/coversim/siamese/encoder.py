@@ -2,8 +2,9 @@
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +18,9 @@ from coversim.siamese.networks import NETWORKS, mean_patch
 from coversim.storage import torch_files
 from coversim.storage.checksums import check
 
-TOGETHER = 8  # songs that are embedded at a time: few, so that long ones take little memory
+TOGETHER = 2**13  # frames that are embedded at a time: eight songs of four minutes at 4 Hz
+
+Song = TypeVar("Song")
 
 
 class Encoder(nn.Module):
@@ -150,6 +153,23 @@ def mean_embedding(played: list[Tensor]) -> Tensor:
     return normalize(torch.stack(played).mean(dim=0), dim=1) if len(played) > 1 else played[0]
 
 
+def in_batches(songs: Iterable[Song], length: Callable[[Song], int], frames: int) -> Iterator[list[Song]]:
+    """The songs in their order, so many at a time that they have at most so many frames, filled up to the longest.
+
+    A song that has more is alone.
+    """
+    batch: list[Song] = []
+    longest = 0
+    for song in songs:
+        longest = max(longest, length(song))
+        if batch and longest * (len(batch) + 1) > frames:
+            yield batch
+            batch, longest = [], length(song)
+        batch.append(song)
+    if batch:
+        yield batch
+
+
 @torch.no_grad()
 def _embed(encoder: Encoder, songs: Sequence[Tensor], device: torch.device) -> Tensor:
     """Embeddings of songs in their order; songs of like length go together, the longest first.
@@ -158,8 +178,8 @@ def _embed(encoder: Encoder, songs: Sequence[Tensor], device: torch.device) -> T
     """
     order = sorted(range(len(songs)), key=lambda song: -songs[song].shape[-1])
     parts = []
-    for start in range(0, len(order), TOGETHER):
-        frames, lengths = pad([songs[song] for song in order[start : start + TOGETHER]])
+    for batch in in_batches(order, lambda song: songs[song].shape[-1], TOGETHER):
+        frames, lengths = pad([songs[song] for song in batch])
         parts.append(encoder(frames.to(device), lengths.to(device)).cpu())
     embeddings = torch.cat(parts) if parts else torch.zeros(0, 0)
     return embeddings[torch.tensor(order, dtype=torch.long).argsort()]

@@ -41,8 +41,8 @@ KINDS = {
         trains=True,
         own_windows=True,
     ),
-    "qmax": Kind(pairwise=True),
-    "chroma": Kind(pairwise=True),
-    "sequence_pca": Kind(pairwise=True, projection="pca"),
-    "sequence_lda": Kind(pairwise=True, projection="lda"),
+    "qmax": Kind(reads=("neighbours",), pairwise=True),
+    "chroma": Kind(reads=("neighbours",), pairwise=True),
+    "sequence_pca": Kind(reads=("neighbours",), pairwise=True, projection="pca"),
+    "sequence_lda": Kind(reads=("neighbours",), pairwise=True, projection="lda"),
 }

@@ -1,13 +1,14 @@
 """Where trainings are remembered: one folder per key, a digest of all that a training depends on.
 
-<state>/<key>/state.pt                  an interrupted training
-<state>/<key>/model.pt, history.tsv     a finished one
+<states>/<settings and seed>/<key>/state.pt                  an interrupted training
+<states>/<settings and seed>/<key>/model.pt, history.tsv     a finished one
 """
 
 import hashlib
 import json
 import shutil
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -15,7 +16,7 @@ import torch
 from coversim.storage.atomic import replacing
 from coversim.storage.checksums import is_intact
 
-KEPT = 5  # trainings remembered per experiment and seed: going back to an earlier configuration costs seconds
+KEPT = 100  # trainings remembered, a few MB each: going back to an earlier configuration costs seconds
 
 
 def training_key(settings: dict, seed: int, code: str, inputs: Iterable[bytes]) -> str:
@@ -38,10 +39,11 @@ def copy(source: Path, target: Path) -> None:
         shutil.copyfile(source, temporary)
 
 
-def forget_old(state: Path, kept: int = KEPT) -> None:
-    """Remove all but the `kept` newest trainings."""
-    folders = sorted(
-        (path for path in state.iterdir() if path.is_dir()), key=lambda path: path.stat().st_mtime_ns
-    )
-    for folder in folders[: max(0, len(folders) - kept)]:
+def forget_old(states: Path, kept: int = KEPT) -> None:
+    """Remove all but the `kept` newest trainings of all settings; other jobs may do so at the same time."""
+    ages = {}
+    for folder in states.glob("*/*/"):
+        with suppress(FileNotFoundError):
+            ages[folder] = folder.stat().st_mtime_ns
+    for folder in sorted(ages, key=ages.__getitem__)[:-kept]:
         shutil.rmtree(folder, ignore_errors=True)

@@ -99,7 +99,9 @@ def train(
 ) -> tuple[Encoder, list[dict]]:
     """Train until validation MAP has not risen for `train.patience` epochs, or for `train.epochs`.
 
-    Sources weigh the same, whatever their sizes: in batches, in the fit of `lda`, and in the validation MAP. What is validated, and returned, has the EMA of the weights (`train.averaging`). Epoch 0 is the untrained
+    Sources weigh the same, whatever their sizes: in batches, in the fit of `lda`, and in the validation MAP. What is
+    validated, and returned, has the EMA of the weights (`train.averaging`); it is validated at all tempi of the
+    embedding (`model.tempi`), which is what will be evaluated. Epoch 0 is the untrained
     network: where training only harms, it comes back.
 
     Parameters
@@ -136,7 +138,7 @@ def train(
             break
         started = time.monotonic()
         loss = train_epoch(state, batchers, training.frames, settings, seed, epoch) if epoch else None
-        embeddings = embed(state.ema, validation.frames, device)
+        embeddings = embed(state.ema, validation.frames, device, settings["model"]["tempi"])
         valid_map = validation_map(embeddings, validation, device)
         rate, seconds = state.optimiser.param_groups[0]["lr"], time.monotonic() - started
         state.history.append(dict(zip(HISTORY, (epoch, loss, valid_map, rate, seconds), strict=True)))

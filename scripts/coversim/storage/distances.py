@@ -1,11 +1,14 @@
-"""Distances of some queries to the songs of their collection: one HDF5 file per shard, `…/<collection>/<shard>.h5`.
+"""Distances of some queries to the songs of their collection, or to their candidates among them.
+
+One HDF5 file per shard, `…/<collection>/<shard>.h5`:
 
     work, performance   (n,) UTF-8         the songs of the collection
     query               (q,) int64         rows of the queries among them
-    distance            (q, n) float32     NaN where the two were not compared
+    distance            (q, n) float32     to each song; (q, c) where there are candidates
+    candidate           (q, c) int32       rows of the songs with which a query was compared; absent: with all
     settings            JSON               how they were compared
 
-Every dataset carries a checksum; the distances are compressed, since re-ranking leaves most of them NaN.
+The attribute `candidates` of the file is c. Every dataset carries a checksum.
 """
 
 import os
@@ -23,7 +26,16 @@ class Distances(NamedTuple):
     works: np.ndarray  # of str
     performances: np.ndarray  # of str
     query: np.ndarray  # rows of the queries
-    distance: np.ndarray  # (queries, songs) float32
+    distance: np.ndarray  # (queries, songs) float32, or (queries, candidates)
+    candidate: np.ndarray | None = None  # rows of the songs to which these are the distances; None: all
+
+    def to_all(self, places: np.ndarray) -> np.ndarray:
+        """Distances (places, songs) of these queries; NaN where two were not compared."""
+        if self.candidate is None:
+            return self.distance[places]
+        found = np.full((len(places), len(self.works)), np.nan, np.float32)
+        np.put_along_axis(found, self.candidate[places].astype(np.int64), self.distance[places], axis=1)
+        return found
 
 
 def write(
@@ -33,13 +45,17 @@ def write(
     query: np.ndarray,
     distance: np.ndarray,
     settings: Mapping[str, Any] | None = None,
+    candidate: np.ndarray | None = None,
 ) -> None:
     """Write the distances of a shard's queries to a file that appears once it is whole."""
     with hdf5.creating(path) as file:
         hdf5.write(file, "work", hdf5.text(works))
         hdf5.write(file, "performance", hdf5.text(performances))
         hdf5.write(file, "query", np.asarray(query, dtype=np.int64))
-        hdf5.write(file, "distance", np.asarray(distance, dtype=np.float32), compression="gzip")
+        hdf5.write(file, "distance", np.asarray(distance, dtype=np.float32))
+        if candidate is not None:
+            hdf5.write(file, "candidate", np.asarray(candidate, dtype=np.int32))
+            file.attrs["candidates"] = candidate.shape[1]
         hdf5.write_settings(file, settings or {})
 
 
@@ -49,7 +65,9 @@ def read(path: str | os.PathLike) -> Distances:
         works, performances = (
             np.array(hdf5.strings(file[name]), dtype=str) for name in ("work", "performance")
         )
-        found = Distances(works, performances, file["query"][:], file["distance"][:])
-        if found.distance.shape != (len(found.query), len(found.works)):
+        candidate = file["candidate"][:] if "candidate" in file else None
+        found = Distances(works, performances, file["query"][:], file["distance"][:], candidate)
+        shape = (len(found.query), len(works)) if candidate is None else candidate.shape
+        if found.distance.shape != shape or len(found.query) != shape[0]:
             raise ValueError("songs and distances do not match")
     return found

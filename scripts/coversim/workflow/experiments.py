@@ -15,8 +15,8 @@ PITCH_CLASSES = 12
 SEQUENCE_RATE = 4  # frames per second that coversim.sequences is made for
 SECTIONS = ("features", "fft", "representation", "pca", "model", "train", "query", "rerank")
 PATCH_KEYS = {
-    "fourier": ("seconds", "hop", "sharpness", "compression"),
-    "frames": ("seconds", "hop", "sharpness"),
+    "fourier": ("seconds", "hop", "power", "sharpness", "compression"),
+    "frames": ("seconds", "hop", "power", "sharpness"),
     "flat": ("sharpness",),
 }
 
@@ -98,6 +98,11 @@ class Experiment:
         }
 
     @property
+    def training(self) -> str:
+        """The name of its model's training: that of others, too, whose models depend on equal settings."""
+        return hashlib.sha256(as_json(self.model_settings).encode()).hexdigest()[:12]
+
+    @property
     def alignment(self) -> dict[str, Any]:
         """How its songs are aligned: all with all, or each with the first that its embedding finds."""
         return {
@@ -108,7 +113,9 @@ class Experiment:
 
     @property
     def reranking(self) -> dict[str, Any]:
-        """How alignment and embedding go together; empty values where they do not."""
+        """How alignment and embedding go together, and hubs are corrected; empty values where there is neither."""
+        if not self.embeds:
+            return {"weight": "", "neighbours": self.settings["model"]["neighbours"]}
         chosen = self.settings["rerank"]
         return {key: chosen[key] if self.reranks else "" for key in ("weight", "neighbours")}
 

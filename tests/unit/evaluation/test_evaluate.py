@@ -20,7 +20,7 @@ from coversim.errors import CoversimError
 from coversim.evaluation import pair_metrics
 from coversim.evaluation.comparison import by_alignment, by_embedding
 from coversim.evaluation.evaluate import evaluate
-from coversim.evaluation.retrieval import mean_average_precision
+from coversim.evaluation.retrieval import mean_average_precision, queries_of, rank
 from coversim.storage import distances, embeddings, parquet
 from coversim.storage.checksums import record_of
 
@@ -257,12 +257,17 @@ def test_a_damaged_pair_table_is_an_error_that_says_what_to_delete(files, conten
         run(*files)
 
 
-def align(folder: Path, songs: dict, values: np.ndarray, shards: int = 3) -> list[Path]:
-    """Distances (songs, songs) of a collection in files, as if its queries lay in so many shards."""
+def align(
+    folder: Path, songs: dict, values: np.ndarray, candidate: np.ndarray | None = None, shards: int = 3
+) -> list[Path]:
+    """Distances of a collection in files, as if its queries lay in so many shards."""
     paths = [folder / str(songs["splits"][0]) / f"{shard:04}.h5" for shard in range(shards)]
     for shard, path in enumerate(paths):
         queries = np.arange(shard, len(values), shards)[::-1]
-        distances.write(path, songs["works"], songs["performances"], queries, values[queries])
+        compared = None if candidate is None else candidate[queries]
+        distances.write(
+            path, songs["works"], songs["performances"], queries, values[queries], candidate=compared
+        )
     return paths
 
 
@@ -285,6 +290,22 @@ def test_distances_of_any_kind_give_the_metrics_that_embeddings_at_these_distanc
     pd.testing.assert_frame_equal(same_ranks.drop(columns=nearest), ranks.drop(columns=nearest))
 
 
+def test_distances_of_any_kind_are_corrected_for_hubs_pairs_and_ranks_alike(collections, tmp_path):
+    songs = collections["valid"]
+    values = euclidean(songs)
+    compared = by_alignment(align(tmp_path, songs, values), neighbours=3)
+    queries = queries_of(songs["works"])
+    others = np.where(np.eye(len(values), dtype=bool), np.inf, values)[queries]
+    typical = np.sqrt(np.square(np.sort(others, axis=0)[:3]).mean(axis=0))
+    corrected = values / np.sqrt(typical[:, None] * typical)
+    expected = rank([(queries, corrected[queries].copy())], songs["works"])
+    np.testing.assert_allclose(compared.ranking.first_rank, expected.first_rank)
+    a, b = queries[:5], np.arange(5)[::-1]
+    np.testing.assert_allclose(compared.distances(a, b), corrected[a, b], rtol=1e-5)
+    plain = by_alignment(align(tmp_path, songs, values))
+    assert (plain.ranking.first_rank != compared.ranking.first_rank).any()
+
+
 @pytest.mark.parametrize("neighbours", [0, 3])
 def test_re_ranking_by_a_perfect_alignment_is_perfect_within_the_first_songs(
     files, collections, tmp_path, neighbours
@@ -292,14 +313,15 @@ def test_re_ranking_by_a_perfect_alignment_is_perfect_within_the_first_songs(
     aligned = []
     for name in ("valid", "test", "benchmark"):
         songs = collections[name]
-        first = np.argsort(np.argsort(euclidean(songs), axis=1), axis=1) <= 10  # the query and ten more
-        same = songs["works"][:, None] == songs["works"]
-        aligned += align(tmp_path, songs, np.where(first, np.where(same, 0.1, 1.0), np.nan))
+        first = np.argsort(euclidean(songs), axis=1)[:, :11]  # the query and ten more
+        same = songs["works"][:, None] == songs["works"][first]
+        aligned += align(tmp_path, songs, np.where(same, 0.1, 1.0), first)
     plain, _ = run(*files)
     metrics, ranks = run(*files, aligned, weight=1e6, neighbours=neighbours)
     for name, found in metrics.items():
         assert {key: value for key, value in found.items() if "reranked" not in key} == plain[name]
         assert found["candidates_reranked"] == 11
+        assert found["candidates_reranked_share"] == 11 / (found["songs"] - 1)
         rows = ranks[ranks.collection == name]
         assert (
             rows.hit_at_1_reranked == rows.hit_at_10

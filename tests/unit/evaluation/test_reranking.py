@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coversim.alignment.candidates import nearest
-from coversim.evaluation.reranking import hubness, reordered
+from coversim.evaluation.reranking import hubness, mean_of_nearest, reordered
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -30,7 +30,8 @@ def test_the_candidates_are_the_nearest_songs_without_the_query(seed, candidates
     queries = np.array([3, 11, 0])
     chosen = nearest(embeddings, queries, candidates)
     for query, found in zip(queries.tolist(), chosen, strict=True):
-        assert set(np.flatnonzero(found)) == set(order(between[query], query)[:candidates])
+        assert set(found.tolist()) == set(order(between[query], query)[:candidates])
+        assert len(found) == min(candidates, 19)
 
 
 def test_the_candidates_are_those_of_the_nearest_point_that_a_song_is_sought_by():
@@ -38,13 +39,14 @@ def test_the_candidates_are_those_of_the_nearest_point_that_a_song_is_sought_by(
     elsewhere = np.stack((embeddings, np.roll(embeddings, 1, axis=0)), axis=1)
     between = np.linalg.norm(elsewhere[:, :, None] - embeddings, axis=3).min(axis=1)
     for query, found in enumerate(nearest(embeddings, np.arange(20), 4, elsewhere)):
-        assert set(np.flatnonzero(found)) == set(order(between[query], query)[:4])
+        assert set(found.tolist()) == set(order(between[query], query)[:4])
 
 
 def test_candidates_do_not_depend_on_the_size_of_the_blocks(monkeypatch):
     embeddings, _, _ = drawn(0)
     whole = nearest(embeddings, np.arange(20), 5)
     monkeypatch.setattr("coversim.evaluation.retrieval.BLOCK", 40)
+    monkeypatch.setattr("coversim.evaluation.retrieval.LEAST_ROWS", 1)
     np.testing.assert_array_equal(nearest(embeddings, np.arange(20), 5), whole)
 
 
@@ -67,6 +69,19 @@ def test_a_song_in_the_midst_of_all_is_a_hub_and_its_correction_moves_it_back():
     assert ((corrected < corrected[:, 9:]).sum(axis=1) >= rank_of_hub).all()
 
 
+@given(seed=SEEDS, neighbours=st.integers(1, 25), step=st.integers(1, 20))
+def test_by_distances_alone_hubness_is_the_same_where_all_songs_are_queries(seed, neighbours, step):
+    embeddings, between, _ = drawn(seed)
+    rows = [np.arange(start, min(start + step, 20)) for start in range(0, 20, step)]
+    found = mean_of_nearest(((block, between[block]) for block in rows), 20, neighbours)
+    np.testing.assert_allclose(found, hubness(embeddings, neighbours), rtol=1e-6)
+
+
+def test_a_song_that_is_compared_with_itself_alone_has_a_hubness_of_1():
+    found = mean_of_nearest([(np.array([1]), np.array([[4.0, 0.0, 2.0]]))], 3, 2)
+    np.testing.assert_allclose(found, [4, 1, 2])
+
+
 @pytest.mark.parametrize("songs", [0, 4])
 def test_equal_embeddings_and_no_embeddings_have_a_hubness(songs):
     found = hubness(np.ones((songs, 3), np.float32), 2)
@@ -80,7 +95,9 @@ def test_the_first_songs_are_ordered_by_both_distances_and_the_others_follow_as_
 ):
     embeddings, between, aligned = drawn(seed)
     queries = np.arange(len(between))
-    aligned[~nearest(embeddings, queries, candidates)] = np.nan
+    among = np.zeros(aligned.shape, dtype=bool)
+    np.put_along_axis(among, nearest(embeddings, queries, candidates), True, axis=1)
+    aligned[~among] = np.nan
     found = reordered(torch.from_numpy(between**2), torch.from_numpy(aligned), weight).numpy()
     for query in queries.tolist():
         before = order(between[query], query)

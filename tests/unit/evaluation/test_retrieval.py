@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 
 from coversim.errors import CoversimError
 from coversim.evaluation import retrieval
-from coversim.evaluation.retrieval import Ranking, mean_average_precision, queries_of, rank, rank_embeddings
+from coversim.evaluation.retrieval import (
+    Ranking,
+    in_blocks,
+    mean_average_precision,
+    queries_of,
+    rank,
+    rank_embeddings,
+)
 
 
 def distance_matrix(embeddings) -> np.ndarray:
@@ -76,6 +83,7 @@ def test_metrics_are_those_of_sorting_every_querys_candidates(songs, block):
     embeddings = np.array([point for _, *point in songs], dtype=np.float32)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(retrieval, "BLOCK", block)
+        patch.setattr(retrieval, "LEAST_ROWS", 1)
         ranking = rank_embeddings(embeddings, works)
     assert_same(ranking, sorted_one_by_one(distance_matrix(embeddings), works), tolerance=1e-6)
 
@@ -88,6 +96,7 @@ def test_of_what_a_song_is_sought_by_the_nearest_counts(songs, number, block, se
     distances = np.linalg.norm(queries[:, :, None].astype(float) - embeddings, axis=3).min(axis=1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(retrieval, "BLOCK", block)
+        patch.setattr(retrieval, "LEAST_ROWS", 1)
         ranking = rank_embeddings(embeddings, works, queries=queries)
     assert_same(ranking, sorted_one_by_one(distances, works), tolerance=1e-6)
 
@@ -114,9 +123,17 @@ def test_distances_of_any_kind_can_be_ranked(songs, seed, dtype):
 def test_the_size_of_the_blocks_does_not_matter(seed, block, monkeypatch):
     embeddings, works = grouped(seed)
     monkeypatch.setattr(retrieval, "BLOCK", block)
+    monkeypatch.setattr(retrieval, "LEAST_ROWS", 1)
     assert_same(
         rank_embeddings(embeddings, works), sorted_one_by_one(distance_matrix(embeddings), works), 1e-6
     )
+
+
+@pytest.mark.parametrize(("songs", "most"), [(1_000, 1_048), (15_000, 69), (400_000, 64)])
+def test_a_block_has_at_least_64_queries_in_however_many_songs(songs, most):
+    blocks = list(in_blocks(np.arange(2_000), songs))
+    assert max(map(len, blocks)) == len(blocks[0]) == most
+    np.testing.assert_array_equal(np.concatenate(blocks), np.arange(2_000))
 
 
 def test_the_query_itself_is_no_candidate():

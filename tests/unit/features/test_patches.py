@@ -1,15 +1,22 @@
 """Patches of songs: what they see, and what they must not see."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
+import yaml
 from hypothesis import given
 from hypothesis import settings as budget
 from hypothesis import strategies as st
 
 from coversim.errors import CoversimError
-from coversim.features.patches import Flat, Fourier, Frames, pad, representation, sharpen, windows
+from coversim.features.patches import Flat, Fourier, Frames, pad, raised, representation, sharpen, windows
+from coversim.siamese.encoder import Encoder, embed
+from coversim.workflow.experiments import resolve
 from experiments import experiment
+
+DEFAULTS = yaml.safe_load((Path(__file__).parents[3] / "config.yaml").read_text())
 
 WINDOW, HOP = 20, 4
 
@@ -20,20 +27,23 @@ def song(seed: int = 0, length: int = 90, channels: int = 1) -> torch.Tensor:
 
 
 def slow_fourier_patch(window: np.ndarray, compression: float) -> np.ndarray:
-    """The definition, bin by bin: one of each pair of bins (p, t) and (-p, -t)."""
+    """The definition, bin by bin: of each pair of bins (p, t) and (-p, -t) one, for both."""
     pitches, length = window.shape
     transform = np.abs(np.fft.fft2(window))
+    transform /= max(np.sqrt(np.mean(transform**2)), 1e-12)
+    if compression:
+        transform = np.log1p(compression * transform)
+    transform /= np.sqrt(transform.size)
     seen, values = set(), []
     for p in range(pitches):
         for t in range(length // 2 + 1):
-            if (-p % pitches, -t % length) not in seen:
+            mirror = (-p % pitches, -t % length)
+            if mirror not in seen:
                 seen.add((p, t))
-                values.append(transform[p, t])
-    patch = np.array(values) / max(np.linalg.norm(values), 1e-12)
-    if compression:
-        patch = np.log1p(compression * len(patch) ** 0.5 * patch)
-        patch /= max(np.linalg.norm(patch), 1e-12)
-    return patch
+                values.append(
+                    transform[p, t] if mirror == (p, t) else np.hypot(transform[p, t], transform[mirror])
+                )
+    return np.array(values)
 
 
 @pytest.mark.parametrize("window", [20, 21])
@@ -47,6 +57,44 @@ def test_fourier_patches_are_their_definition(window: int, compression: float) -
     for patch, start in zip(patches[0].numpy(), starts, strict=True):
         expected = slow_fourier_patch(frames[0, :, start : start + window].double().numpy(), compression)
         np.testing.assert_allclose(patch, expected, atol=1e-6)
+
+
+def slow_ftm2d(song: np.ndarray, window: int) -> np.ndarray:
+    """What acoss (Yesiler et al., 2019) computes of a chromagram (12, T), step by step, with its constants.
+
+    It keeps each frame's length, which is 1 here: frames are scaled to it beforehand.
+    """
+    frames = song / np.linalg.norm(song, axis=0)
+    powered = frames**1.96
+    powered /= np.linalg.norm(powered, axis=0)
+    patches = []
+    for start in range(song.shape[1] - window + 1):
+        magnitude = np.abs(np.fft.fft2(powered[:, start : start + window])).ravel()
+        patches.append(np.log(5 * magnitude / np.linalg.norm(magnitude) + 1))
+    median = np.median(patches, axis=0)
+    return median / np.linalg.norm(median)
+
+
+@pytest.mark.parametrize("features", [["hpcp"], ["crema"]])
+def test_ftm2d_is_that_of_acoss(features: list[str]) -> None:
+    settings = resolve(DEFAULTS, features)["ftm2d"].settings
+    songs = [song(seed, 50 + 3 * seed) for seed in range(6)]
+    found = embed(Encoder(settings, None), songs, torch.device("cpu")).numpy()
+    expected = np.stack([slow_ftm2d(one[0].double().numpy(), 40) for one in songs])
+    between = np.linalg.norm(expected[:, None] - expected, axis=2)
+    np.testing.assert_allclose(np.linalg.norm(found[:, None] - found, axis=2), between, atol=2e-6)
+    assert between.max() > 0.02
+
+
+def test_a_power_leaves_silence_silent_and_frames_at_unit_length() -> None:
+    frames = song()[None]
+    frames[..., 3] = 0
+    found = raised(frames, 1.96)
+    expected = torch.ones(90)
+    expected[3] = 0
+    torch.testing.assert_close(found[0, 0].norm(dim=0), expected)
+    torch.testing.assert_close(raised(2 * frames, 1.96), found)
+    assert raised(frames, 0) is frames
 
 
 @given(semitones=st.integers(-12, 12), seed=st.integers(0, 100))
@@ -121,8 +169,8 @@ def test_a_silent_song_has_silent_patches(sharpness: float) -> None:
         assert (patches == 0).all()
 
 
-def test_each_feature_of_a_fourier_patch_has_unit_length() -> None:
-    fourier = Fourier(2, [WINDOW], HOP, [0.0] * 2, 10.0)
+def test_each_feature_of_a_fourier_patch_has_unit_length_without_compression() -> None:
+    fourier = Fourier(2, [WINDOW], HOP, [0.0] * 2, 0.0)
     patches, _ = fourier(*pad([song(channels=2)]))
     torch.testing.assert_close(patches.unflatten(2, (2, -1)).norm(dim=3), torch.ones(1, patches.shape[1], 2))
 

@@ -87,9 +87,16 @@ def test_re_ranking_compares_with_the_songs_that_the_embedding_finds_first(place
     embeddings.write(place / "train.h5", [name[2:5] for name in names], names, splits, line)
     found, log = align(place, "0001", "--embeddings", place / "train.h5", "--candidates", 2)
     compared = {
-        query: set(found.performances[~np.isnan(row)])
-        for query, row in zip(found.performances[found.query], found.distance, strict=True)
+        query: set(found.performances[row])
+        for query, row in zip(found.performances[found.query], found.candidate, strict=True)
     }
+    for query, near, row in zip(
+        found.performances[found.query], found.candidate, found.distance, strict=True
+    ):
+        expected = [
+            qmax_distances(song(name)[None], [song(query)[None]])[0] for name in found.performances[near]
+        ]
+        np.testing.assert_allclose(row, expected, rtol=1e-5)
     assert compared == {  # those before it on the line
         "P_W_2a": {"P_W_1b", "P_W_1a"},
         "P_W_2b": {"P_W_2a", "P_W_1b"},

@@ -42,7 +42,11 @@ def test_every_song_has_its_vectors_to_half_a_step_again(tmp_path):
 def test_a_song_comes_back_as_it_was_also_from_those_of_its_split(tmp_path):
     vectors, profiles = written(tmp_path / "shard.h5")
     read = storage.read(tmp_path / "shard.h5")
-    for songs, place, song in ((read, 2, 2), (read.of(read.splits == "test"), 0, 2), (read.of(read.splits == "train"), 1, 1)):
+    for songs, place, song in (
+        (read, 2, 2),
+        (read.of(read.splits == "test"), 0, 2),
+        (read.of(read.splits == "train"), 1, 1),
+    ):
         found = songs.song(place)
         assert found[:3] == NAMES[song]
         np.testing.assert_array_equal(found.vectors, stored(vectors[song]))

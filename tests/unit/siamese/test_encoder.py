@@ -2,10 +2,13 @@
 
 import json
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.stats import pmean
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from torch.nn.functional import normalize
@@ -17,6 +20,7 @@ from coversim.siamese.encoder import (
     Encoder,
     embed,
     embed_played,
+    in_batches,
     load,
     save,
 )
@@ -104,6 +108,15 @@ def test_the_order_of_songs_does_not_change_their_embeddings(kind: str) -> None:
     together = embed(made, songs, torch.device("cpu"))
     reverse = embed(made, songs[::-1], torch.device("cpu"))
     torch.testing.assert_close(reverse.flip(0), together, rtol=0, atol=2e-5)
+
+
+@given(lengths=st.lists(st.integers(1, 50)), frames=st.integers(1, 120))
+def test_a_batch_has_at_most_so_many_frames_or_one_song(lengths: list[int], frames: int) -> None:
+    batches = list(in_batches(lengths, lambda length: length, frames))
+    assert [length for batch in batches for length in batch] == lengths
+    assert all(len(batch) == 1 or len(batch) * max(batch) <= frames for batch in batches)
+    for batch, following in pairwise(batches):  # none could have taken one more
+        assert (len(batch) + 1) * max(*batch, following[0]) > frames
 
 
 def test_an_embedding_over_several_tempi_is_their_mean_at_unit_length() -> None:

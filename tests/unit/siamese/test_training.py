@@ -83,9 +83,10 @@ def test_sgd_lowers_the_contrastive_loss(tmp_path) -> None:
     assert history[-1]["train_loss"] < history[1]["train_loss"]
 
 
-def test_the_encoder_of_the_best_epoch_comes_back(tmp_path) -> None:
+def test_the_encoder_of_the_epoch_comes_back_that_is_best_at_all_its_tempi(tmp_path) -> None:
     found, history = trained(tmp_path, train={"epochs": 6, "learning_rate": 0.02})
-    valid_map = mean_average_precision(embed(found, VALIDATION.frames, CPU), VALIDATION.works)
+    embeddings = embed(found, VALIDATION.frames, CPU, experiment()["model"]["tempi"])
+    valid_map = mean_average_precision(embeddings, VALIDATION.works)
     assert valid_map == max(row["valid_map"] for row in history)
 
 
@@ -99,7 +100,8 @@ def test_what_only_harms_gives_back_the_untrained_network(tmp_path) -> None:
         tmp_path, model={"kind": "motif", "join": True}, train={"epochs": 3, "learning_rate": 0.01}
     )
     assert max(row["valid_map"] for row in history[1:]) < history[0]["valid_map"]
-    valid_map = mean_average_precision(embed(found, VALIDATION.frames, CPU), VALIDATION.works)
+    embeddings = embed(found, VALIDATION.frames, CPU, experiment()["model"]["tempi"])
+    valid_map = mean_average_precision(embeddings, VALIDATION.works)
     assert valid_map == history[0]["valid_map"]
 
 
@@ -215,7 +217,7 @@ def test_a_loss_that_is_not_finite_is_an_error(tmp_path) -> None:
             tmp_path,
             fft={"frames": 60},
             representation={"kind": "flat"},
-            model={"kind": "brief"},
+            model={"kind": "brief", "tempi": [1.0]},
             train={"optimiser": "sgd", "learning_rate": 1e12, "loss": {"kind": "contrastive"}},
         )
 
@@ -477,9 +479,10 @@ def test_the_key_of_a_training_is_what_its_result_depends_on() -> None:
 
 def test_only_the_newest_trainings_are_remembered(tmp_path) -> None:
     for age in range(KEPT + 3):
-        folder = tmp_path / f"key{age}"
-        folder.mkdir()
+        folder = tmp_path / f"settings{age % 2}-1" / f"key{age}"
+        folder.mkdir(parents=True)
         (folder / "model.pt").write_bytes(b"")
         os.utime(folder, ns=(10**9 * age, 10**9 * age))
     forget_old(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [f"key{age}" for age in range(3, KEPT + 3)]
+    kept = {path.name for path in tmp_path.glob("*/*")}
+    assert kept == {f"key{age}" for age in range(3, KEPT + 3)}

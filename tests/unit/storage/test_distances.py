@@ -1,5 +1,6 @@
 """The file of a shard's distances."""
 
+import h5py
 import numpy as np
 import pytest
 
@@ -8,7 +9,8 @@ from coversim.storage import distances
 
 WORKS, PERFORMANCES = ["W_1", "W_1", 'Wörk "two"'], ["P_1", "P 2", "P_三"]
 QUERY = np.array([1, 0])
-DISTANCE = np.array([[0.5, np.nan, 1.0], [np.nan, 0.25, 2.0]], np.float32)
+DISTANCE = np.array([[0.5, 0.75, 1.0], [0.125, 0.25, 2.0]], np.float32)
+CANDIDATE = np.array([[2, 0], [1, 2]])
 
 
 @pytest.fixture
@@ -24,6 +26,24 @@ def test_what_is_written_is_read(path):
     assert found.performances.tolist() == PERFORMANCES
     np.testing.assert_array_equal(found.query, QUERY)
     np.testing.assert_array_equal(found.distance, DISTANCE)
+
+
+def test_of_candidates_only_their_distances_are_stored(tmp_path):
+    path = tmp_path / "0000.h5"
+    distances.write(path, WORKS, PERFORMANCES, QUERY, DISTANCE[:, :2], candidate=CANDIDATE)
+    found = distances.read(path)
+    np.testing.assert_array_equal(found.distance, DISTANCE[:, :2])
+    expected = [[0.75, np.nan, 0.5], [np.nan, 0.125, 0.25]]
+    np.testing.assert_array_equal(found.to_all(np.arange(2)), expected)
+    np.testing.assert_array_equal(found.to_all(np.array([1])), expected[1:])
+    with h5py.File(path) as file:
+        assert file.attrs["candidates"] == 2
+
+
+def test_distances_of_other_candidates_are_damage(tmp_path):
+    distances.write(tmp_path / "0000.h5", WORKS, PERFORMANCES, QUERY, DISTANCE, candidate=CANDIDATE)
+    with pytest.raises(CoversimError, match="songs and distances do not match"):
+        distances.read(tmp_path / "0000.h5")
 
 
 def test_a_shard_may_be_without_queries(tmp_path):

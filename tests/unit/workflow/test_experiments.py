@@ -116,3 +116,40 @@ def test_patches_are_named_by_what_they_depend_on():
     )
     flat = merge(settings, {"representation": {"kind": "flat"}})
     assert patches_name(flat) == patches_name(merge(flat, {"representation": {"seconds": [20.0]}}))
+
+
+def test_experiments_share_a_training_where_their_models_depend_on_equal_settings():
+    named = resolve(
+        changed(
+            experiments={
+                "tempi": {"query": {"tempi": [0.8, 1.0]}},
+                "reranked": {"rerank": {"candidates": 100}},
+                "wider": {"model": {"channels": 64}},
+            }
+        ),
+        ["crema"],
+    )
+    assert named["tempi"].training == named["reranked"].training == named["default"].training
+    trainings = [named[name].training for name in ("default", "wider", "brief", "ftm2d", "pca")]
+    assert len(set(trainings)) == 5
+
+
+def test_hubs_are_corrected_where_songs_are_re_ranked_or_compared_pair_by_pair():
+    named = resolve(
+        changed(
+            experiments={
+                "qmax": {"model": {"kind": "qmax"}},
+                "hubs": {"model": {"kind": "qmax", "neighbours": 5}},
+                "reranked": {"rerank": {"candidates": 100}},
+            }
+        ),
+        ["crema"],
+    )
+    found = {name: one.reranking["neighbours"] for name, one in named.items()}
+    assert found == {
+        **dict.fromkeys(("default", "brief", "ftm2d", "pca"), ""),
+        "qmax": 0,
+        "hubs": 5,
+        "reranked": DEFAULTS["rerank"]["neighbours"],
+    }
+    assert named["qmax"].alignment == named["hubs"].alignment
