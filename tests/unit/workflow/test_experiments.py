@@ -148,6 +148,7 @@ def test_hubs_are_corrected_where_songs_are_re_ranked_or_compared_pair_by_pair()
     found = {name: one.reranking["neighbours"] for name, one in named.items()}
     assert found == {
         **dict.fromkeys(("default", "brief", "ftm2d", "pca"), ""),
+        "sequence": 0,
         "qmax": 0,
         "hubs": 5,
         "reranked": DEFAULTS["rerank"]["neighbours"],
