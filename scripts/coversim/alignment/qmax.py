@@ -3,7 +3,8 @@
 Qmax is the longest path through the cross recurrence of two songs, after Serrà, Serra & Andrzejak (2009), "Cross
 recurrence quantification for cover song identification", New Journal of Physics 11: one song is transposed to the other; each moment of a song is described by several frames
 in a row; two moments recur where each is among the nearest to the other; along a path of recurrences the tempo may
-be halved or doubled, and single moments may fail to match.
+be halved or doubled, and single moments may fail to match. The constants are those of essentia and of acoss, with which
+Da-TACOS was measured; to begin a gap costs as much as to go on with it.
 """
 
 from collections.abc import Sequence
