@@ -14,6 +14,7 @@ from torch.utils.data import Dataset
 
 from coversim.dataset.da_tacos import recognise, walk
 from coversim.dataset.features import FEATURES, FRAME_RATE
+from coversim.dataset.frame_rate import step
 from coversim.dataset.labels import COVER, NON_COVER
 from coversim.dataset.pairs import cover_pairs, non_cover_pairs
 from coversim.dataset.reader import read_feature
@@ -96,8 +97,8 @@ class DaTacosPairs(Dataset):
     def __getitem__(self, place: int) -> tuple[Tensor, Tensor, int]:
         place, half = range(len(self))[place], len(self) // 2
         start = place // half * half  # of the pairs of this label
-        for step in range(half):
-            first, second, label = self.pairs[start + (place + step) % half]
+        for further in range(half):
+            first, second, label = self.pairs[start + (place + further) % half]
             try:
                 return self._song(*first), self._song(*second), label
             except BadSong as bad:
@@ -122,20 +123,24 @@ def _warn(data_dir: str | os.PathLike, what: str, which: list[str]) -> None:
 
 @dataclass(frozen=True)
 class Downsample:
-    """(rows, T) → (rows, T'): low-pass and resample a feature to a `rate` in Hz or a number of `frames`."""
+    """(rows, T) → (rows, T'): low-pass and resample a feature to a `rate` in Hz or a number of `frames`.
+
+    `frame_rate` is that of the files, in Hz.
+    """
 
     feature: str
     rate: float | None = None
     frames: int | None = None
+    frame_rate: float = FRAME_RATE
 
     def __call__(self, song: Tensor) -> Tensor:
         feature = FEATURES[self.feature]
         frames = downsample(
             song.numpy(),
-            FRAME_RATE,
+            self.frame_rate,
             rate=self.rate,
             frames=self.frames,
-            hold=feature.hold,
+            hold=step(feature, self.frame_rate),
             non_negative=feature.non_negative,
         )
         return torch.from_numpy(frames)

@@ -205,12 +205,26 @@ def _histograms(results: Results, table: Table) -> list[dict[str, Any]]:
     return charts
 
 
+def _best_baseline(tables: Sequence[Table]) -> tuple[str, float] | None:
+    """The baseline of the highest validation MAP, of several data sets the mean within each, as trainings measure it."""
+    within = [table for table in tables if table.collection.startswith("valid/")]
+    maps = pd.DataFrame(
+        [
+            (row.experiment, row.metrics["map"].value)
+            for table in within or [table for table in tables if table.collection == "valid"]
+            for row in table.rows
+            if row.kind == "baseline"
+        ],
+        columns=["experiment", "map"],
+    )
+    means = maps.groupby("experiment")["map"].mean().dropna()
+    return None if means.empty else (str(means.idxmax()), float(means.max()))
+
+
 def _training_charts(epochs: pd.DataFrame, tables: Sequence[Table]) -> list[dict[str, Any]]:
     """Loss and validation MAP of each trained experiment; the MAP on one common axis, beside the best baseline."""
-    valid = next((table.rows for table in tables if table.collection == "valid"), [])
-    baselines = [(row.experiment, row.metrics["map"].value) for row in valid if row.kind == "baseline"][:1]
-    reference = baselines[0] if baselines else None
-    axis = plots.spanning([*epochs.valid_map, *(value for _, value in baselines)])
+    reference = _best_baseline(tables)
+    axis = plots.spanning([*epochs.valid_map, *([reference[1]] if reference else [])])
     order = [row.experiment for row in tables[0].rows]
     charts = []
     for experiment in sorted(

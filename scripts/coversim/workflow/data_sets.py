@@ -17,13 +17,20 @@ def data_sets(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     Raises
     ------
     CoversimError
-        If there are benchmarks only.
+        If there are benchmarks only, or the demo corpus is described as a data set of one's own is.
     """
     named = {
         name: DEFAULTS | chosen | {"role": chosen.get("role") or ROLES.get(name, "train")}
         for name, chosen in sorted(config["datasets"].items())
         if chosen
     }
+    for name, chosen in named.items():
+        described = [key for key in DEFAULTS if chosen[key] is not None]
+        if described and chosen["root"] is None:
+            raise CoversimError(
+                f"datasets.{name}: {', '.join(described)} would not be read without a root. Remedy: set datasets.{name}.root "
+                "to the folder of the data set, or remove the rest"
+            )
     with_root = {name: chosen for name, chosen in named.items() if chosen["root"] is not None}
     ordered = sorted((with_root or named).items(), key=lambda item: item[1]["role"] != "train")
     if not ordered or ordered[0][1]["role"] != "train":

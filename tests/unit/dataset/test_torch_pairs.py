@@ -9,6 +9,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from corpus import song_arrays, write_song
+from coversim.dataset.features import FRAME_RATE
 from coversim.dataset.torch_pairs import DaTacosPairs, Downsample
 from coversim.errors import BadSong, CoversimError
 
@@ -70,6 +71,8 @@ def test_songs_of_the_same_number_of_frames_make_batches(tmp_path) -> None:
 def test_frames_can_be_kept_at_a_rate(tmp_path) -> None:
     song, _, _ = DaTacosPairs(data_set(tmp_path), Downsample("crema", rate=4.0))[0]
     assert song.shape == (12, 20)
+    song, _, _ = DaTacosPairs(tmp_path, Downsample("crema", rate=4.0, frame_rate=FRAME_RATE / 2))[0]
+    assert song.shape == (12, 40)
 
 
 def damage(root: Path, pairs: DaTacosPairs, *song: str) -> None:

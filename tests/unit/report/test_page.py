@@ -11,6 +11,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
@@ -19,15 +20,26 @@ from hypothesis import strategies as st
 from coversim.errors import CoversimError
 from coversim.evaluation.metric_names import RERANKED
 from coversim.report.inputs import (
+    Results,
     alignment_seconds,
     costs_of,
     read_histories,
     read_jobs,
     read_results,
 )
-from coversim.report.page import duration, megabytes, probability, write_report
+from coversim.report.page import _best_baseline, duration, megabytes, probability, write_report
 from coversim.report.plots import Axis, histogram_chart, spanning
-from coversim.report.tables import Difference, Training, make_headline, make_table, paired_difference
+from coversim.report.tables import (
+    Difference,
+    Estimate,
+    Row,
+    Table,
+    Training,
+    collections_of,
+    make_headline,
+    make_table,
+    paired_difference,
+)
 from coversim.storage.checksums import record_of
 from simulated_run import simulate
 
@@ -480,3 +492,29 @@ def test_the_script_writes_the_same_page_without_torch(run, page, tmp_path):
     )
     subprocess.run([sys.executable, "-c", blocked, scripts / "report.py", *arguments], check=True)
     assert output.read_bytes() == run["output"].read_bytes()
+
+
+def test_test_works_come_first_then_benchmarks_then_validation_works():
+    names = ["valid", "valid/b", "covers80", "test/b", "test", "benchmark", "test/a", "valid/a"]
+    metrics = pd.DataFrame(
+        {"map": 0.5}, pd.MultiIndex.from_product([names, ["x"], [1]], names=["collection", "e", "s"])
+    )
+    assert collections_of(Results(metrics, {}, {}, {})) == [
+        *("test", "test/a", "test/b", "benchmark", "covers80", "valid", "valid/a", "valid/b")
+    ]
+
+
+def test_a_training_stands_beside_the_baseline_that_is_best_by_its_own_measure():
+    def table(collection, **maps):
+        kinds = {"default": "trained"}
+        rows = [
+            Row(name, kinds.get(name, "baseline"), [[1]], [], [value], {"map": Estimate(value)}, None)
+            for name, value in maps.items()
+        ]
+        return Table(collection, 1, 1, 1, rows)
+
+    over_all = table("valid", default=0.9, pca=0.5, lda=0.4)
+    assert _best_baseline([table("test", lda=0.9), over_all]) == ("pca", 0.5)
+    each = [table("valid/a", default=0.9, pca=0.5, lda=0.4), table("valid/b", default=0.9, pca=0.1, lda=0.4)]
+    assert _best_baseline([over_all, *each]) == ("lda", pytest.approx(0.4))
+    assert _best_baseline([table("valid", default=0.9)]) is None

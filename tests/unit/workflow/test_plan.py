@@ -325,6 +325,19 @@ def test_a_benchmark_alone_is_refused(tmp_path):
         plan(tmp_path, datasets={"benchmark": {"root": data_set(tmp_path / "other", many(5))}})
 
 
+def test_a_data_set_of_ones_own_has_a_root(tmp_path):
+    with pytest.raises(
+        CoversimError, match=r"datasets\.train: subset, rate would not be read.*datasets\.train\.root"
+    ):
+        plan(tmp_path, datasets={"train": {"subset": "coveranalysis", "rate": 43.0}})
+
+
+def test_the_frame_rate_of_each_data_set_is_its_own(tmp_path):
+    datasets = sets(tmp_path, a=many(40, prefix="A"), z=many(40, prefix="Z"))
+    datasets["z"]["rate"] = 43.0
+    assert plan(tmp_path, datasets=datasets).rates == {"a": 44_100 / 512, "z": 43.0}
+
+
 def test_a_work_of_two_data_sets_falls_into_the_same_split(tmp_path):
     datasets = sets(tmp_path, a=many(40), z=many(60), b1=many(80))
     plan(tmp_path, datasets=datasets)
