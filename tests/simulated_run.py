@@ -114,7 +114,7 @@ def _evaluate(
             distances.write(aligned[0], work[own], performance[own], np.arange(len(own)), distance)
         return by_embedding(collection, [folder / "train.h5"], aligned, 1.0, 0, torch.device("cpu"))
 
-    return evaluate(compare, pairs, 200, 0)
+    return evaluate(compare, pairs, 200, 0)[:2]
 
 
 def _history(reached: float, rng: np.random.Generator) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ import logging
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -22,10 +22,18 @@ CURVE = ("roc_auc", "eer", "average_precision")  # as pair_metrics.curve_metrics
 Metrics = dict[str, Any]  # None where a collection has no query or no pair to make the metric of
 
 
+class Evaluation(NamedTuple):
+    """What was measured of all collections."""
+
+    metrics: dict[str, Metrics]  # of each collection
+    ranks: pd.DataFrame  # a row per query
+    pairs: pd.DataFrame  # collection, performance_a, performance_b, label, distance: a row per pair
+
+
 def evaluate(
     compare: Callable[[str], Comparison], pairs: Sequence[Path], resamples: int, seed: int
-) -> tuple[dict[str, Metrics], pd.DataFrame]:
-    """Metrics of each collection, and one row per query of any.
+) -> Evaluation:
+    """Metrics of each collection, and what they are made of.
 
     Parameters
     ----------
@@ -60,7 +68,21 @@ def evaluate(
                 metric_names.RERANKED, ranks[collection], resamples, seed
             )
         _log(collection, metrics[collection])
-    return metrics, pd.concat(ranks.values(), ignore_index=True)
+    named = [
+        pd.DataFrame(
+            {
+                "collection": collection,
+                "performance_a": songs.performances[known[collection].a],
+                "performance_b": songs.performances[known[collection].b],
+                "label": known[collection].label.to_numpy(),
+                "distance": known[collection].distance.to_numpy(),
+            }
+        )
+        for collection, songs in compared.items()
+    ]
+    return Evaluation(
+        metrics, pd.concat(ranks.values(), ignore_index=True), pd.concat(named, ignore_index=True)
+    )
 
 
 def retrieval_metrics(names: Mapping[str, Metric], ranks: pd.DataFrame, resamples: int, seed: int) -> Metrics:

@@ -60,7 +60,7 @@ def run(embedding_files: list[Path], pairs: list[Path], aligned=(), weight=1.0, 
         files = [path for path in aligned if path.parent.name == collection]
         return by_embedding(collection, embedding_files, files, weight, neighbours, torch.device("cpu"))
 
-    return evaluate(compare, pairs, resamples=200, seed=0)
+    return evaluate(compare, pairs, resamples=200, seed=0)[:2]
 
 
 @pytest.fixture
@@ -86,6 +86,7 @@ def test_the_script_writes_all_metrics_of_all_collections(files, collections, tm
     output, ranks = tmp_path / "metrics.json", tmp_path / "ranks.parquet"
     command = [sys.executable, SCRIPTS / "evaluate.py", "--experiment", "default", "--seed", "3"]
     command += ["--embeddings", *files[0], "--pairs", *files[1], "--resamples", "200"]
+    command += ["--pair-distances", tmp_path / "pairs.parquet"]
     subprocess.run([*command, "--output", output, "--ranks", ranks], check=True)
 
     result = json.loads(output.read_text())
@@ -134,6 +135,7 @@ def test_more_threads_change_no_metric(files, tmp_path):
             "--threads",
             threads,
         ]
+        command += ["--pair-distances", tmp_path / "pairs.parquet"]
         subprocess.run([*command, "--output", output, "--ranks", tmp_path / "ranks.parquet"], check=True)
         metrics.append(output.read_text())
     assert metrics[0] == metrics[1]
@@ -272,7 +274,9 @@ def test_distances_of_any_kind_give_the_metrics_that_embeddings_at_these_distanc
 ):
     embedded, ranks = run(*files)
     aligned = {name: align(tmp_path, collections[name], euclidean(collections[name])) for name in embedded}
-    metrics, same_ranks = evaluate(lambda name: by_alignment(aligned[name]), files[1], resamples=200, seed=0)
+    metrics, same_ranks, _ = evaluate(
+        lambda name: by_alignment(aligned[name]), files[1], resamples=200, seed=0
+    )
     for name, found in metrics.items():
         histograms = [of.pop("histogram") for of in (found, embedded[name])]
         np.testing.assert_allclose(histograms[0]["edges"], histograms[1]["edges"], rtol=1e-6)
