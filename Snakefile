@@ -44,6 +44,7 @@ include: "rules/pairs.smk"
 include: "rules/siamese.smk"
 include: "rules/alignment.smk"
 include: "rules/evaluation.smk"
+include: "rules/metric.smk"
 include: "rules/report.smk"
 include: "rules/verify.smk"
 
