@@ -12,6 +12,7 @@ rule evaluate:
         metrics="evaluation/{experiment}/{seed}/metrics.json",
         ranks="evaluation/{experiment}/{seed}/ranks.parquet",
         pairs="evaluation/{experiment}/{seed}/pairs.parquet",
+        found="evaluation/{experiment}/{seed}/found.parquet",
     log:
         "logs/evaluate/{experiment}-{seed}.log",
     benchmark:
@@ -34,7 +35,7 @@ rule evaluate:
         " --pairs {input.pairs:q} --resamples {params.settings[resamples]}"
         " --bootstrap-seed {params.settings[seed]} --threads {threads}"
         " --output {output.metrics:q} --ranks {output.ranks:q}"
-        " --pair-distances {output.pairs:q} 2> {log:q}"
+        " --pair-distances {output.pairs:q} --found {output.found:q} 2> {log:q}"
 
 
 rule metrics:

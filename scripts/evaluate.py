@@ -48,6 +48,9 @@ def main() -> None:
     parser.add_argument(
         "--pair-distances", type=Path, required=True, help="one row per pair, with its distance, Parquet"
     )
+    parser.add_argument(
+        "--found", type=Path, required=True, help="the songs that each query finds first, Parquet"
+    )
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
 
@@ -70,6 +73,7 @@ def main() -> None:
         temporary.write_text(json.dumps(result, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     parquet.write(arguments.ranks, found.ranks)
     parquet.write(arguments.pair_distances, found.pairs)
+    parquet.write_parts(arguments.found, found.found)
 
 
 def settings_of(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import torch
 from coversim.errors import CoversimError
 from coversim.evaluation import pair_metrics, retrieval
 from coversim.evaluation.reranking import hubness, reordered
-from coversim.evaluation.retrieval import Ranking
+from coversim.evaluation.retrieval import FirstFound, Ranking
 from coversim.storage import distances
 from coversim.storage.embeddings import Embeddings, of_split
 
@@ -26,6 +26,7 @@ class Comparison(NamedTuple):
     distances: Callable[[np.ndarray, np.ndarray], np.ndarray]  # of pairs, by the rows of their songs
     reranked: Ranking | None = None  # with the first songs of each query ordered anew …
     candidates: int = 0  # … so many
+    first: FirstFound | None = None  # the songs that each query finds first, in the last order there is
 
 
 def by_embedding(
@@ -48,21 +49,24 @@ def by_embedding(
     neighbours : of each song by which the re-ranking corrects for hubs; 0: not at all
     """
     songs = of_split(embeddings, collection)
-    ranking = retrieval.rank_embeddings(songs.embeddings, songs.works, device, songs.queries)
+    first = FirstFound()
+    watch = iter if aligned else first.watch
+    ranking = retrieval.rank_embeddings(songs.embeddings, songs.works, device, songs.queries, watch)
     pairs = partial(pair_metrics.pair_distances, songs.embeddings, queries=songs.queries)
-    comparison = Comparison(songs.works, songs.performances, ranking, pairs)
+    comparison = Comparison(songs.works, songs.performances, ranking, pairs, first=first)
     if not aligned:
         return comparison
     candidates = max(int(found.sum(axis=1).max(initial=0)) for found in map(_compared, aligned))
     return comparison._replace(
-        reranked=_reranked(songs, aligned, weight, neighbours, device), candidates=candidates
+        reranked=_reranked(songs, aligned, weight, neighbours, device, first), candidates=candidates
     )
 
 
 def by_alignment(files: Sequence[Path]) -> Comparison:
     """Distances as they are, from the files of all shards of a collection."""
     first = distances.read(files[0])
-    ranking = retrieval.rank(_blocks(files, first.works, first.performances), first.works)
+    found = FirstFound()
+    ranking = retrieval.rank(found.watch(_blocks(files, first.works, first.performances)), first.works)
 
     def pairs(queries: np.ndarray, songs: np.ndarray) -> np.ndarray:
         found = np.full(len(queries), np.nan)
@@ -73,7 +77,7 @@ def by_alignment(files: Sequence[Path]) -> Comparison:
             found[here] = shard.distance[place[here], songs[here]]
         return found
 
-    return Comparison(first.works, first.performances, ranking, pairs)
+    return Comparison(first.works, first.performances, ranking, pairs, first=found)
 
 
 def _compared(path: Path) -> np.ndarray:
@@ -81,7 +85,12 @@ def _compared(path: Path) -> np.ndarray:
 
 
 def _reranked(
-    songs: Embeddings, aligned: Sequence[Path], weight: float, neighbours: int, device: torch.device
+    songs: Embeddings,
+    aligned: Sequence[Path],
+    weight: float,
+    neighbours: int,
+    device: torch.device,
+    first: FirstFound,
 ) -> Ranking:
     squared, rounding = retrieval.squared_distances(songs.embeddings, device, songs.queries)
     typical = torch.ones(len(songs.works), dtype=torch.float64, device=device)
@@ -95,7 +104,7 @@ def _reranked(
         (rows, reordered(corrected(rows), torch.from_numpy(distance).to(device), weight))
         for rows, distance in _blocks(aligned, songs.works, songs.performances)
     )
-    return retrieval.rank(blocks, songs.works, tolerance=rounding)
+    return retrieval.rank(first.watch(blocks), songs.works, tolerance=rounding)
 
 
 def _blocks(

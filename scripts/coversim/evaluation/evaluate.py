@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +17,7 @@ from coversim.storage import parquet
 
 THRESHOLD_FROM = "valid"  # the collection whose pairs the threshold is fitted on
 BINS = 50
+QUERIES_TOGETHER = 20_000  # whose first songs are named at a time: some 100 MB
 CURVE = ("roc_auc", "eer", "average_precision")  # as pair_metrics.curve_metrics gives them
 
 Metrics = dict[str, Any]  # None where a collection has no query or no pair to make the metric of
@@ -28,6 +29,8 @@ class Evaluation(NamedTuple):
     metrics: dict[str, Metrics]  # of each collection
     ranks: pd.DataFrame  # a row per query
     pairs: pd.DataFrame  # collection, performance_a, performance_b, label, distance: a row per pair
+    found: Iterator[pd.DataFrame]
+    """The songs that each query finds first, some queries at a time: a row per song, with its rank, name, distance."""
 
 
 def evaluate(
@@ -81,7 +84,10 @@ def evaluate(
         for collection, songs in compared.items()
     ]
     return Evaluation(
-        metrics, pd.concat(ranks.values(), ignore_index=True), pd.concat(named, ignore_index=True)
+        metrics,
+        pd.concat(ranks.values(), ignore_index=True),
+        pd.concat(named, ignore_index=True),
+        (table for collection, songs in compared.items() for table in _found(collection, songs)),
     )
 
 
@@ -160,6 +166,31 @@ def _ranks(collection: str, songs: Comparison) -> pd.DataFrame:
         {"collection": collection, "work": songs.works, "performance": songs.performances}, dtype=str
     )
     return names.iloc[songs.ranking.query].reset_index(drop=True).join(ranks.drop(columns="query"))
+
+
+def _found(collection: str, songs: Comparison) -> Iterator[pd.DataFrame]:
+    """The songs that each query finds first, of QUERIES_TOGETHER queries at a time."""
+    if songs.first is None:
+        return
+    queries, first = songs.first.queries, songs.first.songs
+    for start in range(0, max(1, len(queries)), QUERIES_TOGETHER):
+        found = first[start : start + QUERIES_TOGETHER]
+        query = np.repeat(queries[start : start + QUERIES_TOGETHER], found.shape[1])
+        song = found.ravel()
+        names = {
+            "collection": np.full(len(query), collection),
+            "work": songs.works[query],
+            "performance": songs.performances[query],
+            "found_work": songs.works[song],
+            "found_performance": songs.performances[song],
+        }
+        yield pd.DataFrame(names, dtype=str).assign(
+            rank=np.tile(np.arange(1, found.shape[1] + 1), len(found)),
+            distance=songs.distances(query, song).astype(np.float32)
+            if len(query)
+            else np.zeros(0, np.float32),
+            is_cover=songs.works[query] == songs.works[song],
+        )
 
 
 def _histogram(pairs: pd.DataFrame) -> dict[str, list[float]] | None:

@@ -1,6 +1,6 @@
 """Parquet tables that the workflow itself wrote."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,8 +28,23 @@ def read(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
 
 def write(path: Path, table: "pd.DataFrame") -> None:
     """Write the columns of a table, whole or not at all."""
+    with replacing(path) as temporary:
+        pq.write_table(_arrow(table), temporary)
+
+
+def write_parts(path: Path, parts: Iterable["pd.DataFrame"]) -> None:
+    """Write tables of the same columns, one in memory at a time, as one; without any, a table without columns."""
+    with replacing(path) as temporary:
+        tables = map(_arrow, parts)
+        first = next(tables, pa.table({}))
+        with pq.ParquetWriter(temporary, first.schema) as writer:
+            writer.write_table(first)
+            for table in tables:
+                writer.write_table(table.cast(first.schema))
+
+
+def _arrow(table: "pd.DataFrame") -> pa.Table:
     arrow = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata()
     kinds = {field.name: field.type for field in arrow.schema}
     schema = [(name, pa.string() if kind == pa.large_string() else kind) for name, kind in kinds.items()]
-    with replacing(path) as temporary:
-        pq.write_table(arrow.cast(pa.schema(schema)), temporary)
+    return arrow.cast(pa.schema(schema))
