@@ -11,6 +11,8 @@ import torch
 from coversim.metric.songs import Song
 from coversim.siamese import encoder as encoders
 
+BLOCK = 2**14  # points that are subtracted at a time: some 20 MB
+
 Arrays = dict[str, np.ndarray]
 
 
@@ -85,25 +87,27 @@ class Embeddings(Kind):
         return Embedding(vector[0], np.concatenate(sought))
 
     def distances(self, song: Embedding, others: Arrays) -> np.ndarray:
-        """Euclidean, (N,) float64; of the points that the song is sought by, the nearest counts."""
-        vectors = others["embedding"].astype(np.float64)
-        squared = [np.square(vectors - point).sum(axis=1) for point in song.sought.astype(np.float64)]
-        return np.sqrt(np.min(squared, axis=0))
+        """Euclidean, (N,); of the points that the song is sought by, the nearest counts."""
+        vectors = others["embedding"]
+        squared = np.empty((len(song.sought), len(vectors)), np.float32)
+        for start in range(0, len(vectors), BLOCK):
+            block = slice(start, start + BLOCK)
+            for place, point in enumerate(song.sought):
+                difference = vectors[block] - point
+                squared[place, block] = np.einsum("ne,ne->n", difference, difference)
+        return np.sqrt(squared.min(axis=0))
 
     def packed(self, songs: Sequence[Embedding]) -> Arrays:
-        """Points (N, E) and what songs are sought by (N, any number, E)."""
-        return {
-            "embedding": np.stack([song.vector for song in songs]),
-            "query": np.stack([song.sought for song in songs]),
-        }
+        """Points (N, E)."""
+        return {"embedding": np.stack([song.vector for song in songs])}
 
     def unpacked(self, arrays: Arrays) -> list[Embedding]:
-        """What `packed` was given."""
-        return [Embedding(*song) for song in zip(arrays["embedding"], arrays["query"], strict=True)]
+        """What `packed` was given; what a song is sought by is not kept, since it is found, not sought."""
+        return [Embedding(vector, vector[None]) for vector in arrays["embedding"]]
 
     def joined(self, parts: Sequence[Arrays]) -> Arrays:
         """Several packs as one."""
-        return {name: np.concatenate([part[name] for part in parts]) for name in ("embedding", "query")}
+        return {"embedding": np.concatenate([part["embedding"] for part in parts])}
 
     def content(self) -> dict[str, Any]:
         """The content of model.pt, and the tempi that songs are sought at."""
