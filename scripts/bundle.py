@@ -4,10 +4,13 @@ import argparse
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 from coversim.cli import run
-from coversim.metric.kinds import Embeddings
+from coversim.metric.kinds import Embeddings, Kind, Sequences
 from coversim.metric.metric import Metric
+from coversim.sequences import storage
+from coversim.sequences.projection import Projection
 from coversim.siamese import encoder
 from coversim.storage import json_files, tsv
 
@@ -16,24 +19,39 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--experiment", required=True)
     parser.add_argument("--seed", type=int, required=True)
-    parser.add_argument("--model", type=Path, required=True, help="model.pt")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--model", type=Path, help="model.pt, of an embedding")
+    source.add_argument("--projection", type=Path, help="projection, .npz, of sequences")
     parser.add_argument(
-        "--query-tempi", type=float, nargs="*", default=[], help="tempi at which a song is sought"
+        "--query-tempi", type=float, nargs="*", default=[], help="tempi at which a song is sought (--model)"
     )
+    parser.add_argument("--hubs", type=Path, nargs="?", help="sequences that show hubs, HDF5 (--projection)")
     parser.add_argument("--settings", type=Path, required=True, help="the experiment's settings, a JSON file")
     parser.add_argument("--calibration", type=Path, required=True, help="calibration.json")
     parser.add_argument("--songs", type=Path, required=True, help="catalogue with the split of each song")
     parser.add_argument("--output", type=Path, required=True, help="metric.pt")
     arguments = parser.parse_args()
 
+    settings = json.loads(arguments.settings.read_text(encoding="utf-8"))
     about = {
         "experiment": arguments.experiment,
         "seed": arguments.seed,
-        "settings": json.loads(arguments.settings.read_text(encoding="utf-8")),
+        "settings": settings,
         "trained_on": trained_on(arguments.songs),
     }
-    kind = Embeddings(encoder.content_of(arguments.model), arguments.query_tempi)
+    kind = kind_of(arguments, settings)
     Metric(kind, json_files.read(arguments.calibration), about).save(arguments.output)
+
+
+def kind_of(arguments: argparse.Namespace, settings: dict[str, Any]) -> Kind:
+    """What compares songs: an embedding, or sequences."""
+    if arguments.model:
+        return Embeddings(encoder.content_of(arguments.model), arguments.query_tempi)
+    projection, probes = Projection.load(arguments.projection), None
+    if arguments.hubs:
+        hubs = storage.read(arguments.hubs)
+        probes = {"offset": hubs.offsets, "vector": hubs.vectors, "profile": hubs.profiles}
+    return Sequences(settings["features"], projection.orders, projection.components, probes)
 
 
 def trained_on(catalogue: Path) -> dict[str, str | int]:
