@@ -3,6 +3,7 @@
 import argparse
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,9 @@ def main() -> None:
     parser.add_argument("--hubs", type=Path, nargs="?", help="sequences that show hubs, HDF5 (--projection)")
     parser.add_argument("--settings", type=Path, required=True, help="the experiment's settings, a JSON file")
     parser.add_argument("--calibration", type=Path, required=True, help="calibration.json")
-    parser.add_argument("--songs", type=Path, required=True, help="catalogue with the split of each song")
+    parser.add_argument(
+        "--songs", type=Path, nargs="+", required=True, help="catalogues with the split of each training song"
+    )
     parser.add_argument("--output", type=Path, required=True, help="metric.pt")
     arguments = parser.parse_args()
 
@@ -54,10 +57,13 @@ def kind_of(arguments: argparse.Namespace, settings: dict[str, Any]) -> Kind:
     return Sequences(settings["features"], projection.orders, projection.components, probes)
 
 
-def trained_on(catalogue: Path) -> dict[str, str | int]:
+def trained_on(catalogues: Sequence[Path]) -> dict[str, str | int]:
     """Number and SHA-256 of the works and songs that were there to train and to validate with."""
     songs = sorted(
-        (row["work"], row["performance"]) for row in tsv.read(catalogue) if row["split"] in ("train", "valid")
+        (row["work"], row["performance"])
+        for catalogue in catalogues
+        for row in tsv.read(catalogue)
+        if row["split"] in ("train", "valid")
     )
     listed = "".join(f"{work}\t{performance}\n" for work, performance in songs)
     digest = hashlib.sha256(listed.encode("utf-8", "surrogateescape")).hexdigest()

@@ -230,8 +230,7 @@ def _search(arguments: argparse.Namespace) -> int:
     metric, status = catalogue.metric, 0
     prior = arguments.prior or 1 / (len(catalogue.entries) + 1)
     table = csv.DictWriter(sys.stdout, FOUND_COLUMNS, dialect="excel-tab", lineterminator="\n")
-    shown = arguments.json or sys.stdout.isatty()
-    if not shown:
+    if not (arguments.json or sys.stdout.isatty()):
         table.writeheader()
     for path in songs_in(_paths(arguments.songs)):
         try:
@@ -249,8 +248,15 @@ def _search(arguments: argparse.Namespace) -> int:
             rows.append(_row(path, found, place))
         likely = [row for row in rows if row["probability"] is not None and row["probability"] >= 0.5]
         if arguments.json:
-            print(_json({"query": str(path), "metric": metric.name, "prior": prior, "songs": len(catalogue.entries),
-                         "found": [{k: v for k, v in row.items() if k != "query"} for row in rows], "probable_covers": len(likely) if metric.calibration else None}))  # fmt: skip
+            answer = {
+                "query": str(path),
+                "metric": metric.name,
+                "songs": len(catalogue.entries),
+                "prior": prior,
+                "probable_covers": len(likely) if metric.calibration else None,
+                "found": [{name: row[name] for name in FOUND_COLUMNS[1:]} for row in rows],
+            }
+            print(_json(answer))
         elif sys.stdout.isatty():
             _show(path, rows, len(likely), metric.calibration is not None)
         else:
@@ -267,25 +273,20 @@ def _row(query: Path, found: Any, place: Any) -> dict[str, Any]:
 
 def _show(query: Path, rows: list[dict[str, Any]], likely: int, calibrated: bool) -> None:
     """The songs that were found, as a table whose columns are aligned."""
-    columns = [("rank", "work", "song", "title", "artist", "distance", "probability", "match")]
+    lines = [("rank", "work", "song", "title", "artist", "distance", "probability", "match")]
     for row in rows:
         match = ""
         if row["query_from"] is not None:
-            match = (
-                f"{_span((row['query_from'], row['query_to']))} = {_span((row['song_from'], row['song_to']))}"
-            )
+            here, there = ((row[f"{whose}_from"], row[f"{whose}_to"]) for whose in ("query", "song"))
+            match = f"{_span(here)} = {_span(there)}"
         probability = "–" if row["probability"] is None else f"{row['probability']:.3f}"
-        columns.append(
-            (str(row["rank"]), row["work"], row["performance"], row["title"][:40], row["artist"][:30],
-             f"{row['distance']:.4f}", probability, match)
-        )  # fmt: skip
+        names = (row["work"], row["performance"], row["title"][:40], row["artist"][:30])
+        lines.append((str(row["rank"]), *names, f"{row['distance']:.4f}", probability, match))
+    columns = [column for column in zip(*lines, strict=True) if any(column[1:])]
+    widths = [max(map(len, column)) for column in columns]
     print(f"\n{query}")
-    kept = [
-        place for place in range(8) if place in (0, 2, 5, 6, 7) or any(line[place] for line in columns[1:])
-    ]
-    widths = [max(len(line[place]) for line in columns) for place in range(8)]
-    for line in columns:
-        print("  ".join(line[place].ljust(widths[place]) for place in kept).rstrip())
+    for line in zip(*columns, strict=True):
+        print("  ".join(word.ljust(width) for word, width in zip(line, widths, strict=True)).rstrip())
     if calibrated and not likely:
         print("none of them is a probable cover")
 
