@@ -4,12 +4,17 @@ snakemake --cores all                            the demo corpus (config.yaml)
 snakemake --cores all --configfile mine.yaml     yours: mine.yaml holds only what differs
 """
 
+from pathlib import Path
+
 from snakemake.utils import min_version
 
 min_version("9.27")
 
+# `workflow.basedir` would be the caller's, where another workflow uses this one as a module
+CLONE = Path(workflow.current_basedir.get_path_or_uri(secret_free=True))
 
-configfile: f"{workflow.basedir}/config.yaml"
+
+configfile: str(CLONE / "config.yaml")
 
 
 include: "rules/common.smk"
@@ -42,6 +47,7 @@ include: "rules/siamese.smk"
 include: "rules/alignment.smk"
 include: "rules/sequences.smk"
 include: "rules/evaluation.smk"
+include: "rules/metric.smk"
 include: "rules/report.smk"
 include: "rules/verify.smk"
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-SCRIPTS = Path(workflow.basedir, "scripts")
+SCRIPTS = CLONE / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
 from snakemake.exceptions import WorkflowError
@@ -21,7 +21,7 @@ from coversim.report.console import print_headline, print_set_aside
 from coversim.storage import fence
 from coversim.workflow import claim, resources, terminal
 from coversim.workflow.code_digest import code_digest
-from coversim.workflow.config import check_files, validate
+from coversim.workflow.config import check_files, merge, read, validate
 from coversim.workflow.experiments import patch_size, words
 from coversim.workflow.options import (
     refuse_braces,
@@ -49,11 +49,13 @@ def workflow_errors():
 
 
 with workflow_errors():
-    refuse_braces(workflow.basedir)
+    refuse_braces(str(CLONE))
     check_files(workflow.configfiles)
     files = [os.path.relpath(path) for path in workflow.configfiles]
     files += ["--config"] if workflow.config_settings.config else []
-    schema = Path(workflow.basedir, "schemas", "config.schema.yaml")
+    if workflow.modifier.is_module:  # whose configuration Snakemake merges over nothing
+        config = merge(read(CLONE / "config.yaml"), config)
+    schema = CLONE / "schemas" / "config.schema.yaml"
     config = validate(config, schema, files)
     if workflow.is_main_process:
         RESULTS = Path(
@@ -262,6 +264,19 @@ def sequences_to_match(wildcards):
         dataset=PLAN.sources[wildcards.collection],
         shard=PLAN.shards,
     )
+
+
+def fitted_to_sequences(wildcards, name):
+    experiment = experiment_of(wildcards)
+    return f"sequences/{features_of(experiment)}/{experiment.projection}/{name}"
+
+
+def projection_of(wildcards):
+    return fitted_to_sequences(wildcards, "projection.npz")
+
+
+def hubs_of(wildcards):
+    return fitted_to_sequences(wildcards, "hubs.h5")
 
 
 def pairs_to_train(wildcards):

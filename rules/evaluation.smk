@@ -11,6 +11,8 @@ rule evaluate:
     output:
         metrics="evaluation/{experiment}/{seed}/metrics.json",
         ranks="evaluation/{experiment}/{seed}/ranks.parquet",
+        pairs="evaluation/{experiment}/{seed}/pairs.parquet",
+        found="evaluation/{experiment}/{seed}/found.parquet",
     log:
         "logs/evaluate/{experiment}-{seed}.log",
     benchmark:
@@ -34,7 +36,8 @@ rule evaluate:
         " --collections {params.collections:q} --pairs {input.pairs:q}"
         " --resamples {params.settings[resamples]}"
         " --bootstrap-seed {params.settings[seed]} --threads {threads}"
-        " --output {output.metrics:q} --ranks {output.ranks:q} 2> {log:q}"
+        " --output {output.metrics:q} --ranks {output.ranks:q}"
+        " --pair-distances {output.pairs:q} --found {output.found:q} 2> {log:q}"
 
 
 rule metrics:
@@ -58,3 +61,26 @@ rule metrics:
     shell:
         'python "$COVERSIM_SCRIPTS"/metrics.py'
         " --metrics {input.metrics:q} --output {output.table:q} 2> {log:q}"
+
+
+rule calibrate:
+    """From the distance of two songs to the probability of a cover, fitted to validation pairs."""
+    input:
+        pairs=rules.evaluate.output.pairs,
+    output:
+        calibration="evaluation/{experiment}/{seed}/calibration.json",
+    log:
+        "logs/calibrate/{experiment}-{seed}.log",
+    benchmark:
+        "benchmarks/calibrate/{experiment}-{seed}.tsv"
+    localrule: True
+    conda:
+        "../envs/siamese.yaml"
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(30),
+    params:
+        code=code("calibrate.py"),
+    shell:
+        'python "$COVERSIM_SCRIPTS"/calibrate.py'
+        " --pairs {input.pairs:q} --output {output.calibration:q} 2> {log:q}"

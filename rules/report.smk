@@ -8,6 +8,7 @@ rule report:
     input:
         evaluations=rules.metrics.input.metrics,
         ranks=[f"evaluation/{run}/ranks.parquet" for run in PLAN.runs],
+        found=[f"evaluation/{run}/found.parquet" for run in PLAN.runs],
         histories=[f"models/{run}/history.tsv" for run in PLAN.models],
         set_aside=rules.set_aside.output.table,
         corpus=PLAN.corpus_of("train"),
@@ -37,7 +38,7 @@ rule report:
     shell:
         'python "$COVERSIM_SCRIPTS"/report.py'
         " --config config.json"
-        " --evaluations {input.evaluations:q} --ranks {input.ranks:q}"
+        " --evaluations {input.evaluations:q} --ranks {input.ranks:q} --found {input.found:q}"
         " --histories {input.histories:q} --set-aside {input.set_aside:q}"
         " --summaries {params.summaries:q} --titles {params.titles:q}"
         " --benchmarks benchmarks --output {output.report:q} 2> {log:q}"

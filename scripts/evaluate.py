@@ -50,6 +50,12 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--output", type=Path, required=True, help="metrics, JSON")
     parser.add_argument("--ranks", type=Path, required=True, help="one row per query, Parquet")
+    parser.add_argument(
+        "--pair-distances", type=Path, required=True, help="one row per pair, with its distance, Parquet"
+    )
+    parser.add_argument(
+        "--found", type=Path, required=True, help="the songs that each query finds first, Parquet"
+    )
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
 
@@ -62,16 +68,18 @@ def main() -> None:
         return by_alignment(aligned, arguments.neighbours or 0)
 
     pairs = dict(zip(arguments.collections, arguments.pairs, strict=True))
-    metrics, ranks = evaluate(compare, pairs, arguments.resamples, arguments.bootstrap_seed)
+    found = evaluate(compare, pairs, arguments.resamples, arguments.bootstrap_seed)
     result = {
         "experiment": arguments.experiment,
         "seed": arguments.seed,
         "settings": settings_of(arguments),
-        "collections": metrics,
+        "collections": found.metrics,
     }
     with replacing(arguments.output) as temporary:
         temporary.write_text(json.dumps(result, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    parquet.write(arguments.ranks, ranks)
+    parquet.write(arguments.ranks, found.ranks)
+    parquet.write(arguments.pair_distances, found.pairs)
+    parquet.write_parts(arguments.found, found.found)
 
 
 def settings_of(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -14,6 +14,7 @@ def main() -> None:
         "--evaluations", type=Path, nargs="*", default=[], help="…/EXPERIMENT/SEED/metrics.json"
     )
     parser.add_argument("--ranks", type=Path, nargs="*", default=[], help="…/EXPERIMENT/SEED/ranks.parquet")
+    parser.add_argument("--found", type=Path, nargs="*", default=[], help="…/EXPERIMENT/SEED/found.parquet")
     parser.add_argument("--histories", type=Path, nargs="*", default=[], help="…/EXPERIMENT/SEED/history.tsv")
     parser.add_argument(
         "--set-aside", type=Path, required=True, help="table of the songs that were set aside"

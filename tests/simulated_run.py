@@ -43,7 +43,7 @@ def simulate(
         "seeds": list(seeds),
         "evaluation": {"resamples": 2000, "seed": 0},
     }
-    files: dict[str, list[Path]] = {"evaluations": [], "ranks": [], "histories": []}
+    files: dict[str, list[Path]] = {"evaluations": [], "ranks": [], "found": [], "histories": []}
     for experiment, noise in experiments.items():
         for seed in seeds[:1] if experiment in BASELINES else seeds:
             rng = np.random.default_rng([seed, *experiment.encode()])
@@ -55,6 +55,7 @@ def simulate(
             files["evaluations"].append(_write(folder / "metrics.json", json.dumps(evaluation)))
             parquet.write(folder / "ranks.parquet", ranks)
             files["ranks"].append(folder / "ranks.parquet")
+            files["found"].append(folder / "found.parquet")
             history = [] if experiment in BASELINES else _history(metrics["valid"]["map"], rng)
             path = root / "models" / experiment / str(seed) / "history.tsv"
             files["histories"].append(_write_tsv(path, HISTORY, history))
@@ -116,7 +117,9 @@ def _evaluate(
             distances.write(aligned[0], work[own], performance[own], query, distance, candidate=found)
         return by_embedding(collection, [folder / "train.h5"], aligned, 1.0, 0, torch.device("cpu"))
 
-    return evaluate(compare, pairs, 200, 0)
+    evaluation = evaluate(compare, pairs, 200, 0)
+    parquet.write_parts(folder / "found.parquet", evaluation.found)
+    return evaluation.metrics, evaluation.ranks
 
 
 def _history(reached: float, rng: np.random.Generator) -> list[dict[str, Any]]:

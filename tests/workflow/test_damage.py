@@ -32,6 +32,10 @@ READERS: dict[str, Callable[[Path], object]] = {
         hdf5.read_settings(path),
     ),
     "evaluation/network/1/ranks.parquet": parquet.read,
+    "evaluation/network/1/pairs.parquet": parquet.read,
+    "evaluation/network/1/found.parquet": lambda path: [
+        part.to_pydict() for part in parquet.read_parts(path)
+    ],
     "evaluation/network/1/metrics.json": json_files.read,
     "models/network/1/history.tsv": lambda path: inputs.read_histories([path]).to_csv(),
     "set_aside.tsv": lambda path: inputs.read_table(path).to_dict("records"),

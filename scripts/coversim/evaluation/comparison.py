@@ -12,7 +12,7 @@ import torch
 from coversim.errors import CoversimError
 from coversim.evaluation import pair_metrics, retrieval
 from coversim.evaluation.reranking import hubness, mean_of_nearest, reordered
-from coversim.evaluation.retrieval import Ranking
+from coversim.evaluation.retrieval import FirstFound, Ranking
 from coversim.storage import distances
 from coversim.storage.embeddings import Embeddings, of_split
 
@@ -26,6 +26,7 @@ class Comparison(NamedTuple):
     distances: Callable[[np.ndarray, np.ndarray], np.ndarray]  # of pairs, by the rows of their songs
     reranked: Ranking | None = None  # with the first songs of each query ordered anew …
     candidates: int = 0  # … so many
+    first: FirstFound | None = None  # the songs that each query finds first, in the last order there is
 
 
 def by_embedding(
@@ -48,13 +49,15 @@ def by_embedding(
     neighbours : of each song by which the re-ranking corrects for hubs; 0: not at all
     """
     songs = of_split(embeddings, collection)
-    ranking = retrieval.rank_embeddings(songs.embeddings, songs.works, device, songs.queries)
+    first = FirstFound()
+    watch = iter if aligned else first.watch
+    ranking = retrieval.rank_embeddings(songs.embeddings, songs.works, device, songs.queries, watch)
     pairs = partial(pair_metrics.pair_distances, songs.embeddings, queries=songs.queries)
-    comparison = Comparison(songs.works, songs.performances, ranking, pairs)
+    comparison = Comparison(songs.works, songs.performances, ranking, pairs, first=first)
     if not aligned:
         return comparison
     return comparison._replace(
-        reranked=_reranked(songs, aligned, weight, neighbours, device),
+        reranked=_reranked(songs, aligned, weight, neighbours, device, first),
         candidates=max(distances.read(path).distance.shape[1] for path in aligned),
     )
 
@@ -71,7 +74,9 @@ def by_alignment(files: Sequence[Path], neighbours: int = 0) -> Comparison:
         return distance / np.sqrt(typical[rows, None] * typical)
 
     blocks = _blocks(files, first.works, first.performances)
-    ranking = retrieval.rank(((rows, corrected(rows, distance)) for rows, distance in blocks), first.works)
+    found_first = FirstFound()
+    watched = found_first.watch((rows, corrected(rows, distance)) for rows, distance in blocks)
+    ranking = retrieval.rank(watched, first.works)
 
     def pairs(queries: np.ndarray, songs: np.ndarray) -> np.ndarray:
         found = np.full(len(queries), np.nan)
@@ -82,11 +87,16 @@ def by_alignment(files: Sequence[Path], neighbours: int = 0) -> Comparison:
             found[here] = shard.distance[place[here], songs[here]]
         return found / np.sqrt(typical[queries] * typical[songs])
 
-    return Comparison(first.works, first.performances, ranking, pairs)
+    return Comparison(first.works, first.performances, ranking, pairs, first=found_first)
 
 
 def _reranked(
-    songs: Embeddings, aligned: Sequence[Path], weight: float, neighbours: int, device: torch.device
+    songs: Embeddings,
+    aligned: Sequence[Path],
+    weight: float,
+    neighbours: int,
+    device: torch.device,
+    first: FirstFound,
 ) -> Ranking:
     squared, rounding = retrieval.squared_distances(songs.embeddings, device, songs.queries)
     typical = torch.ones(len(songs.works), dtype=torch.float64, device=device)
@@ -100,7 +110,7 @@ def _reranked(
         (rows, reordered(corrected(rows), torch.from_numpy(distance).to(device), weight))
         for rows, distance in _blocks(aligned, songs.works, songs.performances)
     )
-    return retrieval.rank(blocks, songs.works, tolerance=rounding)
+    return retrieval.rank(first.watch(blocks), songs.works, tolerance=rounding)
 
 
 def _blocks(

@@ -2,9 +2,9 @@
 
 import logging
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -17,15 +17,26 @@ from coversim.storage import parquet
 
 THRESHOLD_FROM = "valid"  # the collection whose pairs the threshold is fitted on
 BINS = 50
+QUERIES_TOGETHER = 20_000  # whose first songs are named at a time: some 100 MB
 CURVE = ("roc_auc", "eer", "average_precision")  # as pair_metrics.curve_metrics gives them
 
 Metrics = dict[str, Any]  # None where a collection has no query or no pair to make the metric of
 
 
+class Evaluation(NamedTuple):
+    """What was measured of all collections."""
+
+    metrics: dict[str, Metrics]  # of each collection
+    ranks: pd.DataFrame  # a row per query
+    pairs: pd.DataFrame  # collection, both works and performances, label, distance: a row per pair
+    found: Iterator[pd.DataFrame]
+    """The songs that each query finds first, some queries at a time: a row per song, with its rank, name, distance."""
+
+
 def evaluate(
     compare: Callable[[str], Comparison], pairs: Mapping[str, Path], resamples: int, seed: int
-) -> tuple[dict[str, Metrics], pd.DataFrame]:
-    """Metrics of each collection, and one row per query of any.
+) -> Evaluation:
+    """Metrics of each collection, and what they are made of.
 
     Parameters
     ----------
@@ -64,7 +75,26 @@ def evaluate(
                 metric_names.RERANKED, ranks[collection], resamples, seed
             )
         _log(collection, metrics[collection])
-    return metrics, pd.concat(ranks.values(), ignore_index=True)
+    named = [
+        pd.DataFrame(
+            {
+                "collection": collection,
+                "work_a": songs.works[known[collection].a],
+                "performance_a": songs.performances[known[collection].a],
+                "work_b": songs.works[known[collection].b],
+                "performance_b": songs.performances[known[collection].b],
+                "label": known[collection].label.to_numpy(),
+                "distance": known[collection].distance.to_numpy(),
+            }
+        )
+        for collection, songs in compared.items()
+    ]
+    return Evaluation(
+        metrics,
+        pd.concat(ranks.values(), ignore_index=True),
+        pd.concat(named, ignore_index=True),
+        (table for collection, songs in compared.items() for table in _found(collection, songs)),
+    )
 
 
 def retrieval_metrics(names: Mapping[str, Metric], ranks: pd.DataFrame, resamples: int, seed: int) -> Metrics:
@@ -142,6 +172,31 @@ def _ranks(collection: str, songs: Comparison) -> pd.DataFrame:
         {"collection": collection, "work": songs.works, "performance": songs.performances}, dtype=str
     )
     return names.iloc[songs.ranking.query].reset_index(drop=True).join(ranks.drop(columns="query"))
+
+
+def _found(collection: str, songs: Comparison) -> Iterator[pd.DataFrame]:
+    """The songs that each query finds first, of QUERIES_TOGETHER queries at a time."""
+    if songs.first is None:
+        return
+    queries, first = songs.first.queries, songs.first.songs
+    for start in range(0, max(1, len(queries)), QUERIES_TOGETHER):
+        found = first[start : start + QUERIES_TOGETHER]
+        query = np.repeat(queries[start : start + QUERIES_TOGETHER], found.shape[1])
+        song = found.ravel()
+        names = {
+            "collection": np.full(len(query), collection),
+            "work": songs.works[query],
+            "performance": songs.performances[query],
+            "found_work": songs.works[song],
+            "found_performance": songs.performances[song],
+        }
+        yield pd.DataFrame(names, dtype=str).assign(
+            rank=np.tile(np.arange(1, found.shape[1] + 1), len(found)),
+            distance=songs.distances(query, song).astype(np.float32)
+            if len(query)
+            else np.zeros(0, np.float32),
+            is_cover=songs.works[query] == songs.works[song],
+        )
 
 
 def _histogram(pairs: pd.DataFrame) -> dict[str, list[float]] | None:

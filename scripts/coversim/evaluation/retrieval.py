@@ -53,6 +53,38 @@ class Ranking(NamedTuple):
     nearest_non_cover: np.ndarray  # distance; infinite where every candidate is a cover
 
 
+Blocks = Iterable[tuple[np.ndarray, torch.Tensor | np.ndarray]]  # rows (queries,), distances (queries, songs)
+
+
+class FirstFound:
+    """The rows of the songs that are nearest to each query, the nearest first: kept as the blocks of a ranking pass by."""
+
+    def __init__(self, count: int = 10):
+        self.count = count
+        self._queries: list[np.ndarray] = []
+        self._songs: list[np.ndarray] = []
+
+    def watch(self, blocks: Blocks) -> Blocks:
+        """The same blocks; the distance of a query to itself is infinite from here on."""
+        for rows, block in blocks:
+            distances = torch.as_tensor(block)
+            distances[torch.arange(len(rows)), torch.from_numpy(rows)] = torch.inf
+            first = distances.topk(min(self.count, distances.shape[1] - 1), largest=False)
+            self._queries.append(rows)
+            self._songs.append(first.indices.cpu().numpy())
+            yield rows, distances
+
+    @property
+    def queries(self) -> np.ndarray:
+        """Rows of the queries, (Q,)."""
+        return np.concatenate([np.zeros(0, dtype=int), *self._queries])
+
+    @property
+    def songs(self) -> np.ndarray:
+        """Rows of the songs that each finds first, (Q, count), or fewer where there are fewer."""
+        return np.concatenate(self._songs) if self._songs else np.zeros((0, 0), dtype=int)
+
+
 def queries_of(works: Sequence | np.ndarray) -> np.ndarray:
     """Rows of the songs that have a cover in the collection."""
     _, work, songs = np.unique(np.asarray(works), return_inverse=True, return_counts=True)
@@ -72,6 +104,7 @@ def rank_embeddings(
     works: Sequence | np.ndarray,
     device: torch.device | str | None = None,
     queries: np.ndarray | None = None,
+    watch: Callable[[Blocks], Blocks] = iter,
 ) -> Ranking:
     """Rank a collection by the Euclidean distance of its embeddings, or of the nearest of each song's `queries`.
 
@@ -83,6 +116,7 @@ def rank_embeddings(
     embeddings : (songs, size) array or tensor
     works : (songs,) work of each song
     queries : (songs, any number, size) what each song is sought by; None: its embedding
+    watch : sees each block of squared distances before it is ranked, and passes it on
 
     Raises
     ------
@@ -91,7 +125,7 @@ def rank_embeddings(
     """
     squared, rounding = squared_distances(embeddings, device, queries)
     blocks = ((rows, squared(rows)) for rows in in_blocks(queries_of(works), len(works)))
-    ranking = rank(blocks, works, tolerance=rounding)
+    ranking = rank(watch(blocks), works, tolerance=rounding)
 
     def root(squared: np.ndarray) -> np.ndarray:
         return np.sqrt(np.where(squared > rounding, squared, 0.0))
@@ -153,7 +187,7 @@ def _rows_of_block(songs: int) -> int:
 
 
 def rank(
-    blocks: Iterable[tuple[np.ndarray, torch.Tensor | np.ndarray]],
+    blocks: Blocks,
     works: Sequence | np.ndarray,
     tolerance: float = 0.0,
 ) -> Ranking:

@@ -58,6 +58,18 @@ def _read_ranks(path: Path) -> pd.DataFrame:
     return ranks.assign(closeness=(ranks.nearest_cover / ranks.nearest_non_cover).fillna(1.0))
 
 
+def read_first(path: Path, collection: str) -> dict[tuple[str, str], tuple[str, str]]:
+    """Of the queries, by work and performance, before whose covers another song stood first: which one, from found.parquet."""
+    first: dict[tuple[str, str], tuple[str, str]] = {}
+    for part in parquet.read_parts(path):
+        if not part.num_rows:
+            continue
+        found = part.to_pandas().query("collection == @collection and rank == 1 and not is_cover")
+        queries = zip(found.work, found.performance, strict=True)
+        first |= zip(queries, zip(found.found_work, found.found_performance, strict=True), strict=True)
+    return first
+
+
 def read_histories(paths: Iterable[Path]) -> pd.DataFrame:
     """Experiment, seed, epoch, training loss and validation MAP, from `…/{experiment}/{seed}/history.tsv`.
 

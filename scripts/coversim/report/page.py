@@ -57,6 +57,7 @@ def write_report(
     summaries: Sequence[Path],
     benchmarks: Path,
     titles: Sequence[Path] = (),
+    found: Sequence[Path] = (),
 ) -> None:
     """Write the page.
 
@@ -69,6 +70,7 @@ def write_report(
     summaries : `…/{dataset}/summary.json`
     benchmarks : folder of Snakemake's benchmark files, `{rule}/**/*.tsv`
     titles : metadata files of the data sets, for the titles of songs
+    found : `…/{experiment}/{seed}/found.parquet`, for what stood first in the place of a cover
 
     Raises
     ------
@@ -82,7 +84,7 @@ def write_report(
     context = {
         "name": settings["name"],
         "summaries": {path.parts[-2]: json_files.read(path) for path in summaries},
-        **_comparisons(results, epochs, settings, inputs.alignment_seconds(jobs), _titles(titles)),
+        **_comparisons(results, epochs, settings, inputs.alignment_seconds(jobs), _titles(titles), found),
         "set_aside": _set_aside(inputs.read_table(set_aside), set_aside.name),
         **_costs(inputs.costs_of(jobs)),
         "versions": _versions(),
@@ -101,6 +103,7 @@ def _comparisons(
     settings: Mapping[str, Any],
     alignment_seconds: Mapping[Key, float],
     titles: Mapping[tuple[str, str], str],
+    found: Sequence[Path],
 ) -> dict[str, Any]:
     """What the page says of the experiments."""
     experiments = list(results.metrics.index.unique("experiment"))
@@ -120,6 +123,7 @@ def _comparisons(
         for experiment in kinds
         if (collection, experiment) in results.first_ranks
     }
+    of_best = sorted(path for path in found if path.parts[-3] == headline.row.experiment)
     return {
         "tables": tables,
         "headline": headline,
@@ -132,7 +136,11 @@ def _comparisons(
         "first_ranks": plots.first_rank_chart(first_ranks, headline.table.songs, kinds),
         "histograms": _histograms(results, headline.table),
         "trainings": _training_charts(epochs, tables),
-        "queries": _queries(results.queries.get((collection, headline.row.experiment)), titles),
+        "queries": _queries(
+            results.queries.get((collection, headline.row.experiment)),
+            titles,
+            inputs.read_first(of_best[0], collection) if of_best else {},
+        ),
         "alignments": _alignments(results, headline.table, alignment_seconds),
     }
 
@@ -245,9 +253,11 @@ def _training_charts(epochs: pd.DataFrame, tables: Sequence[Table]) -> list[dict
 
 
 def _queries(
-    queries: pd.DataFrame | None, titles: Mapping[tuple[str, str], str]
+    queries: pd.DataFrame | None,
+    titles: Mapping[tuple[str, str], str],
+    first: Mapping[tuple[str, str], tuple[str, str]],
 ) -> dict[str, list[dict[str, Any]]]:
-    """The hardest and the easiest queries, one per work."""
+    """The hardest and the easiest queries, one per work, and which song, in `first`, stood before their covers."""
     if queries is None:
         return {}
     shown = min(QUERIES_SHOWN, max(1, queries.index.unique("work").size // 2))
@@ -258,7 +268,9 @@ def _queries(
     }
     return {
         label: [
-            query | {"title": titles.get((query["work"], query["performance"]), "")}
+            query
+            | {"title": titles.get((query["work"], query["performance"]), "")}
+            | {"instead": _instead(first.get((query["work"], query["performance"])), titles)}
             for query in queries.sort_values([*ascending], ascending=[*ascending.values()])
             .drop_duplicates("work")
             .head(shown)
@@ -266,6 +278,13 @@ def _queries(
         ]
         for label, ascending in orders.items()
     }
+
+
+def _instead(song: tuple[str, str] | None, titles: Mapping[tuple[str, str], str]) -> str:
+    """What stood first instead of a cover, with its title; empty where a cover did."""
+    if song is None:
+        return ""
+    return f"{titles[song]} ({' / '.join(song)})" if titles.get(song) else " / ".join(song)
 
 
 def _set_aside(songs: pd.DataFrame, name: str) -> dict[str, Any]:

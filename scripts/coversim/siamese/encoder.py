@@ -2,9 +2,9 @@
 
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -110,19 +110,34 @@ def save(path: Path | str, encoder: Encoder, digest: str, epoch: int | None = No
 
 def load(path: Path | str, device: torch.device | str = "cpu") -> Encoder:
     """The encoder that `save` wrote, ready to embed songs."""
+    content = content_of(path)
+    try:
+        return restored(content).to(device).eval()
+    except Exception as error:  # what does not fit raises all sorts of errors
+        raise _unreadable(path) from error
+
+
+def content_of(path: Path | str) -> dict[str, Any]:
+    """What `save` wrote, as it stands there."""
     check(path)
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-        projection = content["projection"] and Projection(
-            **{name: tensor.numpy() for name, tensor in content["projection"].items()}
-        )
-        encoder = Encoder(json.loads(content["settings"]), projection)
-        encoder.network.load_state_dict(content["network"])
+        return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises all sorts of errors on a damaged file
-        raise CoversimError(
-            f"{path}: not a readable model. Remedy: delete it; the next run trains it anew"
-        ) from error
-    return encoder.to(device).eval()
+        raise _unreadable(path) from error
+
+
+def _unreadable(path: Path | str) -> CoversimError:
+    return CoversimError(f"{path}: not a readable model. Remedy: delete it; the next run trains it anew")
+
+
+def restored(content: Mapping[str, Any]) -> Encoder:
+    """The encoder of which `save` wrote this content."""
+    projection = content["projection"] and Projection(
+        **{name: tensor.numpy() for name, tensor in content["projection"].items()}
+    )
+    encoder = Encoder(json.loads(content["settings"]), projection)
+    encoder.network.load_state_dict(content["network"])
+    return encoder
 
 
 def embed(

@@ -95,6 +95,11 @@ def check_files(paths: Iterable[Path]) -> None:
         raise CoversimError("\n".join((*lines, "Remedy: keep one of the two")))
 
 
+def read(path: Path) -> dict[str, Any]:
+    """A configuration file."""
+    return yaml.safe_load(_text(path))
+
+
 def _text(path: Path) -> str:
     # JSON may be indented by tabs, which YAML does not take
     return path.read_text(encoding="utf-8").replace("\t", " ")

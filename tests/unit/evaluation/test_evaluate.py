@@ -56,6 +56,11 @@ def write_pairs(folder: Path, songs: dict, table: pd.DataFrame | None = None) ->
 
 
 def run(embedding_files: list[Path], pairs: list[Path], aligned=(), weight=1.0, neighbours=0):
+    """Metrics and ranks."""
+    return whole(embedding_files, pairs, aligned, weight, neighbours)[:2]
+
+
+def whole(embedding_files: list[Path], pairs: list[Path], aligned=(), weight=1.0, neighbours=0):
     def compare(collection):
         files = [path for path in aligned if path.parent.name == collection]
         return by_embedding(collection, embedding_files, files, weight, neighbours, torch.device("cpu"))
@@ -87,6 +92,7 @@ def test_the_script_writes_all_metrics_of_all_collections(files, collections, tm
     command = [sys.executable, SCRIPTS / "evaluate.py", "--experiment", "default", "--seed", "3"]
     command += ["--embeddings", *files[0], "--pairs", *files[1], "--resamples", "200"]
     command += ["--collections", *(path.stem for path in files[1])]
+    command += ["--pair-distances", tmp_path / "pairs.parquet", "--found", tmp_path / "found.parquet"]
     subprocess.run([*command, "--output", output, "--ranks", ranks], check=True)
 
     result = json.loads(output.read_text())
@@ -137,6 +143,7 @@ def test_more_threads_change_no_metric(files, tmp_path):
             "--threads",
             threads,
         ]
+        command += ["--pair-distances", tmp_path / "pairs.parquet", "--found", tmp_path / "found.parquet"]
         subprocess.run([*command, "--output", output, "--ranks", tmp_path / "ranks.parquet"], check=True)
         metrics.append(output.read_text())
     assert metrics[0] == metrics[1]
@@ -281,7 +288,7 @@ def test_distances_of_any_kind_give_the_metrics_that_embeddings_at_these_distanc
     embedded, ranks = run(*files)
     aligned = {name: align(tmp_path, collections[name], euclidean(collections[name])) for name in embedded}
     pairs = {path.stem: path for path in files[1]}
-    metrics, same_ranks = evaluate(lambda name: by_alignment(aligned[name]), pairs, resamples=200, seed=0)
+    metrics, same_ranks, *_ = evaluate(lambda name: by_alignment(aligned[name]), pairs, resamples=200, seed=0)
     for name, found in metrics.items():
         histograms = [of.pop("histogram") for of in (found, embedded[name])]
         np.testing.assert_allclose(histograms[0]["edges"], histograms[1]["edges"], rtol=1e-6)
@@ -395,3 +402,39 @@ def test_metrics_that_are_not_json_are_an_error_that_says_what_to_delete(tmp_pat
     assert "Remedy: delete it" in merged.stderr
     assert "Traceback" not in merged.stderr
     assert not (tmp_path / "metrics.tsv").exists()
+
+
+def test_the_first_ten_songs_of_every_query_stand_there_by_name_the_nearest_first(
+    files, collections, tmp_path
+):
+    parquet.write_parts(tmp_path / "found.parquet", whole(*files).found)
+    table = parquet.read(tmp_path / "found.parquet").to_pandas()
+    for name in ("valid", "test", "benchmark"):
+        songs = collections[name]
+        matrix = np.linalg.norm(songs["embeddings"][:, None].astype(float) - songs["embeddings"], axis=2)
+        np.fill_diagonal(matrix, np.inf)
+        here = table[table.collection == name].set_index("performance")
+        works, sizes = np.unique(songs["works"], return_counts=True)
+        assert set(here.work) == set(works[sizes > 1])
+        for row, performance in enumerate(songs["performances"]):
+            if performance in here.index:
+                found, order = here.loc[performance], matrix[row].argsort()[:10]
+                assert found["rank"].tolist() == list(range(1, 11))
+                assert found.found_performance.tolist() == songs["performances"][order].tolist()
+                assert found.distance.to_numpy() == pytest.approx(matrix[row, order], rel=1e-6)
+                assert found.is_cover.tolist() == (songs["works"][order] == songs["works"][row]).tolist()
+
+
+def test_queries_are_named_some_at_a_time(files, monkeypatch):
+    together = pd.concat(whole(*files).found, ignore_index=True)
+    monkeypatch.setattr("coversim.evaluation.evaluate.QUERIES_TOGETHER", 7)
+    parts = list(whole(*files).found)
+    assert max(part.performance.nunique() for part in parts) == 7
+    pd.testing.assert_frame_equal(pd.concat(parts, ignore_index=True), together)
+
+
+def test_a_hit_at_1_is_the_first_song_that_stands_there(files):
+    found = whole(*files)
+    first = pd.concat(found.found).query("rank == 1").set_index(["collection", "performance"]).is_cover
+    ranks = found.ranks.set_index(["collection", "performance"])
+    assert (ranks.hit_at_1 == first.reindex(ranks.index)).all()

@@ -248,6 +248,23 @@ def test_a_collection_without_a_query_has_dashes_instead_of_metrics(tmp_path):
     assert "average precision of –" in Page(run["output"]).text
 
 
+def test_the_hardest_queries_name_what_stood_first_instead_of_a_cover(tmp_path):
+    run = simulate(tmp_path, {"default": 0.7}, seeds=[1], collections=["valid"])
+    table = pq.read_table(run["found"][0]).to_pandas()
+    first = table[table["rank"] == 1].set_index("performance")
+    missed, hit = first[~first.is_cover], first[first.is_cover]
+    titles = tmp_path / "titles.json"
+    names = dict(zip(missed.found_performance, missed.found_work, strict=True))
+    titles.write_text(
+        json.dumps({work: {name: {"perf_title": f"Song {name}"}} for name, work in names.items()})
+    )
+    write_report(**run, titles=[titles])
+    said = re.findall(r"/ (P_\w+)\s*first instead: (?:Song \w+ \()?W_\w+ / (P_\w+)", Page(run["output"]).text)
+    assert said
+    assert all(missed.found_performance[query] == name for query, name in said)
+    assert not {query for query, _ in said} & set(hit.index)
+
+
 def test_names_and_titles_from_outside_are_shown_as_text(tmp_path):
     song = {"work": HOSTILE, "performance": "P_1", "reason": HOSTILE, "remedy": HOSTILE}
     run = simulate(
@@ -483,7 +500,8 @@ def test_the_script_writes_the_same_page_without_torch(run, page, tmp_path):
     output = tmp_path / "report.html"
     arguments = [
         *("--config", run["config"], "--set-aside", run["set_aside"]),
-        *("--evaluations", *run["evaluations"], "--ranks", *run["ranks"], "--histories", *run["histories"]),
+        *("--evaluations", *run["evaluations"], "--ranks", *run["ranks"], "--found", *run["found"]),
+        *("--histories", *run["histories"]),
         *("--summaries", *run["summaries"], "--benchmarks", run["benchmarks"], "--output", output),
     ]
     scripts = Path(__file__).parents[3] / "scripts"

@@ -1,0 +1,79 @@
+# Takes models, projections of sequences, and calibrations. Leaves what a run is for: one file for each metric, with all
+# that it takes to compare songs.
+
+
+rule bundle:
+    """Join model, sampling, PCA, tempi and calibration into one file."""
+    input:
+        model="models/{experiment}/{seed}/model.pt",
+        calibration=rules.calibrate.output.calibration,
+    output:
+        metric="models/{experiment}/{seed}/metric.pt",
+    log:
+        "logs/bundle/{experiment}-{seed}.log",
+    benchmark:
+        "benchmarks/bundle/{experiment}-{seed}.tsv"
+    wildcard_constraints:
+        experiment=one_of(NETWORKS | BASELINES),
+    localrule: True
+    conda:
+        "../envs/siamese.yaml"
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(30),
+    params:
+        code=code("bundle.py"),
+        content=content(*SONGS_TO_TRAIN, "experiments/{experiment}.json"),
+        songs=SONGS_TO_TRAIN,
+        settings="experiments/{experiment}.json",
+        tempi=tempi_of,
+    shell:
+        'python "$COVERSIM_SCRIPTS"/bundle.py'
+        " --experiment {wildcards.experiment} --seed {wildcards.seed}"
+        " --model {input.model:q} --query-tempi {params.tempi} --settings {params.settings:q}"
+        " --calibration {input.calibration:q} --songs {params.songs:q}"
+        " --output {output.metric:q} 2> {log:q}"
+
+
+rule bundle_sequences:
+    """Join projection, songs that show hubs, and calibration into one file."""
+    input:
+        projection=projection_of,
+        hubs=hubs_of,
+        calibration=rules.calibrate.output.calibration,
+    output:
+        metric="models/{experiment}/{seed}/metric.pt",
+    log:
+        "logs/bundle_sequences/{experiment}-{seed}.log",
+    benchmark:
+        "benchmarks/bundle_sequences/{experiment}-{seed}.tsv"
+    wildcard_constraints:
+        experiment=one_of(AS_SEQUENCES),
+    localrule: True
+    conda:
+        "../envs/siamese.yaml"
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(30),
+    params:
+        code=code("bundle.py"),
+        content=content(*SONGS_TO_TRAIN, "experiments/{experiment}.json"),
+        songs=SONGS_TO_TRAIN,
+        settings="experiments/{experiment}.json",
+    shell:
+        'python "$COVERSIM_SCRIPTS"/bundle.py'
+        " --experiment {wildcards.experiment} --seed {wildcards.seed}"
+        " --projection {input.projection:q} --hubs {input.hubs:q} --settings {params.settings:q}"
+        " --calibration {input.calibration:q} --songs {params.songs:q}"
+        " --output {output.metric:q} 2> {log:q}"
+
+
+rule bundles:
+    """The metrics of all experiments that have a model, or compare sequences."""
+    input:
+        metrics=[
+            f"models/{run}/metric.pt"
+            for name in sorted(NETWORKS | BASELINES | AS_SEQUENCES)
+            for run in PLAN.experiments[name].runs
+        ],
+    localrule: True

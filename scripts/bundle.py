@@ -1,0 +1,74 @@
+"""Join all that it takes to compare songs into one file: model, sampling, PCA, tempi, calibration."""
+
+import argparse
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from coversim.cli import run
+from coversim.metric.kinds import Embeddings, Kind, Sequences
+from coversim.metric.metric import Metric
+from coversim.sequences import storage
+from coversim.sequences.projection import Projection
+from coversim.siamese import encoder
+from coversim.storage import json_files, tsv
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--experiment", required=True)
+    parser.add_argument("--seed", type=int, required=True)
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--model", type=Path, help="model.pt, of an embedding")
+    source.add_argument("--projection", type=Path, help="projection, .npz, of sequences")
+    parser.add_argument(
+        "--query-tempi", type=float, nargs="*", default=[], help="tempi at which a song is sought (--model)"
+    )
+    parser.add_argument("--hubs", type=Path, nargs="?", help="sequences that show hubs, HDF5 (--projection)")
+    parser.add_argument("--settings", type=Path, required=True, help="the experiment's settings, a JSON file")
+    parser.add_argument("--calibration", type=Path, required=True, help="calibration.json")
+    parser.add_argument(
+        "--songs", type=Path, nargs="+", required=True, help="catalogues with the split of each training song"
+    )
+    parser.add_argument("--output", type=Path, required=True, help="metric.pt")
+    arguments = parser.parse_args()
+
+    settings = json.loads(arguments.settings.read_text(encoding="utf-8"))
+    about = {
+        "experiment": arguments.experiment,
+        "seed": arguments.seed,
+        "settings": settings,
+        "trained_on": trained_on(arguments.songs),
+    }
+    kind = kind_of(arguments, settings)
+    Metric(kind, json_files.read(arguments.calibration), about).save(arguments.output)
+
+
+def kind_of(arguments: argparse.Namespace, settings: dict[str, Any]) -> Kind:
+    """What compares songs: an embedding, or sequences."""
+    if arguments.model:
+        return Embeddings(encoder.content_of(arguments.model), arguments.query_tempi)
+    projection, probes = Projection.load(arguments.projection), None
+    if arguments.hubs:
+        hubs = storage.read(arguments.hubs)
+        probes = {"offset": hubs.offsets, "vector": hubs.vectors, "profile": hubs.profiles}
+    return Sequences(settings["features"], projection.orders, projection.components, probes)
+
+
+def trained_on(catalogues: Sequence[Path]) -> dict[str, str | int]:
+    """Number and SHA-256 of the works and songs that were there to train and to validate with."""
+    songs = sorted(
+        (row["work"], row["performance"])
+        for catalogue in catalogues
+        for row in tsv.read(catalogue)
+        if row["split"] in ("train", "valid")
+    )
+    listed = "".join(f"{work}\t{performance}\n" for work, performance in songs)
+    digest = hashlib.sha256(listed.encode("utf-8", "surrogateescape")).hexdigest()
+    return {"works": len({work for work, _ in songs}), "songs": len(songs), "digest": digest}
+
+
+if __name__ == "__main__":
+    run(main)

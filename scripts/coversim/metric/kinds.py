@@ -1,0 +1,225 @@
+"""The kinds of metric: what each makes of a song, how far two of that are apart, and how it is written."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+
+from coversim.metric.songs import Song
+from coversim.siamese import encoder as encoders
+
+BLOCK = 2**14  # points that are subtracted at a time: some 20 MB
+
+Arrays = dict[str, np.ndarray]
+
+
+class Kind(ABC):
+    """What a metric needs of its kind."""
+
+    name: ClassVar[str]
+    features: tuple[str, ...]
+
+    @abstractmethod
+    def embed(self, song: Song) -> Any:
+        """What is compared of a song."""
+
+    @abstractmethod
+    def distances(self, song: Any, others: Arrays) -> np.ndarray:
+        """The distances (N,) of a song, as `embed` gives it, to N others, as `packed` gives them."""
+
+    @abstractmethod
+    def packed(self, songs: Sequence[Any]) -> Arrays:
+        """Songs as arrays, which a catalogue keeps."""
+
+    @abstractmethod
+    def unpacked(self, arrays: Arrays) -> list[Any]:
+        """What `packed` was given."""
+
+    @abstractmethod
+    def joined(self, parts: Sequence[Arrays]) -> Arrays:
+        """Several packs as one."""
+
+    @abstractmethod
+    def content(self) -> dict[str, Any]:
+        """What a metric's file holds of it: numbers, strings and tensors."""
+
+    @classmethod
+    @abstractmethod
+    def of(cls, content: Mapping[str, Any], device: str = "cpu") -> "Kind":
+        """What `content` says."""
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """A song as one point; `np.asarray` gives it."""
+
+    vector: np.ndarray  # (E,) float32
+    sought: (
+        np.ndarray
+    )  # (any number, E): where the smallest distance to another song counts; else the point itself
+
+    def __array__(self, dtype=None, copy=None) -> np.ndarray:
+        return np.array(self.vector, dtype=dtype, copy=copy)
+
+
+class Embeddings(Kind):
+    """Songs as points, by a Siamese network or a baseline: the Euclidean distance."""
+
+    name = "embedding"
+
+    def __init__(self, model: Mapping[str, Any], query_tempi: Sequence[float] = (), device: str = "cpu"):
+        """`model` is what model.pt holds."""
+        self.model, self.query_tempi, self.device = model, tuple(query_tempi), torch.device(device)
+        self.encoder = encoders.restored(model).to(self.device).eval()
+        self.features = tuple(self.encoder.settings["features"])
+
+    def embed(self, song: Song) -> Embedding:
+        """At the tempi of the model, and those that songs are sought at."""
+        settings = self.encoder.settings
+        fft, tempi = settings["fft"], settings["model"]["tempi"]
+        frames = torch.from_numpy(song.frames(None if fft["frames"] else fft["rate"], fft["frames"]))
+        played = encoders.embed_played(self.encoder, [frames], self.device, [*tempi, *self.query_tempi])
+        vector = encoders.mean_embedding([played[tempo] for tempo in tempi]).numpy()
+        sought = [played[tempo].numpy() for tempo in self.query_tempi] or [vector]
+        return Embedding(vector[0], np.concatenate(sought))
+
+    def distances(self, song: Embedding, others: Arrays) -> np.ndarray:
+        """Euclidean, (N,); of the points that the song is sought by, the nearest counts."""
+        vectors = others["embedding"]
+        squared = np.empty((len(song.sought), len(vectors)), np.float32)
+        for start in range(0, len(vectors), BLOCK):
+            block = slice(start, start + BLOCK)
+            for place, point in enumerate(song.sought):
+                difference = vectors[block] - point
+                squared[place, block] = np.einsum("ne,ne->n", difference, difference)
+        return np.sqrt(squared.min(axis=0))
+
+    def packed(self, songs: Sequence[Embedding]) -> Arrays:
+        """Points (N, E)."""
+        return {"embedding": np.stack([song.vector for song in songs])}
+
+    def unpacked(self, arrays: Arrays) -> list[Embedding]:
+        """What `packed` was given; what a song is sought by is not kept, since it is found, not sought."""
+        return [Embedding(vector, vector[None]) for vector in arrays["embedding"]]
+
+    def joined(self, parts: Sequence[Arrays]) -> Arrays:
+        """Several packs as one."""
+        return {"embedding": np.concatenate([part["embedding"] for part in parts])}
+
+    def content(self) -> dict[str, Any]:
+        """The content of model.pt, and the tempi that songs are sought at."""
+        return {"model": dict(self.model), "query_tempi": list(self.query_tempi)}
+
+    @classmethod
+    def of(cls, content: Mapping[str, Any], device: str = "cpu") -> Kind:
+        """What `content` says."""
+        return cls(content["model"], content["query_tempi"], device)
+
+
+@dataclass(frozen=True)
+class SongSequence:
+    """A song as vectors in order."""
+
+    vectors: np.ndarray  # (L, size) int8
+    profiles: np.ndarray  # (sections, C, 12) float32
+    hubness: float
+
+
+class Sequences(Kind):
+    """Songs as sequences of small vectors, matched in order: see coversim.sequences."""
+
+    name = "sequence"
+
+    def __init__(
+        self,
+        features: Sequence[str],
+        orders: np.ndarray,
+        components: np.ndarray,
+        probes: Arrays | None = None,
+        strides: tuple[int, int] = (2, 1),
+    ):
+        """`probes`, songs to learn from as `packed` gives them, tell what is a hub; None: nothing is."""
+        from coversim.sequences.projection import Projection
+
+        self.features, self.probes, self.strides = tuple(features), probes, strides
+        self.projection = Projection(orders, components)
+
+    def embed(self, song: Song) -> SongSequence:
+        """Its vectors, the mean chroma of its sections, and how near it is to the probes."""
+        from coversim.sequences import distances, patches
+        from coversim.sequences.matching import stored
+
+        frames = song.frames(patches.RATE)
+        vectors = stored(self.projection(patches.patches(frames)))
+        found = SongSequence(vectors, patches.profiles(frames), 0.0)
+        if self.probes is None:
+            return found
+        return SongSequence(vectors, found.profiles, distances.hubness(self._likeness(found, self.probes)))
+
+    def _likeness(self, song: SongSequence, others: Arrays) -> np.ndarray:
+        from coversim.sequences import distances, matching
+
+        offsets = others["offset"]
+        scores = matching.scores(
+            matching.restored(song.vectors),
+            others["vector"],
+            offsets,
+            matching.best_transpositions(song.profiles, others["profile"]),
+            self.projection.orders,
+            self.strides,
+        )
+        return distances.likeness(scores, len(song.vectors), np.diff(offsets))
+
+    def distances(self, song: SongSequence, others: Arrays) -> np.ndarray:
+        """(N,), see coversim.sequences.distances."""
+        from coversim.sequences import distances
+
+        return distances.distances(self._likeness(song, others), song.hubness, others["hubness"])
+
+    def packed(self, songs: Sequence[SongSequence]) -> Arrays:
+        """Vectors one after the other, whose they are by `offset`; profiles likewise, as many as the length says."""
+        return {
+            "offset": np.cumsum([0, *(len(song.vectors) for song in songs)]),
+            "vector": np.concatenate([song.vectors for song in songs]),
+            "profile": np.concatenate([song.profiles for song in songs]),
+            "hubness": np.array([song.hubness for song in songs]),
+        }
+
+    def unpacked(self, arrays: Arrays) -> list[SongSequence]:
+        """What `packed` was given."""
+        from coversim.sequences.patches import section_counts
+
+        lengths = np.diff(arrays["offset"])
+        vectors = np.split(arrays["vector"], arrays["offset"][1:-1])
+        profiles = np.split(arrays["profile"], np.cumsum(section_counts(lengths))[:-1])
+        return [
+            SongSequence(*song[:2], float(song[2]))
+            for song in zip(vectors, profiles, arrays["hubness"], strict=True)
+        ]
+
+    def joined(self, parts: Sequence[Arrays]) -> Arrays:
+        """Several packs as one."""
+        return self.packed([song for part in parts for song in self.unpacked(part)])
+
+    def content(self) -> dict[str, Any]:
+        """Features, projection, strides and probes."""
+        arrays = {"orders": self.projection.orders, "components": self.projection.components}
+        return {
+            "features": list(self.features),
+            "strides": list(self.strides),
+            **{name: torch.from_numpy(array) for name, array in arrays.items()},
+            "probes": self.probes and {name: torch.from_numpy(array) for name, array in self.probes.items()},
+        }
+
+    @classmethod
+    def of(cls, content: Mapping[str, Any], device: str = "cpu") -> Kind:
+        """What `content` says; `device` does not matter."""
+        probes = content["probes"] and {name: tensor.numpy() for name, tensor in content["probes"].items()}
+        orders, components = (content[name].numpy() for name in ("orders", "components"))
+        return cls(content["features"], orders, components, probes, tuple(content["strides"]))
+
+
+KINDS: dict[str, type[Kind]] = {kind.name: kind for kind in (Embeddings, Sequences)}

@@ -1,0 +1,134 @@
+"""Two songs compared, as one SVG file: both chromagrams, how alike their moments are, and the path that was found."""
+
+import base64
+import struct
+import zlib
+from html import escape
+from pathlib import Path
+
+import numpy as np
+
+from coversim.errors import CoversimError
+from coversim.metric.metric import Comparison, Metric
+from coversim.metric.places import similarity
+from coversim.metric.songs import Song
+from coversim.sequences.patches import HOP, RATE
+from coversim.storage.atomic import replacing
+
+SIZE = 560  # of the square, in units of the picture
+STRIP = 72  # width of a chromagram
+GAP, MARGIN, TOP = 10, 64, 112
+ABOUT = 6  # labels on an axis
+WEIGHTS = ("bold", "normal")  # of the first line of the claim, and of others
+
+
+def draw(
+    path: Path,
+    metric: Metric,
+    songs: tuple[Song, Song],
+    names: tuple[str, str],
+    found: Comparison,
+    claim: list[str],
+) -> None:
+    """Write the picture of two songs; `claim` says in words what it shows.
+
+    Raises CoversimError unless the file is to be an SVG.
+    """
+    if path.suffix.lower() != ".svg":
+        raise CoversimError(
+            f"{path}: pictures are drawn as SVG, which browsers and printers take. Remedy: name it .svg"
+        )
+    with replacing(path, recorded=False) as temporary:
+        temporary.write_text(_svg(metric, songs, names, found, claim), encoding="utf-8")
+
+
+def _svg(
+    metric: Metric, songs: tuple[Song, Song], names: tuple[str, str], found: Comparison, claim: list[str]
+) -> str:
+    first, second = songs
+    semitones = found.place.transposition if found.place else 0
+    alike = similarity(first, second, metric.projection, semitones)
+    chromagrams = [song.frames(RATE)[0] for song in songs]
+    chromagrams = [frames / max(frames.max(), 1e-9) for frames in chromagrams]
+    moved = np.roll(chromagrams[1], semitones, axis=0)
+    x0, y0 = MARGIN + STRIP + GAP, TOP + STRIP + GAP
+    width, height = x0 + SIZE + MARGIN, y0 + SIZE + MARGIN
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" font-family="sans-serif" '
+        f'font-size="13"><title>{escape(f"{names[0]} and {names[1]}")}</title><desc>{escape(" ".join(claim))}</desc>',
+        f'<rect width="{width}" height="{height}" fill="white"/>',
+        *(
+            f'<text x="{MARGIN}" y="{28 + 20 * line}" font-weight="{WEIGHTS[line > 0]}">{escape(text)}</text>'
+            for line, text in enumerate(claim)
+        ),
+        _image(x0, TOP, SIZE, STRIP, chromagrams[0][::-1]),
+        _image(MARGIN, y0, STRIP, SIZE, moved.T),
+        _image(x0, y0, SIZE, SIZE, np.clip(alike.T, 0, 1)),
+        f'<rect x="{x0}" y="{y0}" width="{SIZE}" height="{SIZE}" fill="none" stroke="#888"/>',
+    ]
+    if found.place:
+        seconds = len(alike) * HOP / RATE, alike.shape[1] * HOP / RATE
+        points = " ".join(
+            f"{x0 + SIZE * a / seconds[0]:.1f},{y0 + SIZE * b / seconds[1]:.1f}" for a, b in found.place.path
+        )
+        parts.append(
+            f'<polyline points="{points}" fill="none" stroke="#d62728" stroke-width="3" opacity=".8"/>'
+        )
+    for at, label in _ticks(first.seconds):
+        parts.append(
+            f'<text x="{x0 + SIZE * at:.1f}" y="{y0 + SIZE + 18}" text-anchor="middle">{label}</text>'
+        )
+    for at, label in _ticks(second.seconds):
+        parts.append(f'<text x="{x0 + SIZE + 6}" y="{y0 + SIZE * at + 4:.1f}">{label}</text>')
+    moved_by = (
+        f", {abs(semitones)} semitone{'s' * (abs(semitones) > 1)} {'higher' if semitones > 0 else 'lower'}"
+        if semitones
+        else ""
+    )
+    parts += [
+        f'<text x="{x0 + SIZE / 2}" y="{y0 + SIZE + 40}" text-anchor="middle">{escape(names[0])}</text>',
+        f'<text transform="translate({MARGIN - 12} {y0 + SIZE / 2}) rotate(-90)" text-anchor="middle">'
+        f"{escape(names[1] + moved_by)}</text>",
+        "</svg>",
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def _ticks(seconds: float) -> list[tuple[float, str]]:
+    """Where on the axis of a song there are round times, as shares of it, and what these are."""
+    step = next(step for step in (5, 10, 15, 30, 60, 120, 300, 600, 1200, 3600) if seconds / step <= ABOUT)
+    return [(time / seconds, clock(time)) for time in range(0, int(seconds) + 1, step)]
+
+
+def clock(seconds: float) -> str:
+    """Seconds as m:ss."""
+    whole = round(seconds)
+    return f"{whole // 60}:{whole % 60:02d}"
+
+
+def _image(x: float, y: float, width: float, height: float, values: np.ndarray) -> str:
+    """Values from 0 to 1, the first row on top, as shades of grey, the largest black."""
+    data = base64.b64encode(png(np.rint(255 * (1 - values)).astype(np.uint8))).decode()
+    return (
+        f'<image x="{x}" y="{y}" width="{width}" height="{height}" preserveAspectRatio="none" '
+        f'style="image-rendering:pixelated" href="data:image/png;base64,{data}"/>'
+    )
+
+
+def png(grey: np.ndarray) -> bytes:
+    """A PNG file of shades of grey (rows, columns) uint8."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    rows, columns = grey.shape
+    lines = np.concatenate(
+        [np.zeros((rows, 1), np.uint8), grey], axis=1
+    ).tobytes()  # each begins with its filter, none
+    header = struct.pack(">IIBBBBB", columns, rows, 8, 0, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(lines, 9))
+        + chunk(b"IEND", b"")
+    )

@@ -1,0 +1,62 @@
+"""Where two songs have music in common, in which transposition, and at which tempo."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from coversim.metric.songs import Song
+from coversim.sequences import patches
+from coversim.sequences.matching import THRESHOLD, best_transpositions, match
+from coversim.sequences.projection import Projection, transpose
+
+TRANSPOSITIONS = 3  # that are tried
+FEWEST = 8  # patches on a path: what is shorter is by chance
+
+
+class Place(NamedTuple):
+    """What two songs have in common."""
+
+    transposition: (
+        int  # semitones, −5 to 6, by which the second is to be played higher to sound like the first
+    )
+    tempo: float  # how many times as fast the second plays it
+    first: tuple[float, float]  # seconds, from and to
+    second: tuple[float, float]
+    path: np.ndarray  # (steps, 2) seconds in the first and in the second
+
+
+def untrained(features: int) -> Projection:
+    """The patches of so many features as they are, as a projection: for a metric that has none of its own."""
+    values = features * patches.WINDOW
+    orders = np.repeat(np.arange(patches.ORDERS), values)
+    return Projection(orders, np.tile(np.eye(values, dtype=np.complex64), (patches.ORDERS, 1)))
+
+
+def common(first: Song, second: Song, projection: Projection) -> Place | None:
+    """The longest passage that two songs have in common; None where there is hardly anything."""
+    (frames, other_frames) = (song.frames(patches.RATE) for song in (first, second))
+    song, other = (projection(patches.patches(chroma)) for chroma in (frames, other_frames))
+    mean, other_mean = (
+        patches.profiles(chroma).mean(axis=0, keepdims=True) for chroma in (frames, other_frames)
+    )
+    tried = best_transpositions(mean, other_mean, TRANSPOSITIONS)[0, 0]
+    found = match(song, other, tried, projection.orders)
+    if found is None or (found.cosines > THRESHOLD).sum() < FEWEST:
+        return None
+    seconds = found.seconds()
+    seconds[:, 1] = np.minimum(seconds[:, 1], [first.seconds, second.seconds])
+    path = found.path * patches.HOP / patches.RATE
+    semitones = (found.transposition + 5) % 12 - 5
+    return Place(
+        semitones,
+        found.tempo(),
+        (float(seconds[0, 0]), float(seconds[0, 1])),
+        (float(seconds[1, 0]), float(seconds[1, 1])),
+        path,
+    )
+
+
+def similarity(first: Song, second: Song, projection: Projection, transposition: int) -> np.ndarray:
+    """Cosines of the patches of two songs, (L, M), the second played so many semitones higher."""
+    song, other = (projection(patches.patches(chroma.frames(patches.RATE))) for chroma in (first, second))
+    return song @ transpose(other, projection.orders, transposition).T

@@ -1,0 +1,118 @@
+"""A song that somebody asks about: a file of features as Da-TACOS has them, or an array of chroma."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from coversim.dataset.features import FEATURES, FRAME_RATE
+from coversim.dataset.frame_rate import step
+from coversim.dataset.reader import read_feature
+from coversim.errors import BadSong, CoversimError
+from coversim.features.downsampling import downsample
+
+PITCH_CLASSES = 12
+
+
+@dataclass(frozen=True)
+class Song:
+    """A song's chroma, one array (12, T) for each feature that the metric sees, row 0 being pitch class C."""
+
+    features: tuple[str, ...]
+    arrays: tuple[np.ndarray, ...]
+    rate: float  # frames per second of the arrays
+
+    @property
+    def seconds(self) -> float:
+        """How long it is."""
+        return min(array.shape[1] for array in self.arrays) / self.rate
+
+    def frames(self, rate: float | None = None, length: int | None = None) -> np.ndarray:
+        """Frames (C, 12, T') float32 at `rate` Hz, or `length` of them, as the workflow makes them of its songs."""
+        found = [
+            array.astype(np.float32)
+            if rate == self.rate
+            else downsample(
+                array,
+                self.rate,
+                rate=rate,
+                frames=length,
+                hold=step(FEATURES[feature], self.rate),
+                non_negative=FEATURES[feature].non_negative,
+            )
+            for feature, array in zip(self.features, self.arrays, strict=True)
+        ]
+        shortest = min(array.shape[1] for array in found)
+        return np.stack([array[:, :shortest] for array in found])
+
+
+def opened(song: Any, features: tuple[str, ...], rate: float | None = None) -> Song:
+    """A song, from the path of a file or from an array.
+
+    Parameters
+    ----------
+    song : path, or array (12, T), (1, 12, T), or (C, 12, T) for C features
+        A path leads to a file of one song that holds the features, or, where each has a folder, to that of any of
+        them.
+    rate : float
+        Frames per second of an array; of a file too, where they are not those of Da-TACOS.
+
+    Raises
+    ------
+    CoversimError
+        If there is no such file, if it holds no such feature, or if an array is no chroma.
+    """
+    if isinstance(song, str | os.PathLike):
+        return Song(features, tuple(_read(Path(song), feature) for feature in features), rate or FRAME_RATE)
+    array = np.asarray(song)
+    if array.ndim == 2:
+        array = array[None]
+    if array.ndim != 3 or array.shape[:2] != (len(features), PITCH_CLASSES) or array.shape[2] < 2:
+        raise CoversimError(
+            f"an array of shape {np.shape(song)}: the metric sees {', '.join(features)}, (12, frames) each, in an array "
+            f"({len(features)}, 12, frames). Remedy: transpose or stack it; row 0 is pitch class C"
+        )
+    if array.dtype.kind not in "fiu" or not np.isfinite(array).all() or array.min() < 0 or not array.any():
+        raise CoversimError(
+            "an array that is no chroma: its values must be finite numbers, at least 0, and not all 0. "
+            "Remedy: give the magnitudes of twelve pitch classes"
+        )
+    if rate is None or not 0 < rate < np.inf:
+        raise CoversimError(
+            "an array does not tell how fast its frames follow each other. Remedy: say rate=, frames per second, "
+            "e.g. rate=44100 / 512"
+        )
+    return Song(features, tuple(array), float(rate))
+
+
+def _read(path: Path, feature: str) -> np.ndarray:
+    file = file_of(path.absolute(), feature)
+    try:
+        return read_feature(file, feature).values
+    except BadSong as bad:
+        raise CoversimError(f"{file.parent}: {bad}") from bad
+
+
+def file_of(path: Path, feature: str) -> Path:
+    """The file of a feature of the song in `path`: the same, or, where each feature has a folder, its sibling."""
+    if not has_feature_folder(path):
+        return path
+    suffix = f"_{path.stem.rpartition('_')[2]}"
+    song, work, folder = (
+        name.removesuffix(suffix) + f"_{feature}"
+        for name in (path.stem, path.parent.name, path.parents[1].name)
+    )
+    return path.parents[2] / folder / work / f"{song}{path.suffix}"
+
+
+def names_of(path: Path) -> tuple[str, str]:
+    """Work and performance, as the folder and the file are called."""
+    suffix = f"_{path.stem.rpartition('_')[2]}" if has_feature_folder(path) else ""
+    return path.absolute().parent.name.removesuffix(suffix), path.stem.removesuffix(suffix)
+
+
+def has_feature_folder(path: Path) -> bool:
+    """Whether a file's name, and its folder's, end in a feature: then others have folders of their own."""
+    return any(path.stem.endswith(f"_{name}") and path.parent.name.endswith(f"_{name}") for name in FEATURES)

@@ -1,0 +1,154 @@
+"""A catalogue: what is searched, what is embedded, and what is not embedded again."""
+
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import corpus
+from coversim.errors import CoversimError
+from coversim.metric import catalogue
+from coversim.metric.catalogue import Catalogue, add, remove, songs_in
+from coversim.metric.kinds import Embeddings, Sequences
+from coversim.metric.metric import Metric
+from coversim.metric.places import untrained
+from metric_files import WORKS, chroma, path_of, write_model
+
+
+@pytest.fixture
+def folder(songs, metric_file, tmp_path) -> Path:
+    assert add(tmp_path / "songs.cat", songs_in([songs]), metric_file) == 5
+    return tmp_path / "songs.cat"
+
+
+def names(found: Catalogue) -> list[str]:
+    return [entry.performance for entry in found.entries]
+
+
+def parts(folder: Path) -> dict[str, int]:
+    return {path.name: path.stat().st_mtime_ns for path in folder.glob("part-*.h5")}
+
+
+def test_all_songs_of_a_data_set_are_in_it_once_with_their_titles(folder):
+    entries = Catalogue.load(folder).entries
+    assert sorted((entry.work, entry.performance) for entry in entries) == [
+        (work, song) for work, songs in WORKS.items() for song in songs
+    ]
+    known = {entry.performance: (entry.title, entry.artist) for entry in entries}
+    assert known["P_a"] == ("Hé Jude", "The Beetles")
+    assert known["P_c"] == ("", "")
+
+
+@pytest.mark.parametrize("kind", ["embedding", "sequence"])
+def test_a_search_finds_the_nearest_songs_but_never_the_song_itself(kind, songs, metric_file, tmp_path):
+    metric = metric_file
+    if kind == "sequence":
+        metric = tmp_path / "sequence.pt"
+        projection = untrained(1)
+        Metric(Sequences(["crema"], projection.orders, projection.components)).save(metric)
+    add(tmp_path / "songs.cat", songs_in([songs]), metric)
+    found = Catalogue.load(tmp_path / "songs.cat")
+    query = path_of(songs, "W_1", "P_a", "hpcp")  # which stands for the song as its crema does
+    others = {entry.performance: found.metric.distance(query, entry.path) for entry in found.entries}
+    expected = sorted((distance, name) for name, distance in others.items() if name != "P_a")
+    answer = found.search(query, top=3)
+    assert [one.distance for one in answer] == pytest.approx([distance for distance, _ in expected[:3]])
+    for one in answer:
+        assert one.distance == pytest.approx(others[one.entry.performance])
+        assert one.entry.performance != "P_a"
+    assert [one.rank for one in answer] == [1, 2, 3]
+    assert len(found.search(query, top=99)) == 4
+
+
+def test_a_cover_must_be_nearer_the_more_songs_there_are(folder, songs):
+    found = Catalogue.load(folder)
+    query = path_of(songs, "W_1", "P_a")
+    first = found.search(query)[0]
+    assert first.probability == pytest.approx(found.metric.calibration.probability(first.distance, 1 / 6))
+    assert found.search(query, prior=0.5)[0].probability > first.probability
+
+
+def test_what_is_there_is_not_embedded_again(folder, songs):
+    before = parts(folder)
+    assert add(folder, songs_in([songs])) == 0
+    assert parts(folder) == before
+
+
+def test_only_new_and_changed_songs_are_added(folder, songs, tmp_path):
+    more = shutil.copytree(songs, tmp_path / "more")
+    assert add(folder, songs_in([more])) == 5
+    before = parts(folder)
+    [changed] = corpus.write_song(more, "W_9", "P_new", corpus.song_arrays(99, 30, ["crema"]))
+    assert add(folder, songs_in([more])) == 1
+    assert before.items() <= parts(folder).items()
+    old = Catalogue.load(folder).search(changed, top=1)[0].distance
+    changed.unlink()
+    corpus.write_song(more, "W_9", "P_new", corpus.song_arrays(98, 30, ["crema"]))
+    assert add(folder, songs_in([more])) == 1
+    now = Catalogue.load(folder)
+    assert names(now).count("P_new") == 1
+    assert now.search(changed, top=1)[0].distance != old
+
+
+def test_songs_are_removed_and_can_come_back(folder, songs):
+    assert remove(folder, lambda entry: entry.work == "W_1") == 2
+    assert sorted(names(Catalogue.load(folder))) == ["P_c", "P_d", "P_e"]
+    assert remove(folder, lambda entry: True) == 3
+    with pytest.raises(CoversimError, match="empty"):
+        Catalogue.load(folder).search(path_of(songs, "W_1", "P_a"))
+    assert add(folder, songs_in([songs])) == 5
+
+
+def test_a_song_that_cannot_be_used_leaves_the_others_alone(songs, metric_file, tmp_path):
+    bad = tmp_path / "bad.h5"
+    bad.write_text("no song")
+    gone = tmp_path / "gone.h5"
+    said = []
+    wanted = [bad, gone, path_of(songs, "W_1", "P_a")]
+    assert add(tmp_path / "songs.cat", wanted, metric_file, said.append) == 1
+    assert len(said) == 2
+    with pytest.raises(CoversimError, match=r"bad\.h5"):
+        add(tmp_path / "songs.cat", [bad])
+
+
+def test_files_without_feature_folders_are_songs_each(tmp_path):
+    for name in ("one/x/song.h5", "two/x/song.h5", "one/x/.hidden.h5"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert list(songs_in([tmp_path])) == [tmp_path / "one/x/song.h5", tmp_path / "two/x/song.h5"]
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(CoversimError, match=r"no \.h5 file"):
+        list(songs_in([tmp_path / "empty"]))
+
+
+def test_distances_of_another_metric_do_not_get_in(folder, songs, tmp_path):
+    other = write_model(tmp_path / "model.pt", model={"kind": "mean"})
+    with pytest.raises(CoversimError, match="another metric"):
+        add(folder, songs_in([songs]), other)
+    with pytest.raises(CoversimError, match="needs a metric"):
+        add(tmp_path / "new.cat", songs_in([songs]))
+    with pytest.raises(CoversimError, match="no catalogue"):
+        Catalogue.load(tmp_path / "new.cat")
+
+
+def test_songs_are_added_a_few_at_a_time(songs, metric_file, tmp_path, monkeypatch):
+    monkeypatch.setattr(catalogue, "TOGETHER", 2)
+    add(tmp_path / "few.cat", songs_in([songs]), metric_file)
+    assert sorted(parts(tmp_path / "few.cat")) == ["part-1.h5", "part-2.h5", "part-3.h5"]
+    assert len(Catalogue.load(tmp_path / "few.cat").search(chroma_of(metric_file), top=99)) == 5
+
+
+def chroma_of(metric_file):
+    return Metric.load(metric_file).embed(chroma(7), rate=8)
+
+
+def test_a_name_that_is_no_utf_8_survives(metric_file, songs, tmp_path):
+    odd = tmp_path / os.fsdecode(b"caf\xe9.h5")
+    shutil.copy(path_of(songs, "W_1", "P_a"), odd)
+    add(tmp_path / "songs.cat", [odd], metric_file)
+    [entry] = Catalogue.load(tmp_path / "songs.cat").entries
+    assert Path(entry.path) == odd
+    assert isinstance(Catalogue.load(tmp_path / "songs.cat").metric.kind, Embeddings)
+    assert np.isfinite(Catalogue.load(tmp_path / "songs.cat").arrays["embedding"]).all()

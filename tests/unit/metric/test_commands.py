@@ -1,0 +1,170 @@
+"""The command line: what it answers, and how it says what is wrong."""
+
+import io
+import json
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+from coversim.metric.commands import FOUND_COLUMNS, main
+from metric_files import path_of
+
+
+@pytest.fixture
+def call(capsys):
+    """Run the command: exit status, standard output, standard error."""
+
+    def run(*words: object) -> tuple[int, str, str]:
+        try:
+            status = main([str(word) for word in words])
+        except SystemExit as exit:  # of argparse
+            status = int(exit.code or 0)
+        return status, *capsys.readouterr()
+
+    return run
+
+
+@pytest.fixture
+def pair(songs) -> tuple[Path, Path]:
+    """Two songs, in a folder with a space in its name; so has one of them, which is not ASCII either."""
+    return path_of(songs, "W_1", "P_a"), path_of(songs, "W_1", "P_ü b")
+
+
+@pytest.fixture
+def folder(songs, metric_file, tmp_path, call) -> Path:
+    path = tmp_path / "söngs cat"
+    status, said, _ = call("catalogue", "add", path, songs, "--metric", metric_file)
+    assert (status, said) == (0, f"{path}: 5 songs added, 5 in all, by default/1 (embedding)\n")
+    return path
+
+
+def test_two_songs_are_compared_in_words(call, pair, metric_file):
+    status, said, _ = call("compare", *pair, "--metric", metric_file)
+    assert status == 0
+    assert [line.split()[0] for line in said.splitlines()] == [
+        *("metric", "distance", "probability", "verdict", "verdict", "match")
+    ]
+    assert "precision 0.900, recall 0.800" in said
+    assert "no distance reaches it" in said
+
+
+def test_and_as_json(call, pair, metric_file):
+    status, said, _ = call("compare", *pair, "--metric", metric_file, "--json", "--prior", "0.2")
+    answer = json.loads(said)
+    assert status == 0
+    assert answer["first"] == str(pair[0])
+    assert answer["prior"] == 0.2
+    assert answer["verdicts"]["best_accuracy"]["cover"] == (answer["distance"] <= 0.75)
+    assert answer["verdicts"]["high_precision"]["cover"] is None
+
+
+def test_and_drawn(call, pair, metric_file, tmp_path):
+    assert call("compare", pair[0], pair[0], "--metric", metric_file, "--plot", tmp_path / "it.svg")[0] == 0
+    picture = ET.parse(tmp_path / "it.svg").getroot()
+    tags = [element.tag.rpartition("}")[2] for element in picture.iter()]
+    assert (tags.count("image"), tags.count("polyline")) == (3, 1)
+    texts = "".join(picture.itertext())
+    assert "P_a and P_a" in texts
+    assert "covers with probability" in texts
+    status, _, said = call("compare", *pair, "--metric", metric_file, "--plot", tmp_path / "it.png")
+    assert status == 1
+    assert "Remedy: name it .svg" in said
+
+
+def test_the_results_of_a_run_stand_for_their_best_metric(call, pair, metric_file, tmp_path):
+    lines = ["experiment\tseed\tcollection\tmap"]
+    for experiment, value in (("good", 0.9), ("better", 0.8)):
+        folder = tmp_path / "models" / experiment / "1"
+        folder.mkdir(parents=True)
+        (folder / "metric.pt").write_bytes(metric_file.read_bytes())
+        lines += [f"{experiment}\t1\tvalid\t{value}", f"{experiment}\t1\ttest\t{1 - value}"]
+    lines.append("qmax\t1\tvalid\t0.99")  # which has no model
+    (tmp_path / "metrics.tsv").write_text("\n".join(lines) + "\n")
+    status, _, said = call("compare", *pair, "--metric", tmp_path)
+    assert status == 0
+    assert "models/good/1/metric.pt" in said
+
+
+def test_what_is_found_is_a_table_where_nobody_looks(call, folder, pair, songs):
+    status, said, _ = call("search", pair[0], "--catalogue", folder, "--top", "2")
+    header, *rows = [line.split("\t") for line in said.splitlines()]
+    assert status == 0
+    assert header == list(FOUND_COLUMNS)
+    assert [row[1] for row in rows] == ["1", "2"]
+    assert all(row[0] == str(pair[0]) for row in rows)
+    status, said, _ = call("search", songs, "--catalogue", folder, "--top", "1")
+    assert len(said.splitlines()) == 1 + 5
+
+
+def test_what_is_found_is_aligned_on_a_terminal(call, folder, pair, monkeypatch):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    status, said, _ = call("search", pair[1], "--catalogue", folder, "--prior", "0.000001")
+    lines = said.splitlines()
+    assert status == 0
+    assert "Hé Jude" in said
+    assert {line.index(str(place)) for place, line in enumerate(lines[3:8], start=1) if place < 5} == {0}
+    assert lines[-1] == "none of them is a probable cover"
+
+
+def test_songs_come_from_standard_input_too(call, folder, pair, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{pair[0]}\n\n{pair[1]}\n"))
+    status, said, _ = call("search", "-", "--catalogue", folder, "--json")
+    answers = [json.loads(line) for line in said.splitlines()]
+    assert status == 0
+    assert [answer["query"] for answer in answers] == list(map(str, pair))
+    assert all(len(answer["found"]) == 4 for answer in answers)
+
+
+def test_a_query_that_cannot_be_read_does_not_stop_the_others(call, folder, pair, tmp_path):
+    status, said, wrong = call("search", tmp_path / "gone.h5", pair[0], "--catalogue", folder, "--json")
+    assert status == 1
+    assert len(said.splitlines()) == 1
+    assert "gone.h5: no such file" in wrong
+
+
+def test_songs_are_listed_and_removed_by_name_or_folder(call, folder, songs, pair):
+    assert len(call("catalogue", "list", folder)[1].splitlines()) == 6
+    assert call("catalogue", "remove", folder, "P_ü b")[1] == f"{folder}: 1 songs removed, 4 in all\n"
+    assert call("catalogue", "remove", folder, path_of(songs, "W_3", "P_d").parent)[0] == 0
+    left = [
+        json.loads(line)["performance"]
+        for line in call("catalogue", "list", folder, "--json")[1].splitlines()
+    ]
+    assert left == ["P_a", "P_c"]
+    status, _, said = call("catalogue", "remove", folder, "nobody")
+    assert status == 1
+    assert "Remedy" in said
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("compare", "gone.h5", "gone.h5", "--metric", "METRIC"),
+        ("compare", "gone.h5", "gone.h5", "--metric", "gone.pt"),
+        ("search", "gone.h5", "--catalogue", "gone.cat"),
+        ("catalogue", "add", "new.cat", "gone.h5"),
+        ("catalogue", "list", "gone.cat"),
+    ],
+)
+def test_what_is_wrong_is_one_message_with_its_remedy(words, call, metric_file, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    status, said, wrong = call(*(str(metric_file) if word == "METRIC" else word for word in words))
+    assert (status, said) == (1, "")
+    assert wrong.startswith("error: ")
+    assert "Remedy: " in wrong
+    assert "Traceback" not in wrong
+
+
+@pytest.mark.parametrize("words", [("search",), ("compare", "a", "b", "--metric", "m", "--prior", "2"), ()])
+def test_a_wrong_command_line_is_status_2(words, call):
+    status, _, said = call(*words)
+    assert status == 2
+    assert "usage: coversim" in said
+
+
+@pytest.mark.parametrize("command", [(), ("compare",), ("search",), ("catalogue",), ("catalogue", "add")])
+def test_help_teaches_by_example(command, call):
+    status, said, _ = call(*command, "--help")
+    assert status == 0
+    assert "examples:\n  coversim " in said

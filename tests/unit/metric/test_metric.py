@@ -1,0 +1,231 @@
+"""One file holds a metric, which then says the same of two songs wherever it is."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from coversim import Metric
+from coversim.dataset.features import FEATURES, FRAME_RATE
+from coversim.dataset.reader import read_feature
+from coversim.errors import CoversimError
+from coversim.features.downsampling import downsample
+from coversim.metric.kinds import Embeddings, Sequences
+from coversim.metric.places import untrained
+from coversim.metric.songs import opened
+from coversim.siamese import encoder as encoders
+from coversim.storage.checksums import record_of
+from metric_files import CALIBRATION, WORKS, chroma, path_of, write_model
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(scope="module")
+def metric(metric_file) -> Metric:
+    return Metric.load(metric_file)
+
+
+def sequences(probes=None) -> Metric:
+    """A metric of untrained sequences."""
+    projection = untrained(1)
+    return Metric(Sequences(["crema"], projection.orders, projection.components, probes), CALIBRATION)
+
+
+def as_the_workflow_does(model: Path, song: Path, tempi: list[float]) -> np.ndarray:
+    crema = FEATURES["crema"]
+    values = read_feature(song, "crema").values
+    frames = downsample(values, FRAME_RATE, rate=4.0, hold=crema.hold, non_negative=True)
+    encoder = encoders.load(model)
+    return encoders.embed(encoder, [torch.from_numpy(frames[None])], torch.device("cpu"), tempi)[0].numpy()
+
+
+def test_a_song_has_the_embedding_that_the_workflow_gives_it_at_the_tempi_of_the_model(metric, model, songs):
+    song = path_of(songs, "W_1", "P_a")
+    expected = as_the_workflow_does(model, song, [0.8, 1.0, 1.25])
+    np.testing.assert_array_equal(np.asarray(metric.embed(song)), expected)
+    assert np.linalg.norm(expected - as_the_workflow_does(model, song, [1.0])) > 1e-3
+
+
+def test_a_file_of_another_feature_stands_for_the_same_song(metric, songs):
+    crema, hpcp = (path_of(songs, "W_1", "P_a", feature) for feature in ("crema", "hpcp"))
+    assert metric.distance(crema, hpcp) == 0
+
+
+def test_an_array_with_its_rate_is_the_song_of_the_file(metric, songs):
+    song = path_of(songs, "W_2", "P_c")
+    values = read_feature(song, "crema").values
+    assert metric.distance(metric.embed(values, rate=FRAME_RATE), song) == 0
+    assert metric.distance(metric.embed(values[None], rate=FRAME_RATE), song) == 0
+
+
+def test_frames_at_the_rate_of_the_metric_stay_as_they_are(metric):
+    frames = chroma(1, rate=4)
+    np.testing.assert_array_equal(opened(frames, ("crema",), 4.0).frames(4.0)[0], frames.astype(np.float32))
+
+
+@pytest.mark.parametrize(
+    ("array", "rate", "said"),
+    [
+        (np.ones((40, 12)), 4.0, "(1, 12, frames)"),
+        (np.ones((2, 12, 40)), 4.0, "(1, 12, frames)"),
+        (np.full((12, 40), np.nan), 4.0, "finite"),
+        (-np.ones((12, 40)), 4.0, "at least 0"),
+        (np.zeros((12, 40)), 4.0, "not all 0"),
+        (np.ones((12, 40)), None, "say rate="),
+        (np.ones((12, 40)), -1.0, "say rate="),
+    ],
+)
+def test_an_array_that_is_no_chroma_is_refused(metric, array, rate, said):
+    with pytest.raises(CoversimError, match=re.escape(said)) as refused:
+        metric.embed(array, rate=rate)
+    assert "Remedy: " in str(refused.value)
+
+
+@pytest.mark.parametrize("tempi", [[], [0.9, 1.1]])
+def test_what_is_loaded_says_what_was_saved(model, songs, tmp_path, tempi):
+    saved = Metric(Embeddings(encoders.content_of(model), tempi), CALIBRATION, {"experiment": "default"})
+    saved.save(tmp_path / "metric.pt")
+    loaded = Metric.load(tmp_path / "metric.pt")
+    a, b = path_of(songs, "W_1", "P_a"), path_of(songs, "W_3", "P_d")
+    assert loaded.distance(a, b) == saved.distance(a, b) > 0
+    assert loaded.probability(a, b) == saved.probability(a, b)
+    assert loaded.about == saved.about
+    assert loaded.same_as(saved)
+    assert not loaded.same_as(Metric(Embeddings(encoders.content_of(model), [0.5]), CALIBRATION))
+
+
+def test_the_nearest_of_the_tempi_that_a_song_is_sought_at_counts(model):
+    metric = Metric(Embeddings(encoders.content_of(model), [0.9, 1.1]))
+    a, b = metric.embed(chroma(1), rate=8), metric.embed(chroma(2), rate=8)
+    assert metric.distance(a, b) == pytest.approx(
+        min(np.linalg.norm(point - b.vector) for point in a.sought), abs=1e-6
+    )
+
+
+def test_the_prior_moves_the_odds_of_a_cover(metric):
+    a, b = metric.embed(chroma(1), rate=8), metric.embed(chroma(2), rate=8)
+    distance = metric.distance(a, b)
+    odds = np.exp(3 - 4 * distance)
+    assert metric.probability(a, b) == pytest.approx(odds / (1 + odds))
+    rare = odds * 0.01 / 0.99
+    assert metric.probability(a, b, prior=0.01) == pytest.approx(rare / (1 + rare))
+    with pytest.raises(CoversimError, match="Remedy"):
+        metric.probability(a, b, prior=1.0)
+
+
+def test_the_model_of_a_training_is_a_metric_without_probabilities(model, metric, songs):
+    uncalibrated = Metric.load(model)
+    a, b = path_of(songs, "W_1", "P_a"), path_of(songs, "W_2", "P_c")
+    assert uncalibrated.distance(a, b) == metric.distance(a, b)
+    with pytest.raises(CoversimError, match=r"load metric\.pt"):
+        uncalibrated.probability(a, b)
+
+
+REFUSED = {
+    "of a newer version": ({"version": 2}, "version 2"),
+    "of an unknown kind": ({"kind": "smell"}, "kind 'smell'"),
+    "with an entry more": ({"spell": 1}, "unknown: spell"),
+    "of another format": ({"format": "cats"}, "no metric of coversim"),
+    "whose weights do not fit": ({"content": {"model": {}, "query_tempi": []}}, "does not fit together"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_file_is_refused(name, metric_file, tmp_path):
+    changes, said = REFUSED[name]
+    path = tmp_path / "odd.pt"
+    torch.save(torch.load(metric_file, weights_only=True) | changes, path)
+    with pytest.raises(CoversimError, match=re.escape(said)) as refused:
+        Metric.load(path)
+    assert str(refused.value).startswith(str(path))
+    assert "Remedy: " in str(refused.value)
+
+
+class Code:
+    """What would run as it is unpickled."""
+
+    def __reduce__(self):
+        return print, ("code was run",)
+
+
+def test_no_code_in_a_file_is_run(tmp_path, capsys):
+    torch.save({"format": Code()}, tmp_path / "odd.pt")
+    with pytest.raises(CoversimError, match="not a metric"):
+        Metric.load(tmp_path / "odd.pt")
+    assert capsys.readouterr().out == ""
+
+
+def test_a_damaged_file_is_refused(metric_file, tmp_path):
+    path = tmp_path / "metric.pt"
+    content = bytearray(metric_file.read_bytes())
+    record_of(path).write_bytes(record_of(metric_file).read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(CoversimError, match="damaged"):
+        Metric.load(path)
+    with pytest.raises(CoversimError, match="no such file"):
+        Metric.load(tmp_path / "nowhere.pt")
+
+
+def test_sequences_are_a_metric_of_another_kind(tmp_path):
+    metric = sequences()
+    metric.save(tmp_path / "metric.pt")
+    loaded = Metric.load(tmp_path / "metric.pt")
+    song, other = chroma(1), chroma(2)
+    cover = np.roll(song[:, 80:], 4, axis=0)  # later, and four semitones higher
+    a, b, c = (loaded.embed(one, rate=8) for one in (song, cover, other))
+    assert loaded.distance(a, b) < loaded.distance(a, c)
+    assert loaded.probability(a, b) > loaded.probability(a, c)
+    assert loaded.distance(a, b) == metric.distance(*(metric.embed(one, rate=8) for one in (song, cover)))
+
+
+def test_what_is_like_the_probes_is_a_hub_and_counts_as_further_away(tmp_path):
+    kind = sequences().kind
+    probes = kind.packed([kind.embed(opened(chroma(seed), ("crema",), 8)) for seed in (1, 3, 4)])
+    corrected = sequences(probes)
+    corrected.save(tmp_path / "metric.pt")
+    a, b = (Metric.load(tmp_path / "metric.pt").embed(chroma(seed), rate=8) for seed in (1, 2))
+    assert a.hubness > b.hubness > 0  # the first is a probe itself
+    plain = sequences()
+    assert corrected.distance(a, b) == pytest.approx(
+        plain.distance(*(plain.embed(chroma(seed), rate=8) for seed in (1, 2)))
+        * np.exp(0.5 * (a.hubness + b.hubness))
+    )
+
+
+@pytest.mark.parametrize("kind", ["embedding", "sequence"])
+def test_packed_songs_come_back(kind, metric):
+    kind = metric.kind if kind == "embedding" else sequences().kind
+    songs = [kind.embed(opened(chroma(seed, 30 + 20 * seed), ("crema",), 8)) for seed in range(3)]
+    joined = kind.joined([kind.packed(songs[:1]), kind.packed(songs[1:])])
+    for song, again in zip(songs, kind.unpacked(joined), strict=True):
+        assert all(
+            np.array_equal(one, two)
+            for one, two in zip(vars(song).values(), vars(again).values(), strict=True)
+        )
+
+
+def test_several_features_are_found_beside_each_other(tmp_path, songs):
+    model = write_model(tmp_path / "model.pt", features=["crema", "hpcp"])
+    metric = Metric.load(model)
+    distances = {
+        metric.distance(path_of(songs, "W_1", "P_a", feature), path_of(songs, "W_2", "P_c"))
+        for feature in ("crema", "hpcp")
+    }
+    assert len(distances) == 1
+    single = path_of(songs, "W_1", WORKS["W_1"][0]).rename(tmp_path / "moved.h5")
+    try:
+        with pytest.raises(CoversimError, match=r"holds no hpcp.*Remedy"):
+            metric.embed(single)
+    finally:
+        single.rename(path_of(songs, "W_1", WORKS["W_1"][0]))
+
+
+def test_importing_the_package_imports_neither_torch_nor_numpy():
+    code = "import sys, coversim; print(sorted({'torch', 'numpy', 'h5py'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT / "scripts", capture_output=True, text=True)
+    assert done.stdout.strip() == "[]", done.stderr
