@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import yaml
 
-from cluster_run import QUICK, ROOT, jobs_of
+from cluster_run import QUICK, ROOT, jobs_of, outputs, remove
 
 # the rules' names are those that the profile knows; each leaves the environment in which it ran
 RULES = ("fft", "train", "embed", "evaluate")
@@ -69,3 +69,20 @@ def test_no_gpu(site):
 def test_jobs_get_the_environment_of_the_shell_that_submits_them(site):
     # what `module load` changes is the environment
     assert {environment["LOADED_MODULE"] for environment in site[1].values()} == {"cuda/12"}
+
+
+def test_a_network_is_trained_and_embeds_in_one_job(slurm, runs, undisturbed, again):
+    remove(again, "models/default/1", "embeddings/default/1")
+    runs.run(
+        again,
+        "embeddings/default/1/train.h5",
+        "--profile",
+        "slurm",
+        *QUICK,
+        "--groups",
+        "train=network",
+        "embed=network",
+    )
+    (job,) = jobs_of(slurm, again)
+    assert (job["JobState"], job["TresPerJob"]) == ("COMPLETED", "gres:gpu:1")
+    assert outputs(again) == outputs(undisturbed.directory)

@@ -25,6 +25,7 @@ CONFIG = SMALL | {
     "experiments": {
         "brief": {"fft": {"frames": 64}, "pca": {"components": 16}},
         "ftm2d": None,
+        "sequence": None,
         "default": {"rerank": {"candidates": 3}},
         "lda": {"model": {"kind": "lda"}, "train": {"epochs": 0}},
         "late": {"fuse": ["default", "pca"]},

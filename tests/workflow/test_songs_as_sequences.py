@@ -41,11 +41,12 @@ def write_work(place: Path, work: int) -> None:
     random = np.random.default_rng(work)
     for cover in range(2):
         arrays = corpus.song_arrays(work, seconds=20)
-        moved = {
-            name: (np.roll(array, 3 * cover, axis=array.shape.index(12)) + 0.05 * random.random(array.shape))
-            for name, array in arrays.items()
-        }
-        arrays = {name: moved[name].astype(array.dtype) for name, array in arrays.items()}
+        for name, array in arrays.items():
+            pitch = array.shape.index(12)
+            noise = 0.05 * random.random(array.shape)
+            if name == "crema":  # each value is held
+                noise = noise.take(np.arange(array.shape[1 - pitch]) // 8 * 8, axis=1 - pitch)
+            arrays[name] = (np.roll(array, 3 * cover, axis=pitch) + noise).astype(array.dtype)
         corpus.write_song(place / "data", f"W_{work}", f"P_{work}.{cover}", arrays)
 
 
@@ -123,7 +124,7 @@ def test_another_run_gives_the_same_bytes(finished, place):
             lambda place: add_experiment(place, pca={"model": {"kind": "sequence_pca"}}),
             HELD | {"evaluate": 1},
         ),
-        (lambda place: add_experiment(place, same={"model": {"kind": "sequence_lda"}}), MATCHED),
+        (lambda place: add_experiment(place, same={"model": {"kind": "sequence_lda"}}), TABLES),
     ],
     ids=[
         "nothing",
@@ -134,7 +135,7 @@ def test_another_run_gives_the_same_bytes(finished, place):
         "another network",
         "other components of the networks",
         "principal components beside discriminants: they share the moments",
-        "the same again: it shares all but the distances",
+        "the same again: it shares all, distances too",
     ],
 )
 def test_a_change_reruns_what_depends_on_it(place, change, expected):
