@@ -165,7 +165,7 @@ def test_alignment_fans_out_over_the_shards_of_each_collection(classics):
     aligned = ("chroma", "qmax", "qmax_sharp", "qmax_2hz", "default", "late")
     assert jobs(classics[1])["align"] == len(aligned) * 2 * SMALL["shards"]
     assert jobs(classics[1])["train"] == 2  # default, default_tempi
-    assert jobs(classics[1])["fit"] == 1  # lda
+    assert jobs(classics[1])["fit"] == 3  # lda, lda_same, untrained
     assert not (classics[0] / "models" / "qmax").exists()
 
 
@@ -174,8 +174,12 @@ def test_the_classics_stand_in_the_same_table(classics):
     assert {name for name, _ in rows} == {
         "chroma",
         "lda",
+        "lda_same",
+        "untrained",
         "qmax",
+        "qmax_hubs",
         "qmax_sharp",
+        "qmax_sharp_hubs",
         "qmax_2hz",
         "default",
         "default_tempi",
