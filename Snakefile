@@ -18,6 +18,8 @@ configfile: str(CLONE / "config.yaml")
 
 
 include: "rules/common.smk"
+include: "rules/inputs.smk"
+include: "rules/resources.smk"
 
 
 # none is narrower than what the configuration allows: a target that no rule can make would be taken for a source
