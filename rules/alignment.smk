@@ -6,6 +6,7 @@ rule align:
     """Align a shard's songs with those of their collection, pair by pair."""
     input:
         frames=frames_to_align,
+        copies=copies_of_collection,
         embeddings=embeddings_to_align,
     output:
         distances="aligned/{experiment}/{seed}/{collection}/{shard}.h5",
@@ -31,4 +32,5 @@ rule align:
         " --candidates {params.settings[candidates]}"
         " --collection {wildcards.collection} --shard {wildcards.shard}"
         " --frames {input.frames:q} --songs {params.songs:q} --embeddings {input.embeddings:q}"
+        " --copies {input.copies:q}"
         " --output {output.distances:q} 2> {log:q}"

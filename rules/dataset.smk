@@ -29,6 +29,33 @@ rule demo_corpus:
 PROBLEMS = collect("catalogue/{dataset}/problems.tsv", dataset=PLAN.datasets)
 
 
+rule copies:
+    """List the songs of a data set that do not count: copies, and works that were seen under another name."""
+    input:
+        frames=frames_to_compare,
+    output:
+        copies="copies/{dataset}.tsv",
+    log:
+        "logs/copies/{dataset}.log",
+    benchmark:
+        "benchmarks/copies/{dataset}.tsv"
+    priority: 1
+    localrule: True
+    conda:
+        "../envs/features.yaml"
+    resources:
+        mem_mb=growing(500),
+        runtime=growing(30),
+    params:
+        code=code("copies.py"),
+        content=content(songs_to_compare),
+        songs=songs_to_compare,
+    shell:
+        'python "$COVERSIM_SCRIPTS"/copies.py'
+        " --dataset {wildcards.dataset} --songs {params.songs:q} --frames {input.frames:q}"
+        " --output {output.copies:q} 2> {log:q}"
+
+
 rule set_aside:
     """List the songs that were set aside, of all data sets and features, with reason and remedy."""
     input:
@@ -38,6 +65,7 @@ rule set_aside:
             frames=PLAN.frames,
             shard=PLAN.shards,
         ),
+        copies=collect("copies/{dataset}.tsv", dataset=PLAN.datasets),
     output:
         table=report(
             "set_aside.tsv", caption="captions/set_aside.rst", category="Songs"
@@ -60,5 +88,5 @@ rule set_aside:
         problems=PROBLEMS,
     shell:
         'python "$COVERSIM_SCRIPTS"/set_aside.py'
-        " --problems {params.problems:q} --frames {input.frames:q}"
+        " --problems {params.problems:q} --copies {input.copies:q} --frames {input.frames:q}"
         " --output {output.table:q} 2> {log:q}"

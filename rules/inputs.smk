@@ -25,6 +25,31 @@ def sampling_of(wildcards):
     return {"feature": feature, "rate": fft["rate"], "frames": ""}
 
 
+def compared_with(wildcards):
+    """The data sets whose recordings decide which songs of one count."""
+    return list(dict.fromkeys([*PLAN.training, wildcards.dataset]))
+
+
+def songs_to_compare(wildcards):
+    return collect("catalogue/{dataset}/songs.tsv", dataset=compared_with(wildcards))
+
+
+def frames_to_compare(wildcards):
+    return collect(
+        "fft/{dataset}/{frames}/{shard}.h5",
+        dataset=compared_with(wildcards),
+        frames=PLAN.telling_frames,
+        shard=PLAN.shards,
+    )
+
+
+COPIES_TO_TRAIN = collect("copies/{dataset}.tsv", dataset=PLAN.training)
+
+
+def copies_of_collection(wildcards):
+    return collect("copies/{dataset}.tsv", dataset=PLAN.sources[wildcards.collection])
+
+
 SONGS_TO_TRAIN = collect("catalogue/{dataset}/songs.tsv", dataset=PLAN.training)
 
 

@@ -4,6 +4,8 @@
 
 rule pairs:
     """All cover pairs of a collection, and as many seeded non-cover pairs."""
+    input:
+        copies=copies_of_collection,
     output:
         pairs="pairs/{collection}.parquet",
     log:
@@ -23,5 +25,5 @@ rule pairs:
         settings=lookup(within=config, dpath="pairs"),
     shell:
         'python "$COVERSIM_SCRIPTS"/pairs.py'
-        " --songs {params.songs:q} --collection {wildcards.collection} --seed {params.settings[seed]}"
+        " --songs {params.songs:q} --copies {input.copies:q} --collection {wildcards.collection} --seed {params.settings[seed]}"
         " --output {output.pairs:q} 2> {log:q}"

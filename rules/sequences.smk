@@ -59,6 +59,7 @@ rule sequence_differences:
     """Align the covers of a shard's training works; second moments of what differs between aligned patches."""
     input:
         frames=frames_of_shard,
+        copies="copies/{dataset}.tsv",
         projection="sequences/{features}/{projection}/projection.npz",
     output:
         moments="sequences/{features}/{projection}/differences/{dataset}/{shard}.npz",
@@ -77,7 +78,8 @@ rule sequence_differences:
         songs="catalogue/{dataset}/songs/{shard}.tsv",
     shell:
         'python "$COVERSIM_SCRIPTS"/sequence_differences.py'
-        " --frames {input.frames:q} --songs {params.songs:q} --projection {input.projection:q}"
+        " --frames {input.frames:q} --songs {params.songs:q} --copies {input.copies:q}"
+        " --projection {input.projection:q}"
         " --output {output.moments:q} 2> {log:q}"
 
 
@@ -112,6 +114,7 @@ rule sequence_hubs:
     """Sequences of a hundred training songs, which show how well a song scores with everything."""
     input:
         frames=frames_of_hubs,
+        copies=COPIES_TO_TRAIN,
         projection="sequences/{features}/{projection}/projection.npz",
     output:
         hubs="sequences/{features}/{projection}/hubs.h5",
@@ -131,7 +134,8 @@ rule sequence_hubs:
         songs=SONGS_TO_TRAIN,
     shell:
         'python "$COVERSIM_SCRIPTS"/sequence_hubs.py'
-        " --frames {input.frames:q} --songs {params.songs:q} --projection {input.projection:q}"
+        " --frames {input.frames:q} --songs {params.songs:q} --copies {input.copies:q}"
+        " --projection {input.projection:q}"
         " --output {output.hubs:q} 2> {log:q}"
 
 
@@ -139,6 +143,7 @@ rule sequences:
     """A shard's songs as sequences of vectors, and how well each scores with songs to learn from."""
     input:
         frames=frames_of_shard,
+        copies="copies/{dataset}.tsv",
         projection="sequences/{features}/{projection}/projection.npz",
         hubs="sequences/{features}/{projection}/hubs.h5",
     output:
@@ -158,7 +163,8 @@ rule sequences:
         songs="catalogue/{dataset}/songs/{shard}.tsv",
     shell:
         'python "$COVERSIM_SCRIPTS"/sequences.py'
-        " --frames {input.frames:q} --songs {params.songs:q} --projection {input.projection:q}"
+        " --frames {input.frames:q} --songs {params.songs:q} --copies {input.copies:q}"
+        " --projection {input.projection:q}"
         " --hubs {input.hubs:q} --output {output.sequences:q} 2> {log:q}"
 
 
@@ -166,6 +172,7 @@ rule match:
     """Match a shard's songs with those of their collection, pair by pair."""
     input:
         sequences=sequences_to_match,
+        copies=copies_of_collection,
     output:
         distances="aligned/{experiment}/{seed}/{collection}/{shard}.h5",
     log:
@@ -186,5 +193,5 @@ rule match:
     shell:
         'python "$COVERSIM_SCRIPTS"/match.py'
         " --collection {wildcards.collection} --shard {wildcards.shard}"
-        " --sequences {input.sequences:q} --songs {params.songs:q}"
+        " --sequences {input.sequences:q} --songs {params.songs:q} --copies {input.copies:q}"
         " --output {output.distances:q} 2> {log:q}"

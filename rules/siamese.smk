@@ -10,6 +10,7 @@ rule train:
     """Train the Siamese network; go on where an interrupted job stopped, and never train the same twice."""
     input:
         frames=frames_to_train,
+        copies=COPIES_TO_TRAIN,
         pairs=pairs_to_train,
         pca=pca_of,
         same=same_model,
@@ -42,7 +43,7 @@ rule train:
     shell:
         'python "$COVERSIM_SCRIPTS"/train.py'
         " --settings {params.settings:q} --seed {wildcards.seed} --frames {input.frames:q}"
-        " --songs {params.songs:q} --pairs {input.pairs:q} --pca {input.pca:q}"
+        " --songs {params.songs:q} --copies {input.copies:q} --pairs {input.pairs:q} --pca {input.pca:q}"
         " --code {params.code} --state {params.state:q} --threads {threads} --device {params.device}"
         " --model {output.model:q} --history {output.history:q} 2> {log:q}"
 
@@ -61,6 +62,7 @@ rule embed:
     input:
         model="models/{experiment}/{seed}/model.pt",
         frames=frames_to_embed,
+        copies="copies/{dataset}.tsv",
     output:
         embeddings="embeddings/{experiment}/{seed}/{dataset}.h5",
     log:
@@ -85,7 +87,7 @@ rule embed:
     shell:
         'python "$COVERSIM_SCRIPTS"/embed.py'
         " --model {input.model:q} --frames {input.frames:q} --songs {params.songs:q}"
-        " --query-tempi {params.settings} --threads {threads} --device {params.device}"
+        " --copies {input.copies:q} --query-tempi {params.settings} --threads {threads} --device {params.device}"
         " --output {output.embeddings:q} 2> {log:q}"
 
 

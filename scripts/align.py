@@ -26,6 +26,9 @@ def main() -> None:
     parser.add_argument(
         "--songs", type=Path, nargs="+", required=True, help="catalogues with the split of each song"
     )
+    parser.add_argument(
+        "--copies", type=Path, nargs="+", required=True, help="of the same data sets, songs that do not count"
+    )
     parser.add_argument("--collection", required=True)
     parser.add_argument("--shard", required=True, help="whose songs are the queries")
     parser.add_argument(
@@ -45,6 +48,7 @@ def main() -> None:
         arguments.sharpness,
         arguments.frames,
         arguments.songs,
+        arguments.copies,
         arguments.collection,
         arguments.shard,
         arguments.output,

@@ -1,4 +1,4 @@
-"""Embed every song of a data set; those of works that the model has seen are left out."""
+"""Embed every song of a data set that counts; those of works that the model has seen do not."""
 
 import argparse
 from pathlib import Path
@@ -9,7 +9,8 @@ from coversim.cli import run
 from coversim.device import choose_device, compute_reproducibly
 from coversim.errors import CoversimError
 from coversim.siamese import encoder
-from coversim.storage import embeddings, frames, tsv
+from coversim.storage import embeddings, frames
+from coversim.storage.songs import counting
 
 BLOCK = 2**17  # frames in memory at a time: 128 songs of four minutes at 4 Hz
 
@@ -21,6 +22,9 @@ def main() -> None:
         "--frames", nargs="+", required=True, help="all shards of all features, in their order"
     )
     parser.add_argument("--songs", type=Path, required=True, help="catalogue with the split of each song")
+    parser.add_argument(
+        "--copies", type=Path, required=True, help="of the same data set, songs that do not count"
+    )
     parser.add_argument(
         "--query-tempi",
         type=float,
@@ -36,11 +40,10 @@ def main() -> None:
     compute_reproducibly(arguments.threads)
     device = choose_device(arguments.device)
     model = encoder.load(arguments.model, device)
-    split = {(song["work"], song["performance"]): song["split"] for song in tsv.read(arguments.songs)}
-    wanted = {song for song, name in split.items() if name != "shared"}
+    split = counting([arguments.songs], [arguments.copies])
     tempi = model.settings["model"]["tempi"]
     works, performances, found, queries = [], [], [], []
-    songs = frames.songs(arguments.frames, wanted)
+    songs = frames.songs(arguments.frames, split)
     for block in encoder.in_batches(songs, lambda song: song.frames.shape[-1], BLOCK):
         works += [song.work for song in block]
         performances += [song.performance for song in block]

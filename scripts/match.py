@@ -15,12 +15,22 @@ def main() -> None:
     parser.add_argument(
         "--songs", type=Path, nargs="+", required=True, help="catalogues with the split of each song"
     )
+    parser.add_argument(
+        "--copies", type=Path, nargs="+", required=True, help="of the same data sets, songs that do not count"
+    )
     parser.add_argument("--collection", required=True)
     parser.add_argument("--shard", required=True, help="whose songs are the queries")
     parser.add_argument("--output", type=Path, required=True, help="distances, HDF5")
     arguments = parser.parse_args()
 
-    match_shard(arguments.sequences, arguments.songs, arguments.collection, arguments.shard, arguments.output)
+    match_shard(
+        arguments.sequences,
+        arguments.songs,
+        arguments.copies,
+        arguments.collection,
+        arguments.shard,
+        arguments.output,
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Count, mean and scatter of the patches of a shard's training songs."""
+"""Count, mean and scatter of the patches of a shard's training songs, each recording of the shard once."""
 
 import argparse
 import json
@@ -28,7 +28,7 @@ def main() -> None:
     }
     patches = representation(json.loads(arguments.settings.read_text(encoding="utf-8")))
     moments = Moments(patches.size)
-    for song in frames.songs(arguments.frames, training):
+    for song in frames.once_each(frames.songs(arguments.frames, training)):
         found, mask = patches(*pad([torch.from_numpy(song.frames)]))
         moments.add(found[mask].reshape(-1, patches.size).numpy())
     moments.save(arguments.output)

@@ -14,12 +14,16 @@ def main() -> None:
         "--frames", type=Path, nargs="+", required=True, help="the shard's frames, one file per feature"
     )
     parser.add_argument("--songs", type=Path, required=True, help="catalogue with the split of each song")
+    parser.add_argument(
+        "--copies", type=Path, required=True, help="of the same data set, songs that do not count"
+    )
     parser.add_argument("--projection", type=Path, required=True, help="in which to align, .npz")
     parser.add_argument("--output", type=Path, required=True, help="moments, .npz")
     arguments = parser.parse_args()
 
     projection = Projection.load(arguments.projection)
-    differences_of_shard(arguments.frames, arguments.songs, projection).save(arguments.output)
+    found = differences_of_shard(arguments.frames, arguments.songs, arguments.copies, projection)
+    found.save(arguments.output)
 
 
 if __name__ == "__main__":

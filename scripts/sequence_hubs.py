@@ -20,12 +20,15 @@ def main() -> None:
     parser.add_argument(
         "--songs", type=Path, nargs="+", required=True, help="catalogue of each training data set"
     )
+    parser.add_argument(
+        "--copies", type=Path, nargs="+", required=True, help="of the same data sets, songs that do not count"
+    )
     parser.add_argument("--projection", type=Path, required=True, help=".npz")
     parser.add_argument("--output", type=Path, required=True, help="sequences, HDF5")
     arguments = parser.parse_args()
 
     projection = Projection.load(arguments.projection)
-    write_hubs(arguments.frames, arguments.songs, projection, arguments.output)
+    write_hubs(arguments.frames, arguments.songs, arguments.copies, projection, arguments.output)
 
 
 if __name__ == "__main__":

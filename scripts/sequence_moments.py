@@ -1,4 +1,4 @@
-"""Second moments of the patches, which keep pitch, of a shard's training songs."""
+"""Second moments of the patches, which keep pitch, of a shard's training songs, each recording of the shard once."""
 
 import argparse
 from pathlib import Path

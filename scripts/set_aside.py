@@ -1,4 +1,4 @@
-"""List the songs that were set aside, from the catalogue's problems and the shards of frames."""
+"""List the songs that were set aside, from the catalogue's problems, the copies, and the shards of frames."""
 
 import argparse
 import logging
@@ -16,6 +16,7 @@ COLUMNS = ("dataset", "feature", "work", "performance", "reason", "remedy")
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--problems", type=Path, nargs="+", required=True, help="…/<dataset>/problems.tsv")
+    parser.add_argument("--copies", type=Path, nargs="+", required=True, help="…/<dataset>.tsv")
     parser.add_argument(
         "--frames", type=Path, nargs="+", required=True, help="…/<dataset>/<frames>/<shard>.h5"
     )
@@ -23,6 +24,11 @@ def main() -> None:
     arguments = parser.parse_args()
     rows = [
         (path.parent.name, "", *problem.values()) for path in arguments.problems for problem in tsv.read(path)
+    ]
+    rows += [
+        (copy["dataset"], "", copy["work"], copy["performance"], copy["reason"], copy["remedy"])
+        for path in arguments.copies
+        for copy in tsv.read(path)
     ]
     shards = defaultdict(list)
     for path in arguments.frames:

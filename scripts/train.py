@@ -35,6 +35,9 @@ def main() -> None:
         "--songs", type=Path, nargs="+", required=True, help="of each data set, the split of each song"
     )
     parser.add_argument(
+        "--copies", type=Path, nargs="+", required=True, help="of the same data sets, songs that do not count"
+    )
+    parser.add_argument(
         "--pairs",
         type=Path,
         nargs="*",
@@ -56,7 +59,9 @@ def main() -> None:
     arguments = parser.parse_args()
 
     settings = json.loads(arguments.settings.read_text(encoding="utf-8"))
-    training, validation, pairs = load_songs(settings, arguments.frames, arguments.songs, arguments.pairs)
+    training, validation, pairs = load_songs(
+        settings, arguments.frames, arguments.songs, arguments.copies, arguments.pairs
+    )
     inputs = contents(training, validation, pairs, arguments.pca)
     key = training_key(settings, arguments.seed, arguments.code, inputs)
     state = arguments.state / key

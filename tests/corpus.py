@@ -10,7 +10,9 @@ import h5py
 import numpy as np
 from h5py import h5d, h5p, h5s, h5t, h5z
 
+from coversim.dataset.copies import Copy
 from coversim.dataset.features import FEATURES, FRAME_RATE
+from coversim.storage import tsv
 
 REAL = Path(__file__).parents[2] / "shared" / "data" / "da-tacos_real"
 """One genuine song of Da-TACOS, in the per-feature layout; lies beside the repository, not in it."""
@@ -91,14 +93,21 @@ def write_corpus(
     layout: str = "per-feature",
     subset: str = "toy",
     seconds: float = 20,
+    seed: int = 0,
 ) -> Path:
-    """Write a data set of the given works and performances, each song random and different."""
-    seed = 0
+    """Write a data set of the given works and performances, each song random and different: of `seed`, the next one …"""
     for work, performances in works.items():
         for performance in performances:
             write_song(root, work, performance, song_arrays(seed, seconds, features), layout, subset)
             seed += 1
     return root
+
+
+def write_copies(path: Path, *songs: tuple[str, str, str]) -> Path:
+    """Write the table of the songs that do not count, by data set, work and performance; by default there is none."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(tsv.text(Copy._fields, [(*song, "", "", "") for song in songs]))
+    return path
 
 
 @contextmanager

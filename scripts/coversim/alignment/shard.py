@@ -12,8 +12,9 @@ import torch
 from coversim.alignment import qmax
 from coversim.alignment.candidates import nearest
 from coversim.features.patches import sharpen
-from coversim.storage import distances, frames, tsv
+from coversim.storage import distances, frames
 from coversim.storage.embeddings import of_split
+from coversim.storage.songs import listed, members
 
 LOG_EVERY = 30  # seconds
 
@@ -23,6 +24,7 @@ def align_shard(
     sharpness: list[float],
     shards: Sequence[Path],
     catalogues: Sequence[Path],
+    copies: Sequence[Path],
     collection: str,
     shard: str,
     output: Path,
@@ -36,21 +38,15 @@ def align_shard(
     method : a name in coversim.alignment.qmax.METHODS
     sharpness : of each feature, see coversim.features.patches
     shards : all shards of frames of all features, in their order
-    catalogues : songs.tsv of each data set of the collection, with the split of each song
+    catalogues, copies : of each data set of the collection, see coversim.storage.songs
     embeddings : of the data sets; without any, all songs are compared, else the `candidates` that are found first
     """
-    split = collection.partition("/")[0]
-    members = {
-        (song["work"], song["performance"])
-        for catalogue in catalogues
-        for song in tsv.read(catalogue)
-        if song["split"] == split
-    }
-    songs_of_work = Counter(work for work, _ in members)
-    with_cover = {(work, performance) for work, performance in members if songs_of_work[work] > 1}
+    wanted, left_out = members(catalogues, copies, collection), listed(copies)
+    songs_of_work = Counter(work for work, _ in wanted)
+    with_cover = {(work, performance) for work, performance in wanted if songs_of_work[work] > 1}
     own_shard = [path for path in shards if Path(path).stem == shard]
     # songs of like length go together
-    queries = sorted(frames.songs(own_shard, with_cover), key=lambda song: song.frames.shape[2])
+    queries = sorted(frames.songs(own_shard, with_cover, left_out), key=lambda song: song.frames.shape[2])
     query_chroma = [_chroma(song, sharpness) for song in queries]
     if embeddings:
         embedded, found = _first_found(embeddings, collection, queries, candidates)
@@ -61,7 +57,7 @@ def align_shard(
     started = logged = time.monotonic()
     pairs, names = 0, []
     columns: list[np.ndarray] = []
-    for song in frames.songs(shards, members):
+    for song in frames.songs(shards, wanted, left_out):
         name = (song.work, song.performance)
         names.append(name)
         if not embeddings:
@@ -73,7 +69,7 @@ def align_shard(
             pairs += len(query)
         if time.monotonic() - logged > LOG_EVERY:
             logged = time.monotonic()
-            logging.info("%d of %d songs, %d pairs", len(names), len(members), pairs)
+            logging.info("%d of %d songs, %d pairs", len(names), len(wanted), pairs)
     seconds = time.monotonic() - started
     logging.info(
         "%d queries, %d songs, %d pairs: %.2f ms per pair, %.3f s per query",

@@ -13,7 +13,8 @@ import numpy as np
 from coversim.sequences import patches
 from coversim.sequences.matching import THRESHOLD, best_transpositions, match
 from coversim.sequences.projection import Projection, SecondMoments
-from coversim.sequences.training import training_songs
+from coversim.storage import frames
+from coversim.storage.songs import members
 
 TRANSPOSITIONS = 3  # that are tried
 FEWEST = 8  # patches on a path that is trusted
@@ -48,12 +49,15 @@ def aligned(covers: Sequence[Song], projection: Projection) -> Iterator[Aligned]
                 yield Aligned(song, other, found.path[close], found.transposition)
 
 
-def differences_of_shard(shards: Sequence[Path], catalogue: Path, projection: Projection) -> SecondMoments:
+def differences_of_shard(
+    shards: Sequence[Path], catalogue: Path, copies: Path, projection: Projection
+) -> SecondMoments:
     """`difference_moments` of the works of a shard to train with; `shards` are its frames, a file of each feature.
 
     One work in memory at a time: the songs of a work follow each other.
     """
-    works = groupby(training_songs(shards, catalogue), key=lambda song: song.work)
+    training = frames.songs(shards, members([catalogue], [copies], "train"))
+    works = groupby(training, key=lambda song: song.work)
     covers = (
         [Song(patches.patches(song.frames), patches.profiles(song.frames)) for song in work]
         for _, work in works

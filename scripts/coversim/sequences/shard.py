@@ -12,27 +12,27 @@ from coversim.sequences import storage
 from coversim.sequences.distances import distances as distances_of
 from coversim.sequences.songs import likenesses
 from coversim.sequences.storage import Sequences
-from coversim.storage import distances, frames, tsv
+from coversim.storage import distances, frames
+from coversim.storage.songs import members
 
 
 def match_shard(
-    shards: Sequence[Path], catalogues: Sequence[Path], collection: str, shard: str, output: Path
+    shards: Sequence[Path],
+    catalogues: Sequence[Path],
+    copies: Sequence[Path],
+    collection: str,
+    shard: str,
+    output: Path,
 ) -> None:
     """Write the distances of a shard's queries to all songs of their collection. One other shard in memory at a time.
 
     Parameters
     ----------
     shards : sequences of all shards, `…/<features>/<projection>/songs/<data set>/<shard>.h5`
-    catalogues : songs.tsv of each data set of the collection, with the split of each song
+    catalogues, copies : of each data set of the collection, see coversim.storage.songs
     """
     split = collection.partition("/")[0]
-    listed = {
-        (song["work"], song["performance"])
-        for catalogue in catalogues
-        for song in tsv.read(catalogue)
-        if song["split"] == split
-    }
-    songs_of_work = Counter(work for work, _ in listed)
+    songs_of_work = Counter(work for work, _ in members(catalogues, copies, collection))
     queries = [
         own.song(place)
         for own in _of_split([path for path in shards if path.stem == shard], split)

@@ -12,48 +12,50 @@ from coversim.sequences.matching import best_transpositions, restored, scores, s
 from coversim.sequences.patches import patches, profiles
 from coversim.sequences.projection import Projection
 from coversim.sequences.storage import Sequences, Song
-from coversim.storage import frames, tsv
+from coversim.storage import frames
 from coversim.storage.hashing import stable_hash
+from coversim.storage.songs import counting, listed, members
 
 HUBS = 100  # training songs by which it is told how well a song scores with everything
 
 
 def write_hubs(
-    shards: Sequence[Path], catalogues: Sequence[Path], projection: Projection, output: Path
+    shards: Sequence[Path],
+    catalogues: Sequence[Path],
+    copies: Sequence[Path],
+    projection: Projection,
+    output: Path,
 ) -> None:
     """Write the sequences of HUBS training songs, by stable hash, as many of each data set.
 
     Parameters
     ----------
     shards : frames of all shards of all training data sets, a file of each feature
-    catalogues : songs.tsv of each training data set
+    catalogues, copies : of each training data set, see coversim.storage.songs
     """
     chosen: set[frames.Name] = set()
-    for catalogue in catalogues:
-        training = [song for song in tsv.read(catalogue) if song["split"] == "train"]
-        training.sort(key=lambda song: stable_hash("hub", song["work"], song["performance"]))
-        chosen.update((song["work"], song["performance"]) for song in training[: HUBS // len(catalogues)])
-    songs = [_song(song, "train", projection) for song in frames.songs(shards, chosen)]
+    for catalogue, left_out in zip(catalogues, copies, strict=True):
+        training = sorted(
+            members([catalogue], [left_out], "train"), key=lambda song: (stable_hash("hub", *song), song)
+        )
+        chosen.update(training[: HUBS // len(catalogues)])
+    songs = [_song(song, "train", projection) for song in frames.songs(shards, chosen, listed(copies))]
     logging.info("%d songs", len(songs))
     storage.write(output, songs, projection)
 
 
 def write_songs(
-    shards: Sequence[Path], catalogue: Path, projection: Projection, hubs: Path, output: Path
+    shards: Sequence[Path], catalogue: Path, copies: Path, projection: Projection, hubs: Path, output: Path
 ) -> None:
-    """Write the sequences of a shard's songs, with their hubness; songs that are `shared` are left out.
+    """Write the sequences of a shard's songs that count, with their hubness.
 
     Parameters
     ----------
     shards : frames of the shard, a file of each feature
-    catalogue : the split of each song
+    catalogue, copies : of the shard's data set, see coversim.storage.songs
     hubs : what `write_hubs` wrote
     """
-    split = {
-        (song["work"], song["performance"]): song["split"]
-        for song in tsv.read(catalogue)
-        if song["split"] != "shared"
-    }
+    split = counting([catalogue], [copies])
     others = storage.read(hubs)
     songs = []
     for found in frames.songs(shards, split):

@@ -1,6 +1,6 @@
 """What the projection of patches is fitted to: the training songs, and the moments of their patches."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from coversim.sequences.patches import WINDOW, patches
@@ -8,18 +8,16 @@ from coversim.sequences.projection import SecondMoments
 from coversim.storage import frames, tsv
 
 
-def training_songs(shards: Sequence[Path], catalogue: Path) -> Iterator[frames.SongFrames]:
-    """The songs of shards of frames that the catalogue's split says to train with, one in memory at a time."""
-    return frames.songs(
-        shards,
-        {(song["work"], song["performance"]) for song in tsv.read(catalogue) if song["split"] == "train"},
-    )
-
-
 def moments_of_shard(shards: Sequence[Path], catalogue: Path) -> SecondMoments:
-    """Second moments of the patches of a shard's training songs; `shards` are its frames, a file of each feature."""
+    """Second moments of the patches of a shard's training songs; `shards` are its frames, a file of each feature.
+
+    Each recording of the shard counts once; those of other shards are not known here.
+    """
+    training = {
+        (song["work"], song["performance"]) for song in tsv.read(catalogue) if song["split"] == "train"
+    }
     moments = SecondMoments(WINDOW * len(shards))
-    for song in training_songs(shards, catalogue):
+    for song in frames.once_each(frames.songs(shards, training)):
         moments.add(patches(song.frames))
     return moments
 

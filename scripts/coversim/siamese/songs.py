@@ -10,7 +10,8 @@ from torch import Tensor
 from coversim.dataset.splits import in_share
 from coversim.siamese.kinds import KINDS
 from coversim.siamese.sampling import Pair
-from coversim.storage import frames, parquet, tsv
+from coversim.storage import frames, parquet
+from coversim.storage.songs import counting
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,11 @@ class Songs:
 
 
 def load_songs(
-    settings: dict, shards: Sequence[Path], catalogues: Sequence[Path], pair_tables: Sequence[Path] = ()
+    settings: dict,
+    shards: Sequence[Path],
+    catalogues: Sequence[Path],
+    copies: Sequence[Path],
+    pair_tables: Sequence[Path] = (),
 ) -> tuple[Songs, Songs, list[list[Pair]]]:
     """Training songs, validation songs, and the pairs of each source, as indices into the training songs.
 
@@ -35,6 +40,7 @@ def load_songs(
     ----------
     shards : `…/<data set>/<frames>/<shard>.h5` of all data sets
     catalogues : `…/<data set>/songs.tsv`, with the split of each song; they number the sources
+    copies : of each data set, in the same order, what must not count
     pair_tables : training pairs of each data set, in the order of the catalogues; none: no pairs
     """
     chosen = settings["train"]
@@ -42,7 +48,7 @@ def load_songs(
     songs = {"train": Songs([], [], []), "valid": Songs([], [], [])}
     pairs = []
     for source, catalogue in enumerate(catalogues):
-        split = {(song["work"], song["performance"]): song["split"] for song in tsv.read(catalogue)}
+        split = counting([catalogue], [copies[source]])
         wanted = {song for song, name in split.items() if name in needed}
         own_shards = [path for path in shards if path.parent.parent.name == catalogue.parent.name]
         place = {}

@@ -3,6 +3,7 @@
     work, performance   (n,) UTF-8        the songs, in the order of the manifest
     start               (n + 1,) int64    song i is frames[start[i]:start[i + 1]]
     repaired            (n,) int64        values of the song that were not finite and got interpolated
+    digest              (n,) UTF-8        of the song's frames: equal ones are the same recording
     frames              (T, rows) float32
     set_aside           (m, 4) UTF-8      work, performance, reason, remedy
     attributes          feature; rate, frames per second (0 where each song has the same number of frames)
@@ -12,6 +13,7 @@ metadata from format 1.10 on.
 Writer and reader hold one song in memory at a time, the writer at most 16,384 frames of small songs more.
 """
 
+import hashlib
 import os
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -69,6 +71,7 @@ class Writer:
         self._songs: list[tuple[str, str]] = []
         self._start = [0]
         self._repaired: list[int] = []
+        self._digests: list[str] = []
         self._set_aside: list[SetAside] = []
 
     def append(self, work: str, performance: str, values: np.ndarray, repaired: int = 0) -> None:
@@ -76,6 +79,7 @@ class Writer:
         self._songs.append((work, performance))
         self._start.append(self._start[-1] + values.shape[1])
         self._repaired.append(repaired)
+        self._digests.append(digest(values))
         self._buffer.append(values.T)
         if self._start[-1] - len(self._frames) > _BUFFER:
             self._flush()
@@ -91,6 +95,7 @@ class Writer:
         hdf5.write(self._file, "performance", hdf5.text([performance for _, performance in self._songs]))
         hdf5.write(self._file, "start", np.array(self._start, np.int64))
         hdf5.write(self._file, "repaired", np.array(self._repaired, np.int64))
+        hdf5.write(self._file, "digest", hdf5.text(self._digests))
         hdf5.write(self._file, "set_aside", hdf5.text(self._set_aside).reshape(-1, len(SetAside._fields)))
 
     def _flush(self) -> None:
@@ -123,6 +128,7 @@ class FramesShard:
     performances: list[str]
     start: np.ndarray
     repaired: list[int]
+    digests: list[str]
     set_aside: list[SetAside]
 
     @property
@@ -147,6 +153,7 @@ def read(path: str | os.PathLike) -> FramesShard:
             performances=hdf5.strings(file["performance"]),
             start=file["start"][:],
             repaired=file["repaired"][:].tolist(),
+            digests=hdf5.strings(file["digest"]),
             set_aside=[SetAside(*row) for row in hdf5.strings(file["set_aside"])],
         )
         total = len(file["frames"])
@@ -155,19 +162,41 @@ def read(path: str | os.PathLike) -> FramesShard:
     return shard
 
 
-def songs(paths: Iterable[str | os.PathLike], wanted: Collection[Name] | None = None) -> Iterator[SongFrames]:
+def digest(frames: np.ndarray) -> str:
+    """What tells a recording by its frames (…, T) float32."""
+    content = repr(frames.shape).encode() + np.ascontiguousarray(frames, np.float32).tobytes()
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
+def songs(
+    paths: Iterable[str | os.PathLike],
+    wanted: Collection[Name] | None = None,
+    left_out: Collection[tuple[str, str, str]] = (),
+) -> Iterator[SongFrames]:
     """Each song that is in all features of its shard, and `wanted` if given, one at a time.
 
     `paths` may mix data sets, shards and features: files of one name in sibling folders, such as `crema-4hz/0007.h5`
     and `hpcp-4hz/0007.h5`, are the same shard in several features. Their frames become channels in the order of
-    `paths`, cropped to the shortest; a song with `contradictions` is left out. Of a song that several data sets have (work and performance), the first counts.
+    `paths`, cropped to the shortest. A song with `contradictions` is left out, and what is `left_out` by data set, work and
+    performance. Of a song that several data sets have (work and performance), the first counts.
     """
     shards: dict[tuple[Path, str], list[Path]] = defaultdict(list)
     for path in map(Path, paths):
         shards[path.parent.parent, path.name].append(path)
     seen: set[Name] = set()
     for features in shards.values():
-        yield from _joined([read(path) for path in features], wanted, seen)
+        dataset = features[0].parent.parent.name
+        unwanted = {song[1:] for song in left_out if song[0] == dataset}
+        yield from _joined([read(path) for path in features], wanted, unwanted, seen)
+
+
+def once_each(songs: Iterable[SongFrames]) -> Iterator[SongFrames]:
+    """The first song of each recording."""
+    seen = set()
+    for song in songs:
+        if (recording := digest(song.frames)) not in seen:
+            seen.add(recording)
+            yield song
 
 
 def contradictions(shards: Sequence[FramesShard]) -> Iterator[SetAside]:
@@ -186,13 +215,19 @@ def contradictions(shards: Sequence[FramesShard]) -> Iterator[SetAside]:
 
 
 def _joined(
-    shards: Sequence[FramesShard], wanted: Collection[Name] | None, seen: set[Name]
+    shards: Sequence[FramesShard],
+    wanted: Collection[Name] | None,
+    unwanted: Collection[Name],
+    seen: set[Name],
 ) -> Iterator[SongFrames]:
     places = [{name: place for place, name in enumerate(shard.songs)} for shard in shards]
     common = [
         song
         for song in shards[0].songs
-        if all(song in of for of in places) and song not in seen and (wanted is None or song in wanted)
+        if all(song in of for of in places)
+        and song not in seen
+        and song not in unwanted
+        and (wanted is None or song in wanted)
     ]
     seen.update(common)
     bad = {song[:2] for song in contradictions(shards)}

@@ -17,6 +17,7 @@ import yaml
 from coversim.errors import CoversimError
 
 COMMAND_LINE = "--config"
+PATHS = ("root", "same_works")  # of a data set
 KINDS = {
     "string": "text",
     "integer": "a whole number",
@@ -53,7 +54,7 @@ def validate(config: Mapping[str, Any], schema_file: Path, files: Sequence[str] 
     """The configuration as it is meant, which the schema allows.
 
     Equal numbers become one: 4.0 is 4 where the schema wants an integer, 4 is 4.0 where any number will do. Keys
-    that YAML read as numbers become text, and `~` in the root of a data set the home folder.
+    that YAML read as numbers become text, and `~` in a path of a data set the home folder.
 
     Parameters
     ----------
@@ -73,12 +74,12 @@ def validate(config: Mapping[str, Any], schema_file: Path, files: Sequence[str] 
     validator = Validator(schema)
     errors = sorted(validator.iter_errors(config), key=lambda error: error.json_path)
     _refuse((line for error in errors for line in _explain(error, validator, config, files)), files)
-    return _with_roots(config, os.path.expanduser)
+    return _with_paths(config, os.path.expanduser)
 
 
-def _with_roots(config: Mapping[str, Any], change: Callable[[str], str]) -> dict[str, Any]:
+def _with_paths(config: Mapping[str, Any], change: Callable[[str], str]) -> dict[str, Any]:
     datasets = {
-        name: {**chosen, "root": change(chosen["root"])} if chosen and chosen.get("root") else chosen
+        name: chosen and chosen | {key: change(chosen[key]) for key in PATHS if chosen.get(key)}
         for name, chosen in config["datasets"].items()
     }
     return {**config, "datasets": datasets}

@@ -6,7 +6,7 @@ from typing import Any
 from coversim.errors import CoversimError
 
 ROLES = {"train": "train", "benchmark": "benchmark"}  # of the names that imply one; all others train
-DEFAULTS = dict.fromkeys(("root", "subset", "layout", "features", "rate"))
+DEFAULTS = dict.fromkeys(("root", "subset", "layout", "features", "rate", "same_works"))
 
 
 def data_sets(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -9,6 +9,7 @@ import hashlib
 import json
 import logging
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +28,8 @@ from coversim.dataset.catalogue import (
 )
 from coversim.dataset.da_tacos import File, Layout, Problem, Song, recognise, walk
 from coversim.dataset.features import FRAME_RATE
+from coversim.dataset.same_works import read as read_same_works
+from coversim.dataset.same_works import renamed
 from coversim.dataset.titles import find
 from coversim.demo import songs as demo_songs
 from coversim.errors import CoversimError
@@ -99,6 +102,12 @@ class Plan:
         return {
             name: kind for experiment in self.experiments.values() for name, kind in experiment.frames.items()
         }
+
+    @property
+    def telling_frames(self) -> str:
+        """The kind of frames by which copies are told: that of most experiments, so that one more seldom changes it."""
+        used = Counter(name for experiment in self.experiments.values() for name in experiment.frames)
+        return min(used, key=lambda name: (-used[name], name))
 
     @property
     def patches(self) -> dict[str, Experiment]:
@@ -274,6 +283,8 @@ def _walk(
             root, chosen["subset"], chosen["layout"], chosen["features"], key=f"datasets.{dataset}"
         )
         songs, problems = walk(root, layout)
+        if chosen["same_works"]:
+            songs = renamed(songs, read_same_works(Path(chosen["same_works"])))
         metadata = find(root, layout.subset)
         titles = Titles(str(_seen_from(results, metadata)), _digest(metadata)) if metadata else None
         root = str(_seen_from(results, Path(root)))

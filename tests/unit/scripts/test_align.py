@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import corpus
 from coversim.alignment.qmax import METHODS, chroma_distances, qmax_distances
 from coversim.siamese.kinds import KINDS
 from coversim.storage import distances, embeddings, frames
@@ -40,6 +41,7 @@ def place(tmp_path):
                         file.append(work, f"P_{work}{letter}", song(f"P_{work}{letter}"))
     with (tmp_path / "songs.tsv").open("w", newline="") as file:
         csv.writer(file, dialect="excel-tab").writerows(rows)
+    corpus.write_copies(tmp_path / "copies.tsv")
     return tmp_path
 
 
@@ -52,6 +54,8 @@ def align(place, shard, *arguments, method="qmax", sharpness=0):
         *paths,
         "--songs",
         place / "songs.tsv",
+        "--copies",
+        place / "copies.tsv",
         "--collection",
         "valid",
         "--shard",

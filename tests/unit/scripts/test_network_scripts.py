@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+import corpus
 import train as train_script
 from coversim.errors import CoversimError
 from coversim.features.pca import Moments, Projection
@@ -41,6 +42,7 @@ class Workplace:
     def __init__(self, folder: Path, seed: int = 0):
         self.folder = folder
         self.songs = folder / "songs.tsv"
+        self.copies = corpus.write_copies(folder / "copies.tsv")
         rows = [("work", "performance", "shard", "split")]
         for shard in (0, 1):
             for feature in ("crema", "hpcp"):
@@ -111,6 +113,7 @@ def test_from_frames_to_embeddings(features: list[str], tmp_path) -> None:
         seed=1,
         frames=place.frames(*features),
         songs=place.songs,
+        copies=place.copies,
         pca=pca,
         code="c0de",
         state=tmp_path / "state",
@@ -118,7 +121,12 @@ def test_from_frames_to_embeddings(features: list[str], tmp_path) -> None:
         history=tmp_path / "history.tsv",
     )
     call(
-        "embed", model=model, frames=place.frames(*features), songs=place.songs, output=tmp_path / "songs.h5"
+        "embed",
+        model=model,
+        frames=place.frames(*features),
+        songs=place.songs,
+        copies=place.copies,
+        output=tmp_path / "songs.h5",
     )
 
     found = embeddings.read(tmp_path / "songs.h5")
@@ -145,6 +153,7 @@ def training(place: Workplace, **changes: dict) -> dict[str, object]:
         "seed": 1,
         "frames": place.frames("crema"),
         "songs": place.songs,
+        "copies": place.copies,
         "code": "c0de",
         "state": place.folder / "state",
         "model": place.folder / "model.pt",
@@ -161,6 +170,7 @@ def test_discriminants_see_training_songs_only(tmp_path) -> None:
         model=tmp_path / "1" / "model.pt",
         frames=places[1].frames("crema"),
         songs=places[1].songs,
+        copies=places[1].copies,
         output=tmp_path / "songs.h5",
     )
     found = embeddings.read(tmp_path / "songs.h5").embeddings
@@ -194,6 +204,7 @@ def test_songs_are_sought_at_the_tempi_that_are_asked_for(tmp_path) -> None:
             model=tmp_path / "model.pt",
             frames=place.frames("crema"),
             songs=place.songs,
+            copies=place.copies,
             output=tmp_path / f"{name}.h5",
             **asked,
         )

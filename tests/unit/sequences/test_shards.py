@@ -5,6 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
+import corpus
 from coversim.errors import CoversimError
 from coversim.sequences import aligned, songs, storage
 from coversim.sequences.distances import distances, likeness
@@ -44,6 +45,7 @@ def place(tmp_path):
     rows = [(name[:3], name, WORKS[name[:3]][0], split) for name, split in SPLIT.items()]
     table = tsv.text(("work", "performance", "shard", "split"), rows)
     (tmp_path / "songs.tsv").write_text(table)
+    corpus.write_copies(tmp_path / "copies.tsv")
     for number, shard in enumerate(SHARDS):
         with frames.writing(tmp_path / "train" / "crema-4hz" / f"{shard}.h5", "crema", 12, 4.0) as file:
             for work, name, own, _ in rows:
@@ -62,12 +64,20 @@ def fitted(place):
 
 def sequences(place, projection):
     """The files of both shards, and those of the hubs, as the rules make them."""
-    songs.write_hubs(frames_of(place, *SHARDS), [place / "songs.tsv"], projection, place / "hubs.h5")
+    songs.write_hubs(
+        frames_of(place, *SHARDS),
+        [place / "songs.tsv"],
+        [place / "copies.tsv"],
+        projection,
+        place / "hubs.h5",
+    )
     files = []
     for shard in SHARDS:
         files.append(place / "crema" / "pca" / "songs" / "train" / f"{shard}.h5")
         shards = frames_of(place, shard)
-        songs.write_songs(shards, place / "songs.tsv", projection, place / "hubs.h5", files[-1])
+        songs.write_songs(
+            shards, place / "songs.tsv", place / "copies.tsv", projection, place / "hubs.h5", files[-1]
+        )
     return files
 
 
@@ -98,14 +108,18 @@ def test_differences_are_those_within_the_training_works_of_a_shard(place):
     expected = aligned.difference_moments(
         [[aligned.Song(patches(song), profiles(song)) for song in covers]], projection
     )
-    found = aligned.differences_of_shard(frames_of(place, "0001"), place / "songs.tsv", projection)
+    found = aligned.differences_of_shard(
+        frames_of(place, "0001"), place / "songs.tsv", place / "copies.tsv", projection
+    )
     assert found.weight == expected.weight > 0
     np.testing.assert_allclose(found.sums, expected.sums, atol=1e-7)  # of sums of about .01
 
 
 def test_a_source_whose_covers_do_not_align_is_left_out_unless_it_is_the_only_one(place):
     total = moments_of_shard(frames_of(place, "0001"), place / "songs.tsv")
-    within = aligned.differences_of_shard(frames_of(place, "0001"), place / "songs.tsv", fitted(place))
+    within = aligned.differences_of_shard(
+        frames_of(place, "0001"), place / "songs.tsv", place / "copies.tsv", fitted(place)
+    )
     nothing = SecondMoments(16)
     np.testing.assert_array_equal(
         discriminants([total], [within, nothing], 20).components,
@@ -152,7 +166,8 @@ def test_hubs_are_chosen_by_what_songs_are_called_as_many_of_each_data_set(place
     monkeypatch.setattr(songs, "HUBS", 4)
 
     def chosen(count, *catalogues):
-        songs.write_hubs(frames_of(place, *SHARDS), catalogues, fitted(place), place / "hubs.h5")
+        none = [place / "copies.tsv"] * len(catalogues)
+        songs.write_hubs(frames_of(place, *SHARDS), catalogues, none, fitted(place), place / "hubs.h5")
         found = set(storage.read(place / "hubs.h5").performances.tolist())
         assert len(found) == count
         return found
@@ -178,7 +193,7 @@ def test_hubs_are_chosen_by_what_songs_are_called_as_many_of_each_data_set(place
 def test_each_query_of_a_shard_meets_each_song_of_its_collection(place, shard, queries):
     projection = fitted(place)
     files = sequences(place, projection)
-    match_shard(files, [place / "songs.tsv"], "valid", shard, place / "distances.h5")
+    match_shard(files, [place / "songs.tsv"], [place / "copies.tsv"], "valid", shard, place / "distances.h5")
     found = distance_files.read(place / "distances.h5")
     assert found.performances.tolist() == ["W_4a", "W_4b", "W_5a", "W_8a", "W_6a", "W_6b"]
     assert found.works.tolist() == [name[:3] for name in found.performances]
@@ -197,5 +212,5 @@ def test_each_query_of_a_shard_meets_each_song_of_its_collection(place, shard, q
 
 def test_a_collection_that_a_shard_has_no_song_of_leaves_it_without_queries(place):
     files = sequences(place, fitted(place))
-    match_shard(files, [place / "songs.tsv"], "test", "0000", place / "distances.h5")
+    match_shard(files, [place / "songs.tsv"], [place / "copies.tsv"], "test", "0000", place / "distances.h5")
     assert distance_files.read(place / "distances.h5").distance.shape == (0, 0)

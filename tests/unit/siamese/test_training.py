@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 
+import corpus
 from coversim.dataset.pairs import pair_table
 from coversim.device import choose_device
 from coversim.errors import CoversimError
@@ -186,6 +187,7 @@ def test_songs_of_several_data_sets_keep_their_source(tmp_path) -> None:
         experiment(),
         [tmp_path / name / "crema-4hz" / "0000.h5" for name in ("a", "b")],
         [tmp_path / name / "songs.tsv" for name in ("a", "b")],
+        [corpus.write_copies(tmp_path / "copies" / f"{name}.tsv") for name in ("a", "b")],
         [tmp_path / f"{name}.parquet" for name in ("a", "b")],
     )
     assert training.works == ["W_1", "W_1", "W_a", "W_a", "W_1", "W_1", "W_b", "W_b"]
@@ -301,6 +303,7 @@ class Script:
                     table.append((work, f"P_{split}{place}", 0, split))
         with (folder / "songs.tsv").open("w", newline="") as file:
             csv.writer(file, dialect="excel-tab").writerows(table)
+        corpus.write_copies(folder / "copies.tsv")
         pairs = pair_table([row[:2] for row in table if row[3] == "train"], seed=0)
         parquet.write(folder / "pairs.parquet", pairs)
 
@@ -312,6 +315,7 @@ class Script:
             "seed": 1,
             "frames": self.folder / "crema-4hz" / "0000.h5",
             "songs": self.folder / "songs.tsv",
+            "copies": self.folder / "copies.tsv",
             "code": "c0de",
             "state": self.folder / run / "state",
             "threads": 1,
