@@ -80,6 +80,7 @@ def make_place(place: Path) -> None:
     for path in (song(place, "train"), song(place, "test"), _files(place, "W_1", "P_1.1")[1]):
         _store_uncompressed(path)  # for changes of content that leave the size as it is
     _write_titles(place, "A Title")
+    (place / "data" / "same.tsv").write_text("work\tsame_as\nW_1\tW_2\n", encoding="utf-8")
     (place / "run").mkdir()
     _write_config(place, CONFIG)
 
@@ -180,6 +181,11 @@ def _add(place: Path, work: str, *performances: str) -> None:
     for seed, performance in enumerate(performances):
         arrays = corpus.song_arrays(100 + seed, 10, ["crema", "hpcp"])
         corpus.write_song(place / "data", work, performance, arrays)
+
+
+def _add_copy(place: Path) -> None:
+    for path, copy in zip(_files(place, "W_1", "P_1.1"), _files(place, "W_1", "P_1.3"), strict=True):
+        shutil.copy(path, copy)
 
 
 def _add_work(place: Path, split: str) -> None:
@@ -334,6 +340,7 @@ CHANGES: dict[str, Callable[[Path], list[str] | None]] = {
     ),
     "content of a song that only tests": lambda place: _change_content(song(place, "test")),
     "a song added to a work": lambda place: _add(place, "W_1", "P_1.3"),
+    "a copy of a song added to its work": _add_copy,
     "a song removed": lambda place: _remove(place, "W_1", "P_1.1"),
     "a song renamed": _rename_song,
     "a work added to train with": lambda place: _add_work(place, "train"),

@@ -40,8 +40,8 @@ def finished(tmp_path_factory):
     place = tmp_path_factory.mktemp("sets")
     works = {"tunes": LARGE, "irish": LITTLE, "covers80": OTHERS}
     roots = {
-        name: {"root": str(corpus.write_corpus(place / name, of, features=["crema"]))}
-        for name, of in works.items()
+        name: {"root": str(corpus.write_corpus(place / name, of, features=["crema"], seed=100 * number))}
+        for number, (name, of) in enumerate(works.items())
     }
     roots["covers80"]["role"] = "benchmark"
     config = CONFIG | {"datasets": roots}

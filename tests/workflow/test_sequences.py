@@ -210,7 +210,7 @@ def write_song(place: Path, number: int, content: int, moment: int) -> None:
 
 def write_extra(place: Path, there: bool) -> None:
     if there:
-        corpus.write_corpus(place / "data", EXTRA, features=["crema"], seconds=SECONDS)
+        corpus.write_corpus(place / "data", EXTRA, features=["crema"], seconds=SECONDS, seed=100)
     else:
         for work in EXTRA:
             shutil.rmtree(place / "data" / "da-tacos_toy_subset_crema" / f"{work}_crema", ignore_errors=True)

@@ -68,6 +68,13 @@ def align(place, shard, *arguments, method="qmax", sharpness=0):
     return distances.read(output), done.stderr
 
 
+def test_songs_that_do_not_count_are_neither_queries_nor_candidates(place):
+    corpus.write_copies(place / "copies.tsv", (place.name, "W_1", "P_W_1b"), (place.name, "W_2", "P_W_2c"))
+    found, _ = align(place, "0001")
+    assert found.performances.tolist() == ["P_W_1a", "P_W_3a", "P_W_5a", "P_W_2a", "P_W_2b"]
+    assert set(found.performances[found.query].tolist()) == {"P_W_2a", "P_W_2b"}
+
+
 @pytest.mark.parametrize(("method", "distance"), [("qmax", qmax_distances), ("chroma", chroma_distances)])
 @pytest.mark.parametrize(
     ("shard", "queries"), [("0000", {"P_W_1a", "P_W_1b", "P_W_5a"}), ("0001", {"P_W_2a", "P_W_2b", "P_W_2c"})]

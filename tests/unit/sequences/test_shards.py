@@ -81,6 +81,25 @@ def sequences(place, projection):
     return files
 
 
+def test_songs_that_do_not_count_have_no_sequence_and_are_no_candidates(place):
+    copies = [
+        ("train", "W_1", "W_1b"),
+        ("train", "W_2", "W_2a"),
+        ("train", "W_4", "W_4b"),
+        ("train", "W_5", "W_5a"),
+    ]
+    corpus.write_copies(place / "copies.tsv", *copies)
+    files = sequences(place, fitted(place))
+    names = {name for path in files for name in storage.read(path).names}
+    assert names.isdisjoint({song[1:] for song in copies})
+    hubs = set(storage.read(place / "hubs.h5").performances.tolist())
+    assert hubs == {"W_1a", "W_2b", "W_2c", "W_3a"}
+    match_shard(files, [place / "songs.tsv"], [place / "copies.tsv"], "valid", "0000", place / "distances.h5")
+    found = distance_files.read(place / "distances.h5")
+    assert found.performances[found.query].tolist() == ["W_8a"]  # of W_4 one song is left
+    assert set(found.performances.tolist()) == {"W_4a", "W_6a", "W_6b", "W_8a"}
+
+
 def test_moments_are_of_the_training_songs_of_a_shard(place):
     expected = SecondMoments(16)
     for name in ("W_2a", "W_2b", "W_2c", "W_3a"):

@@ -188,3 +188,32 @@ def test_a_truncated_shard_is_named_with_the_remedy(folder, intact, share):
 def test_a_missing_shard_is_named_with_the_remedy(tmp_path):
     with pytest.raises(CoversimError, match=r"0000\.h5: no such file\. Remedy: run the workflow"):
         frames.read(tmp_path / "0000.h5")
+
+
+@settings(max_examples=30)
+@given(
+    lengths=st.lists(st.integers(1, 4), min_size=1, max_size=6),
+    seeds=st.lists(st.integers(0, 1), min_size=6, max_size=6),
+)
+def test_songs_have_one_digest_if_and_only_if_their_frames_are_equal(folder, lengths, seeds):
+    values = [song(length, seed=seed) for length, seed in zip(lengths, seeds, strict=False)]
+    path = write(folder / "digests.h5", [("W", str(place), of) for place, of in enumerate(values)])
+    digests = frames.read(path).digests
+    for one, its in zip(values, digests, strict=True):
+        for other, digest in zip(values, digests, strict=True):
+            assert (its == digest) == np.array_equal(one, other)
+
+
+def test_each_recording_comes_once(tmp_path):
+    songs = [("W_1", "P_1", song(5)), ("W_1", "P_2", song(7)), ("W_2", "P_3", song(5))]
+    path = write(tmp_path / "0000.h5", songs)
+    assert [found.performance for found in frames.once_each(frames.songs([path]))] == ["P_1", "P_2"]
+
+
+def test_what_one_data_set_leaves_out_another_one_may_have(tmp_path):
+    paths = [
+        write(tmp_path / name / "crema-4hz" / "0000.h5", [("W", "0", song(length)), ("V", "0", song(9))])
+        for name, length in (("a", 5), ("b", 7))
+    ]
+    found = list(frames.songs(paths, {("W", "0")}, [("a", "W", "0")]))
+    assert [(one.work, one.frames.shape[2]) for one in found] == [("W", 7)]

@@ -1,4 +1,5 @@
 import json
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -239,6 +240,34 @@ def test_works_that_a_benchmark_shares_with_training_works_are_left_out(tmp_path
     training = json.loads((tmp_path / "results/catalogue/train/summary.json").read_text())["split"]
     assert split["shared"]["works"] == training["train"]["works"] + training["valid"]["works"]
     assert split["benchmark"]["works"] == 5 + training["test"]["works"]
+
+
+def test_a_work_that_is_the_same_as_another_one_is_that_work(tmp_path):
+    table = tmp_path / "same.tsv"
+    table.write_text("work\tsame_as\nX_0\tW_0\nX_1\tX_2\n")
+    train = data_set(tmp_path / "train", many(40))
+    benchmark = data_set(tmp_path / "benchmark", many(5, songs=3, prefix="X"))
+    datasets = {"train": {"root": train}, "benchmark": {"root": benchmark, "same_works": str(table)}}
+    made = plan(tmp_path, datasets=datasets)
+    catalogue = tmp_path / "results/catalogue/benchmark/songs.tsv"
+    works = Counter(row["work"] for row in tsv.read(catalogue))
+    assert works == {"W_0": 3, "X_2": 6, "X_3": 3, "X_4": 3}
+    table.write_text("work\tsame_as\nX_1\tX_2\n")
+    stale = {
+        path
+        for path, digest in plan(tmp_path, datasets=datasets).digests.items()
+        if made.digests[path] != digest
+    }
+    assert str(catalogue.relative_to(tmp_path / "results")) in stale
+    assert all(path.startswith("catalogue/benchmark/") for path in stale)
+
+
+def test_copies_are_told_by_the_frames_of_most_experiments(tmp_path):
+    root = data_set(tmp_path / "data", many(40))
+    train = {"train": {"root": root}}
+    assert plan(tmp_path, datasets=train).telling_frames == "crema-4hz"
+    more = {"a": {"fft": {"rate": 2.0}}, "b": {"fft": {"rate": 1.0}}}
+    assert plan(tmp_path, datasets=train, experiments=more).telling_frames == "crema-4hz"
 
 
 def test_the_metadata_beside_the_songs_gives_their_titles(tmp_path):
