@@ -76,7 +76,6 @@ def finished(tmp_path_factory):
         "experiments": {
             **dict.fromkeys(("brief", "ftm2d", "pca")),
             "sequence": {"model": {"kind": "sequence_pca"}},
-            "qmax": {"model": {"kind": "qmax"}},
         },
     }
     config["datasets"]["covers80"]["role"] = "benchmark"
@@ -107,8 +106,8 @@ def test_they_are_set_aside_and_said(finished):
     for said in (
         f"WARNING: {len(expected)} songs were set aside",
         " 4 × a copy: the recording is listed already\n",
-        " 4 × a recording of its work is of a work to validate with, under another name\n",
-        " 1 × a recording of its work is of a work to train with, under another name\n",
+        " 4 × its work is one to validate with, too, under another name\n",
+        " 1 × its work is one to train with, too, under another name\n",
     ):
         assert said in finished[3].stdout
     page = (finished[0] / "run/results/small/report.html").read_text()

@@ -98,6 +98,6 @@ def _of_a_seen_work(song: Song, other: Song) -> Copy:
     return Copy(
         *song[:3],
         " ".join(other[:3]),
-        f"a recording of its work is of a work to {SEEN[other.split]} with, under another name",
+        f"its work is one to {SEEN[other.split]} with, too, under another name",
         remedy,
     )

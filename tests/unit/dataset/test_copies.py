@@ -98,9 +98,7 @@ def test_a_benchmark_loses_whole_works_that_were_seen_under_another_name():
         (BENCHMARK, "X", "0", "a W 0"),
         (BENCHMARK, "X", "1", "a W 0"),
     ]
-    assert {copy.reason for copy in found} == {
-        "a recording of its work is of a work to validate with, under another name"
-    }
+    assert {copy.reason for copy in found} == {"its work is one to validate with, too, under another name"}
 
 
 def test_who_would_keep_both_names_of_a_work_is_told_how():
