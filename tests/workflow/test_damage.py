@@ -15,7 +15,7 @@ from coversim.errors import CoversimError
 from coversim.features.pca import Moments, Projection
 from coversim.report import inputs
 from coversim.siamese import encoder
-from coversim.storage import embeddings, frames, hdf5, json_files, parquet
+from coversim.storage import embeddings, frames, hdf5, json_files, parquet, songs
 from staleness import RESULTS, song
 from workflow import jobs, run
 
@@ -23,6 +23,7 @@ READERS: dict[str, Callable[[Path], object]] = {
     "fft/train/crema-4hz/0000.h5": lambda path: [
         (song.work, song.performance, song.frames.tobytes()) for song in frames.songs([path])
     ],
+    "copies/train.tsv": lambda path: songs.listed([path]),
     "pca/*/moments/*/0000.npz": lambda path: _moments(Moments.load(path)),
     "pca/*/pca-4.npz": lambda path: _bytes(vars(Projection.load(path))),
     "pairs/valid.parquet": parquet.read,

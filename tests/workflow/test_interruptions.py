@@ -28,8 +28,14 @@ KILLS = int(os.environ.get("COVERSIM_KILLS", 30))
 SEED = int(os.environ.get("COVERSIM_KILLS_SEED", 0))
 LATEST = 6.0  # seconds after the start of a run: less than one takes, so that it absorbs several kills
 DELAY = 0.5  # seconds at most after the start of a job
-KINDS = ("fft", "pairs", "pca_moments", "set_aside", "pca", "train", "embed", "evaluate", "metrics", "report")
-OUTPUTS = ("fft", "pca", "pairs", "models", "embeddings", "evaluation", "metrics.tsv", "set_aside.tsv")
+KINDS = (
+    *("fft", "copies", "pairs", "pca_moments", "set_aside", "pca"),
+    *("train", "embed", "evaluate", "metrics", "report"),
+)
+OUTPUTS = (
+    *("fft", "copies", "pca", "pairs", "models", "embeddings", "evaluation"),
+    *("metrics.tsv", "set_aside.tsv"),
+)
 LARGER_THAN_THE_LIMIT = (
     *(
         "fft/*/*/0000.h5",

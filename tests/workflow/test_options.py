@@ -88,7 +88,7 @@ def test_the_demo_corpus_counts_by_what_it_is_made_from(place):
     run(place, "set_aside.tsv")
     (place / "run.yaml").write_text(demo + "demo_corpus: {works: 12, seed: 2}\n")
     run(place, "--until", "demo_corpus")  # as killed before `fft`
-    assert jobs(plan(place, "set_aside.tsv")) == {"fft": 3, "set_aside": 1}
+    assert jobs(plan(place, "set_aside.tsv")) == {"fft": 3, "copies": 1, "set_aside": 1}
 
 
 def test_a_clone_below_a_folder_with_braces_says_what_to_do(place, tmp_path):

@@ -14,6 +14,7 @@ from workflow import ROOT, SMALL, jobs, snakemake
 RULES = {
     "demo_corpus",
     "fft",
+    "copies",
     "pca_moments",
     "pca",
     "pairs",
