@@ -7,6 +7,7 @@ import pytest
 
 import corpus
 from coversim.dataset.splits import shard_of, split_by_hash
+from coversim.storage import parquet
 from workflow import SMALL, jobs, snakemake
 
 SHARDS = 2
@@ -147,8 +148,6 @@ def test_works_said_to_be_one_are_one_work_in_split_and_pairs(finished, tmp_path
     works = {(row["work"], row["performance"]): row["split"] for row in catalogue}
     assert works[TRAINING, "V_3/0"] == "shared"
     assert works["V_0", "V_4/1"] == works["V_0", "0"] == "covers80"
-    from coversim.storage.parquet import read
-
-    pairs = read(place / "run/results/same/pairs/covers80.parquet").to_pandas()
+    pairs = parquet.read(place / "run/results/same/pairs/covers80.parquet").to_pandas()
     covers = pairs[pairs.label == 0]
     assert {"0", "V_4/0"} <= set(covers[covers.work_a == "V_0"].performance_a)

@@ -5,6 +5,7 @@ import pytest
 import corpus
 from coversim.errors import CoversimError
 from coversim.storage import songs, tsv
+from coversim.storage.atomic import replacing
 
 
 @pytest.fixture
@@ -36,8 +37,6 @@ def test_a_copy_in_one_data_set_leaves_out_no_song_of_that_name_in_another(files
 
 
 def test_a_damaged_list_is_named(files):
-    from coversim.storage.atomic import replacing
-
     path = files[1][0]
     with replacing(path) as temporary:
         temporary.write_text(path.read_text())
