@@ -4,6 +4,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ LOG_EVERY = 30  # seconds
 
 def align_shard(
     method: str,
+    transpositions: int,
     sharpness: list[float],
     shards: Sequence[Path],
     catalogues: Sequence[Path],
@@ -34,6 +36,7 @@ def align_shard(
     Parameters
     ----------
     method : a name in coversim.alignment.qmax.METHODS
+    transpositions : in which Qmax aligns two songs
     sharpness : of each feature, see coversim.features.patches
     shards : all shards of frames of all features, in their order
     catalogues : songs.tsv of each data set of the collection, with the split of each song
@@ -57,7 +60,7 @@ def align_shard(
         places = _places(embedded, found)
         compared = np.full(found.shape, np.nan, np.float32)
 
-    compare = qmax.METHODS[method]
+    compare = partial(qmax.METHODS[method], transpositions=transpositions)
     started = logged = time.monotonic()
     pairs, names = 0, []
     columns: list[np.ndarray] = []
@@ -89,6 +92,7 @@ def align_shard(
         np.array(columns, np.float32).reshape(len(names), len(queries)).T if candidate is None else compared,
         {
             "method": method,
+            "transpositions": transpositions,
             "frames": sorted({Path(path).parent.name for path in shards}),
             "sharpness": sharpness,
             "candidates": candidates,
