@@ -166,6 +166,7 @@ rule match:
     """Match a shard's songs with those of their collection, pair by pair."""
     input:
         sequences=sequences_to_match,
+        candidates=candidates_of,
     output:
         distances="aligned/{experiment}/{seed}/{collection}/{shard}.h5",
     log:
@@ -186,5 +187,5 @@ rule match:
     shell:
         'python "$COVERSIM_SCRIPTS"/match.py'
         " --collection {wildcards.collection} --shard {wildcards.shard}"
-        " --sequences {input.sequences:q} --songs {params.songs:q}"
+        " --sequences {input.sequences:q} --songs {params.songs:q} --candidates {input.candidates:q}"
         " --output {output.distances:q} 2> {log:q}"
