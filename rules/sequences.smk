@@ -168,11 +168,36 @@ rule sequences:
         " --hubs {input.hubs:q} --output {output.sequences:q} 2> {log:q}"
 
 
+rule sequence_collection:
+    """The sequences of a collection's songs, of all shards, so that each job of `match` has one input."""
+    input:
+        sequences=sequences_to_join,
+    output:
+        sequences="sequences/{features}/{projection}/collections/{collection}.h5",
+    log:
+        "logs/sequence_collection/{features}-{projection}-{collection}.log",
+    benchmark:
+        "benchmarks/sequence_collection/{features}-{projection}/{collection}.tsv"
+    localrule: True
+    conda:
+        "../envs/sequences.yaml"
+    resources:
+        mem_mb=growing(600),
+        runtime=growing(30),
+    params:
+        code=code("sequence_collection.py"),
+    shell:
+        'python "$COVERSIM_SCRIPTS"/sequence_collection.py'
+        " --sequences {input.sequences:q} --collection {wildcards.collection}"
+        " --output {output.sequences:q} 2> {log:q}"
+
+
 rule match:
     """Match a shard's songs with those of their collection, pair by pair."""
     input:
         sequences=sequences_to_match,
         copies=copies_of_collection,
+        candidates=candidates_of,
     output:
         distances="aligned/{experiment}/{seed}/{collection}/{shard}.h5",
     log:
@@ -194,4 +219,5 @@ rule match:
         'python "$COVERSIM_SCRIPTS"/match.py'
         " --collection {wildcards.collection} --shard {wildcards.shard}"
         " --sequences {input.sequences:q} --songs {params.songs:q} --copies {input.copies:q}"
+        " --candidates {input.candidates:q}"
         " --output {output.distances:q} 2> {log:q}"

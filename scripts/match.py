@@ -1,4 +1,4 @@
-"""Match a shard's queries, as sequences, with all songs of their collection."""
+"""Match a shard's queries, as sequences, with the songs of their collection, or with those that an embedding finds first."""
 
 import argparse
 from pathlib import Path
@@ -9,9 +9,7 @@ from coversim.sequences.shard import match_shard
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--sequences", type=Path, nargs="+", required=True, help="of all shards, HDF5, in their order"
-    )
+    parser.add_argument("--sequences", type=Path, required=True, help="of the collection, HDF5")
     parser.add_argument(
         "--songs", type=Path, nargs="+", required=True, help="catalogues with the split of each song"
     )
@@ -20,6 +18,9 @@ def main() -> None:
     )
     parser.add_argument("--collection", required=True)
     parser.add_argument("--shard", required=True, help="whose songs are the queries")
+    parser.add_argument(
+        "--candidates", type=Path, nargs="?", help="which songs to compare a query with, HDF5; none: all"
+    )
     parser.add_argument("--output", type=Path, required=True, help="distances, HDF5")
     arguments = parser.parse_args()
 
@@ -30,6 +31,7 @@ def main() -> None:
         arguments.collection,
         arguments.shard,
         arguments.output,
+        arguments.candidates,
     )
 
 

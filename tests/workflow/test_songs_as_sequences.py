@@ -29,7 +29,7 @@ CONFIG = {
 WORKS = range(12)
 TABLES = {"evaluate": 1, "metrics": 1, "report": 1}
 MATCHED = {"match": 4} | TABLES  # two shards, two collections
-HELD = {"sequence_hubs": 1, "sequences": 2} | MATCHED
+HELD = {"sequence_hubs": 1, "sequences": 2, "sequence_collection": 2} | MATCHED
 ALIGNED = {"sequence_differences": 4, "sequence_lda": 2} | HELD  # two rounds
 FITTED = {"sequence_moments": 2, "sequence_pca": 1} | ALIGNED
 COUNTED = {"copies": 1, "pairs": 2, "set_aside": 1}
@@ -163,6 +163,7 @@ def test_a_change_reruns_what_depends_on_it(place, change, expected):
         ("sequence_lda.py", ALIGNED | {"sequence_differences": 2}),  # those of the second round
         ("sequence_hubs.py", HELD),
         ("sequences.py", HELD | {"sequence_hubs": 0}),
+        ("sequence_collection.py", {"sequence_collection": 2} | MATCHED),
         ("match.py", MATCHED),
     ],
 )
@@ -176,3 +177,18 @@ def test_a_work_added_is_found(place):
     add_work(place, "test")
     assert jobs(run(place)) == ONE_SHARD
     assert not jobs(plan(place))
+
+
+def test_an_embedding_finds_candidates_and_sequences_order_them(place):
+    found_first = {"model": {"kind": "mean", "tempi": [1.0]}, "train": {"epochs": 0}}
+    ordered = found_first | {"rerank": {"candidates": 3, "by": "sequence_lda"}}
+    add_experiment(place, ordered=ordered)
+    expected = {"pca_moments": 2, "pca": 1, "fit": 1, "embed_baseline": 1, "candidates": 2, "match": 4}
+    assert jobs(run(place)) == expected | TABLES
+    with (place / "run" / "results" / "small" / "metrics.tsv").open(newline="") as file:
+        rows = {
+            (row["experiment"], row["collection"]): row for row in csv.DictReader(file, dialect="excel-tab")
+        }
+    for collection in ("valid", "test"):
+        assert float(rows["ordered", collection]["map_reranked"]) > 0.9
+        assert float(rows["ordered", collection]["candidates_reranked"]) == 3
