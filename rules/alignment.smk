@@ -28,7 +28,8 @@ rule align:
         settings=alignment_of,
     shell:
         'python "$COVERSIM_SCRIPTS"/align.py'
-        " --method {params.settings[method]} --sharpness {params.settings[sharpness]}"
+        " --method {params.settings[method]} --transpositions {params.settings[transpositions]}"
+        " --sharpness {params.settings[sharpness]}"
         " --candidates {params.settings[candidates]}"
         " --collection {wildcards.collection} --shard {wildcards.shard}"
         " --frames {input.frames:q} --songs {params.songs:q} --embeddings {input.embeddings:q}"

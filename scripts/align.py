@@ -14,6 +14,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--method", choices=qmax.METHODS, required=True)
     parser.add_argument(
+        "--transpositions", type=int, required=True, help="in which two songs are aligned; the best counts"
+    )
+    parser.add_argument(
         "--sharpness",
         type=float,
         nargs="+",
@@ -45,6 +48,7 @@ def main() -> None:
     torch.set_num_threads(1)
     align_shard(
         arguments.method,
+        arguments.transpositions,
         arguments.sharpness,
         arguments.frames,
         arguments.songs,

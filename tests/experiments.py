@@ -26,6 +26,7 @@ SETTINGS = {
         "layers": 2,
         "kernel": 3,
         "dropout": 0.1,
+        "transpositions": 2,
         "neighbours": 0,
         "tempi": [0.8, 1.0, 1.25],
     },

@@ -4,6 +4,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ LOG_EVERY = 30  # seconds
 
 def align_shard(
     method: str,
+    transpositions: int,
     sharpness: list[float],
     shards: Sequence[Path],
     catalogues: Sequence[Path],
@@ -36,6 +38,7 @@ def align_shard(
     Parameters
     ----------
     method : a name in coversim.alignment.qmax.METHODS
+    transpositions : in which Qmax aligns two songs
     sharpness : of each feature, see coversim.features.patches
     shards : all shards of frames of all features, in their order
     catalogues, copies : of each data set of the collection, see coversim.storage.songs
@@ -53,7 +56,7 @@ def align_shard(
         places = _places(embedded, found)
         compared = np.full(found.shape, np.nan, np.float32)
 
-    compare = qmax.METHODS[method]
+    compare = partial(qmax.METHODS[method], transpositions=transpositions)
     started = logged = time.monotonic()
     pairs, names = 0, []
     columns: list[np.ndarray] = []
@@ -85,6 +88,7 @@ def align_shard(
         np.array(columns, np.float32).reshape(len(names), len(queries)).T if candidate is None else compared,
         {
             "method": method,
+            "transpositions": transpositions,
             "frames": sorted({Path(path).parent.name for path in shards}),
             "sharpness": sharpness,
             "candidates": candidates,

@@ -41,7 +41,7 @@ KINDS = {
         trains=True,
         own_windows=True,
     ),
-    "qmax": Kind(reads=("neighbours",), pairwise=True),
+    "qmax": Kind(reads=("neighbours", "transpositions"), pairwise=True),
     "chroma": Kind(reads=("neighbours",), pairwise=True),
     "sequence_pca": Kind(reads=("neighbours",), pairwise=True, projection="pca"),
     "sequence_lda": Kind(reads=("neighbours",), pairwise=True, projection="lda"),

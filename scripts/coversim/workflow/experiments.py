@@ -105,8 +105,10 @@ class Experiment:
     @property
     def alignment(self) -> dict[str, Any]:
         """How its songs are aligned: all with all, or each with the first that its embedding finds."""
+        method = "qmax" if self.embeds else self.settings["model"]["kind"]
         return {
-            "method": "qmax" if self.embeds else self.settings["model"]["kind"],
+            "method": method,
+            "transpositions": self.settings["model"]["transpositions"] if method == "qmax" else 1,
             "sharpness": words(self.settings["representation"]["sharpness"]),
             "candidates": self.settings["rerank"]["candidates"],
         }

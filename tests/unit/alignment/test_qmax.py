@@ -2,20 +2,20 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coversim.alignment.qmax import (
-    GAP,
+    EXTENSION,
     NEAREST,
+    ONSET,
     STACK,
+    best_transpositions,
     cross_recurrence,
-    longest_paths,
-    optimal_transposition,
+    longest_path,
+    prepared,
     qmax_distances,
 )
-
-RECURRENCES = st.tuples(st.integers(0, 2**32 - 1), st.floats(0.05, 0.9))
 
 
 def melody(seed, frames, channels=1):
@@ -23,10 +23,14 @@ def melody(seed, frames, channels=1):
     return np.random.default_rng(seed).integers(0, 9, (channels, 12, frames)).astype(np.float32)
 
 
-def slow_cross_recurrence(song, other):
+def recurrence(song, other, semitones=None):
+    best = best_transpositions(song, [other], 1)[0, 0]
+    return cross_recurrence(prepared(song), other, best if semitones is None else semitones)
+
+
+def slow_cross_recurrence(song, other, semitones):
     """Every moment with every moment, and the threshold as NumPy's quantile."""
-    correlations = [(song.mean(2) * np.roll(other, k, axis=1).mean(2)).sum() for k in range(12)]
-    other = np.roll(other, np.argmax(correlations), axis=1)
+    other = np.roll(other, semitones, axis=1)
     moments = [
         [frames[:, :, start : start + STACK].ravel() for start in range(frames.shape[2] - STACK + 1)]
         for frames in (song, other)
@@ -37,29 +41,70 @@ def slow_cross_recurrence(song, other):
     return near_rows & near_columns
 
 
-def slow_qmax(recurrence):
-    """Equation by equation; onset and extension of a gap cost the same."""
+def slow_qmax(recurrence, onset, extension):
+    """Equation by equation."""
     path = np.zeros(recurrence.shape)
     for i in range(2, recurrence.shape[0]):
         for j in range(2, recurrence.shape[1]):
-            before = max(path[i - 1, j - 1], path[i - 2, j - 1], path[i - 1, j - 2])
-            path[i, j] = before + 1 if recurrence[i, j] else max(0, before - GAP)
+            before = [(i - 1, j - 1), (i - 2, j - 1), (i - 1, j - 2)]
+            if recurrence[i, j]:
+                path[i, j] = max(path[cell] for cell in before) + 1
+            else:
+                costs = {True: onset, False: extension}
+                path[i, j] = max(0, *(path[cell] - costs[bool(recurrence[cell])] for cell in before))
     return path.max()
 
 
-@given(seed=st.integers(0, 2**32 - 1), lengths=st.tuples(st.integers(9, 60), st.integers(9, 60)))
-def test_moments_recur_where_each_is_among_the_nearest_to_the_other(seed, lengths):
-    song, other = melody(seed, lengths[0]), melody(seed + 1, lengths[1])
-    np.testing.assert_array_equal(cross_recurrence(song, other), slow_cross_recurrence(song, other))
+def slow_distance(song, other, transpositions):
+    """The longest path in any of the transpositions that bring the means of two songs closest."""
+    fits = [(song.mean(2) * np.roll(other, k, axis=1).mean(2)).sum() for k in range(12)]
+    keys = sorted(range(12), key=lambda k: -fits[k])[:transpositions]
+    longest = max(slow_qmax(slow_cross_recurrence(song, other, key), ONSET, EXTENSION) for key in keys)
+    return np.sqrt(song.shape[2] - STACK + 1) / max(1, longest)
 
 
 @given(
-    rows=st.integers(1, 30), columns=st.lists(st.integers(1, 30), min_size=1, max_size=4), drawn=RECURRENCES
+    seed=st.integers(0, 2**32 - 1),
+    lengths=st.tuples(st.integers(9, 60), st.integers(9, 60)),
+    channels=st.integers(1, 2),
+    semitones=st.integers(0, 11),
 )
-def test_the_paths_of_many_songs_are_those_of_each(rows, columns, drawn):
-    random = np.random.default_rng(drawn[0])
-    recurrences = [random.random((rows, width)) < drawn[1] for width in columns]
-    assert longest_paths(recurrences).tolist() == [slow_qmax(recurrence) for recurrence in recurrences]
+@settings(deadline=None)
+def test_moments_recur_where_each_is_among_the_nearest_to_the_other(seed, lengths, channels, semitones):
+    song, other = melody(seed, lengths[0], channels), melody(seed + 1, lengths[1], channels)
+    np.testing.assert_array_equal(
+        recurrence(song, other, semitones), slow_cross_recurrence(song, other, semitones)
+    )
+
+
+@given(seed=st.integers(0, 2**32 - 1), lengths=st.tuples(st.integers(9, 40), st.integers(9, 40)))
+@settings(deadline=None)
+def test_moments_that_are_equally_near_recur_together(seed, lengths):
+    """Frames of few values: many distances are equal, also to the bound."""
+    random = np.random.default_rng(seed)
+    song, other = (np.repeat(random.integers(0, 2, (1, 12, 1)), n, axis=2) for n in lengths)
+    song[:, 0, ::3] += 1
+    song, other = song.astype(np.float32), other.astype(np.float32)
+    np.testing.assert_array_equal(recurrence(song, other, 0), slow_cross_recurrence(song, other, 0))
+
+
+@given(
+    size=st.tuples(st.integers(1, 40), st.integers(1, 40)),
+    seed=st.integers(0, 2**32 - 1),
+    share=st.floats(0.05, 0.9),
+    costs=st.tuples(*[st.sampled_from([0.0, 0.5, 1.0, 5.0])] * 2),
+)
+@settings(deadline=None)
+def test_qmax_is_the_length_of_the_longest_path(size, seed, share, costs):
+    recurrence = np.random.default_rng(seed).random(size) < share
+    assert longest_path(recurrence, *costs) == slow_qmax(recurrence, *costs)
+
+
+@pytest.mark.parametrize("transpositions", [1, 2, 12])
+def test_the_best_of_several_transpositions_counts(transpositions):
+    song, others = melody(1, 60), [melody(seed, 40 + seed) for seed in range(2, 6)]
+    expected = [slow_distance(song, other, transpositions) for other in others]
+    np.testing.assert_allclose(qmax_distances(song, others, transpositions), expected, rtol=1e-6)
 
 
 def test_a_path_follows_half_and_double_the_tempo():
@@ -67,13 +112,15 @@ def test_a_path_follows_half_and_double_the_tempo():
     for row, column in ((i, i), (2 * i, i), (i, 2 * i)):
         recurrence = np.zeros((80, 80), dtype=bool)
         recurrence[row + 1, column + 1] = True
-        assert longest_paths([recurrence]) == 39  # the first lies where paths start from
+        assert longest_path(recurrence, ONSET, EXTENSION) == 39  # the first lies where paths start from
 
 
 def test_both_songs_may_be_the_first():
     song, other = melody(1, 70), melody(2, 50)
-    there, back = cross_recurrence(song, other), cross_recurrence(other, song)
-    assert longest_paths([there]) == longest_paths([back])
+    there, back = (
+        longest_path(recurrence(*pair), ONSET, EXTENSION) for pair in ((song, other), (other, song))
+    )
+    assert there == back
 
 
 @pytest.mark.parametrize("channels", [1, 2])
@@ -81,8 +128,8 @@ def test_both_songs_may_be_the_first():
 def test_transposing_a_song_changes_nothing(channels, semitones):
     song, other = melody(3, 60, channels), melody(4, 50, channels)
     transposed = np.roll(other, semitones, axis=1)
-    assert optimal_transposition(song, np.roll(song, -semitones, axis=1)) == semitones
-    np.testing.assert_array_equal(cross_recurrence(song, transposed), cross_recurrence(song, other))
+    assert best_transpositions(song, [np.roll(song, -semitones, axis=1)], 1) == semitones
+    np.testing.assert_array_equal(recurrence(song, transposed), recurrence(song, other))
 
 
 def test_a_cover_is_nearer_than_another_song():
@@ -106,16 +153,16 @@ def test_essentia_gives_the_same_paths_and_all_but_the_same_recurrences():
     from essentia.standard import ChromaCrossSimilarity, CoverSongSimilarity
 
     recurring = ChromaCrossSimilarity(frameStackSize=STACK, binarizePercentile=NEAREST, oti=False)
-    aligning = CoverSongSimilarity(disOnset=GAP, disExtension=GAP, distanceType="asymmetric")
+    aligning = CoverSongSimilarity(disOnset=ONSET, disExtension=EXTENSION, distanceType="asymmetric")
     random = np.random.default_rng(0)
     for _ in range(5):
         song = random.random((1, 12, 130)).astype(np.float32)
         cover = song[:, :, 20:110] + 0.5 * random.random((1, 12, 90)).astype(np.float32)
         cover += song.mean(axis=2, keepdims=True)  # in the same key
-        ours = cross_recurrence(song[:, :, :-1], cover[:, :, :-1])  # essentia leaves the last moment out
+        ours = recurrence(song[:, :, :-1], cover[:, :, :-1])  # essentia leaves the last moment out
         theirs = recurring(song[0].T.copy(), cover[0].T.copy())
         assert ours.shape == theirs.shape
         assert (ours != theirs.astype(bool)).mean() < 1e-3
         paths, distance = aligning(theirs)
-        assert longest_paths([theirs.astype(bool)]) == paths.max()
+        assert longest_path(theirs.astype(bool), ONSET, EXTENSION) == paths.max()
         assert distance == pytest.approx(np.sqrt(theirs.shape[1]) / paths.max(), rel=1e-5)

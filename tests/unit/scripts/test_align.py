@@ -45,10 +45,11 @@ def place(tmp_path):
     return tmp_path
 
 
-def align(place, shard, *arguments, method="qmax", sharpness=0):
+def align(place, shard, *arguments, method="qmax", sharpness=0, transpositions=1):
     output = place / "valid" / f"{shard}.h5"
     paths = [place / "crema-4hz" / f"{number}.h5" for number in ("0000", "0001")]
     command = [sys.executable, SCRIPTS / "align.py", "--method", method, "--sharpness", sharpness]
+    command += ["--transpositions", transpositions]
     command += [
         "--frames",
         *paths,
@@ -114,6 +115,15 @@ def test_re_ranking_compares_with_the_songs_that_the_embedding_finds_first(place
         "P_W_2c": {"P_W_2b", "P_W_2a"},
     }
     assert "6 pairs" in log
+
+
+def test_the_best_of_several_transpositions_counts(place):
+    found, _ = align(place, "0001", transpositions=3)
+    for query, row in zip(found.performances[found.query], found.distance, strict=True):
+        expected = [
+            qmax_distances(song(name)[None], [song(query)[None]], 3)[0] for name in found.performances
+        ]
+        np.testing.assert_allclose(row, expected, rtol=1e-5)
 
 
 def test_sharper_frames_change_the_distances(place):

@@ -154,3 +154,26 @@ def test_hubs_are_corrected_where_songs_are_re_ranked_or_compared_pair_by_pair()
         "reranked": DEFAULTS["rerank"]["neighbours"],
     }
     assert named["qmax"].alignment == named["hubs"].alignment
+
+
+def test_qmax_tries_so_many_transpositions_wherever_it_aligns():
+    one = {"model": {"transpositions": 1}}
+    named = resolve(
+        changed(
+            experiments={
+                "qmax": {"model": {"kind": "qmax"}},
+                "one": {"model": {"kind": "qmax", "transpositions": 1}},
+                "chroma": {"model": {"kind": "chroma"}},
+                "reranked": {"rerank": {"candidates": 100}, **one},
+                "default": one,
+            }
+        ),
+        ["crema"],
+    )
+    tried = {name: named[name].alignment["transpositions"] for name in ("qmax", "one", "chroma", "reranked")}
+    assert tried == {"qmax": DEFAULTS["model"]["transpositions"], "one": 1, "chroma": 1, "reranked": 1}
+    assert (
+        named["reranked"].training
+        == named["default"].training
+        == resolve(DEFAULTS, ["crema"])["default"].training
+    )

@@ -117,7 +117,12 @@ def test_experiments_that_compare_pair_by_pair_have_frames_and_neither_model_nor
     classic = made.experiments["classic"]
     assert classic.frames == made.experiments["default"].frames
     assert not classic.patches
-    assert classic.alignment == {"method": "qmax", "sharpness": f"{SHARPNESS:g}", "candidates": 0}
+    assert classic.alignment == {
+        "method": "qmax",
+        "transpositions": 2,
+        "sharpness": f"{SHARPNESS:g}",
+        "candidates": 0,
+    }
     assert aligning(made) == ["classic"]  # the others re-rank nothing
 
 
@@ -188,7 +193,12 @@ def test_re_ranking_changes_no_model(tmp_path):
     better, default = made.experiments["better"], made.experiments["default"]
     assert better.model_settings == default.model_settings
     assert aligning(made) == ["better"]
-    assert better.alignment == {"method": "qmax", "sharpness": f"{SHARPNESS:g}", "candidates": 50}
+    assert better.alignment == {
+        "method": "qmax",
+        "transpositions": 2,
+        "sharpness": f"{SHARPNESS:g}",
+        "candidates": 50,
+    }
     assert better.reranking == {"weight": 0.5, "neighbours": 10}
     assert default.reranking == {"weight": "", "neighbours": ""}
 
