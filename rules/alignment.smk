@@ -1,5 +1,29 @@
-# Takes frames, and embeddings where these are to be re-ranked. Leaves the distances of each shard's queries to
-# the songs of their collection, or to those that the embedding finds first.
+# Takes frames, and embeddings where these are to be re-ranked. Leaves the songs that the embedding finds first, and the
+# distances of each shard's queries to those, or to all songs of their collection.
+
+
+rule candidates:
+    """Find the songs of a collection that each query finds first, by the embedding."""
+    input:
+        embeddings=embeddings_to_choose_by,
+    output:
+        candidates="candidates/{experiment}/{seed}/{collection}.h5",
+    log:
+        "logs/candidates/{experiment}-{seed}-{collection}.log",
+    benchmark:
+        "benchmarks/candidates/{experiment}/{seed}/{collection}.tsv"
+    conda:
+        "../envs/siamese.yaml"
+    resources:
+        mem_mb=growing(900, per_mb=4),
+        runtime=growing(30),
+    params:
+        code=code("candidates.py"),
+        candidates=candidates_wanted,
+    shell:
+        'python "$COVERSIM_SCRIPTS"/candidates.py'
+        " --embeddings {input.embeddings:q} --collection {wildcards.collection}"
+        " --candidates {params.candidates} --output {output.candidates:q} 2> {log:q}"
 
 
 rule align:
@@ -7,7 +31,7 @@ rule align:
     input:
         frames=frames_to_align,
         copies=copies_of_collection,
-        embeddings=embeddings_to_align,
+        candidates=candidates_of,
     output:
         distances="aligned/{experiment}/{seed}/{collection}/{shard}.h5",
     log:
@@ -17,7 +41,7 @@ rule align:
     wildcard_constraints:
         experiment=one_of(PLAN.experiments.keys() - AS_SEQUENCES),
     conda:
-        "../envs/siamese.yaml"
+        "../envs/sequences.yaml"
     resources:
         mem_mb=megabytes_to_align,
         runtime=minutes_to_align,
@@ -30,8 +54,7 @@ rule align:
         'python "$COVERSIM_SCRIPTS"/align.py'
         " --method {params.settings[method]} --transpositions {params.settings[transpositions]}"
         " --sharpness {params.settings[sharpness]}"
-        " --candidates {params.settings[candidates]}"
         " --collection {wildcards.collection} --shard {wildcards.shard}"
-        " --frames {input.frames:q} --songs {params.songs:q} --embeddings {input.embeddings:q}"
-        " --copies {input.copies:q}"
+        " --frames {input.frames:q} --songs {params.songs:q} --copies {input.copies:q}"
+        " --candidates {input.candidates:q}"
         " --output {output.distances:q} 2> {log:q}"

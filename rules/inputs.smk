@@ -96,8 +96,10 @@ def frames_to_align(wildcards):
     return frames_of(experiment_of(wildcards), datasets, PLAN.shards)
 
 
-# experiments that compare songs as sequences: `match` does that, not `align`
+# experiments that compare songs as sequences, also to re-rank them: `match` does that, not `align`
 AS_SEQUENCES = {name for name, one in PLAN.experiments.items() if one.projection}
+# … and of these, those that compare each query with each song
+SEQUENCES_ALONE = {name for name in AS_SEQUENCES if not PLAN.experiments[name].embeds}
 # the projection in which the covers that another one is fitted to are aligned
 ALIGNED_IN = {"lda1": "pca", "lda": "lda1"}
 
@@ -196,8 +198,19 @@ def embeddings_of(wildcards, datasets):
     return [f"embeddings/{run}/{dataset}.h5" for dataset in datasets if embeds]
 
 
-def embeddings_to_align(wildcards):
+def embeddings_to_choose_by(wildcards):
     return embeddings_of(wildcards, PLAN.sources[wildcards.collection])
+
+
+def candidates_wanted(wildcards):
+    return experiment_of(wildcards).settings["rerank"]["candidates"]
+
+
+def candidates_of(wildcards):
+    """The songs that an experiment's embedding finds first; none where each query is compared with each song."""
+    run = f"{wildcards.experiment}/{wildcards.seed}/{wildcards.collection}"
+    embeds = experiment_of(wildcards).embeds
+    return [f"candidates/{run}.h5"] if embeds else []
 
 
 def embeddings_to_evaluate(wildcards):

@@ -48,7 +48,7 @@ rule bundle_sequences:
     benchmark:
         "benchmarks/bundle_sequences/{experiment}-{seed}.tsv"
     wildcard_constraints:
-        experiment=one_of(AS_SEQUENCES),
+        experiment=one_of(SEQUENCES_ALONE),
     localrule: True
     conda:
         "../envs/siamese.yaml"
@@ -73,7 +73,7 @@ rule bundles:
     input:
         metrics=[
             f"models/{run}/metric.pt"
-            for name in sorted(NETWORKS | BASELINES | AS_SEQUENCES)
+            for name in sorted(NETWORKS | BASELINES | SEQUENCES_ALONE)
             for run in PLAN.experiments[name].runs
         ],
     localrule: True

@@ -173,6 +173,7 @@ rule match:
     input:
         sequences=sequences_to_match,
         copies=copies_of_collection,
+        candidates=candidates_of,
     output:
         distances="aligned/{experiment}/{seed}/{collection}/{shard}.h5",
     log:
@@ -194,4 +195,5 @@ rule match:
         'python "$COVERSIM_SCRIPTS"/match.py'
         " --collection {wildcards.collection} --shard {wildcards.shard}"
         " --sequences {input.sequences:q} --songs {params.songs:q} --copies {input.copies:q}"
+        " --candidates {input.candidates:q}"
         " --output {output.distances:q} 2> {log:q}"

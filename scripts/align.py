@@ -3,8 +3,6 @@
 import argparse
 from pathlib import Path
 
-import torch
-
 from coversim.alignment import qmax
 from coversim.alignment.shard import align_shard
 from coversim.cli import run
@@ -35,17 +33,11 @@ def main() -> None:
     parser.add_argument("--collection", required=True)
     parser.add_argument("--shard", required=True, help="whose songs are the queries")
     parser.add_argument(
-        "--embeddings",
-        type=Path,
-        nargs="*",
-        default=[],
-        help="of the data sets, HDF5; none: all songs are candidates",
+        "--candidates", type=Path, nargs="?", help="which songs to compare a query with, HDF5; none: all"
     )
-    parser.add_argument("--candidates", type=int, default=0, help="how many songs the embedding finds first")
     parser.add_argument("--output", type=Path, required=True, help="distances, HDF5")
     arguments = parser.parse_args()
 
-    torch.set_num_threads(1)
     align_shard(
         arguments.method,
         arguments.transpositions,
@@ -56,7 +48,6 @@ def main() -> None:
         arguments.collection,
         arguments.shard,
         arguments.output,
-        arguments.embeddings,
         arguments.candidates,
     )
 

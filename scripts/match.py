@@ -1,4 +1,4 @@
-"""Match a shard's queries, as sequences, with all songs of their collection."""
+"""Match a shard's queries, as sequences, with the songs of their collection, or with those that an embedding finds first."""
 
 import argparse
 from pathlib import Path
@@ -20,6 +20,9 @@ def main() -> None:
     )
     parser.add_argument("--collection", required=True)
     parser.add_argument("--shard", required=True, help="whose songs are the queries")
+    parser.add_argument(
+        "--candidates", type=Path, nargs="?", help="which songs to compare a query with, HDF5; none: all"
+    )
     parser.add_argument("--output", type=Path, required=True, help="distances, HDF5")
     arguments = parser.parse_args()
 
@@ -30,6 +33,7 @@ def main() -> None:
         arguments.collection,
         arguments.shard,
         arguments.output,
+        arguments.candidates,
     )
 
 

@@ -176,3 +176,18 @@ def test_a_work_added_is_found(place):
     add_work(place, "test")
     assert jobs(run(place)) == ONE_SHARD
     assert not jobs(plan(place))
+
+
+def test_an_embedding_finds_candidates_and_sequences_order_them(place):
+    found_first = {"model": {"kind": "mean", "tempi": [1.0]}, "train": {"epochs": 0}}
+    ordered = found_first | {"rerank": {"candidates": 3, "by": "sequence_lda"}}
+    add_experiment(place, ordered=ordered)
+    expected = {"pca_moments": 2, "pca": 1, "fit": 1, "embed_baseline": 1, "candidates": 2, "match": 4}
+    assert jobs(run(place)) == expected | TABLES
+    with (place / "run" / "results" / "small" / "metrics.tsv").open(newline="") as file:
+        rows = {
+            (row["experiment"], row["collection"]): row for row in csv.DictReader(file, dialect="excel-tab")
+        }
+    for collection in ("valid", "test"):
+        assert float(rows["ordered", collection]["map_reranked"]) > 0.9
+        assert float(rows["ordered", collection]["candidates_reranked"]) == 3

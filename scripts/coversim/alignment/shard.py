@@ -8,13 +8,9 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from coversim.alignment import qmax
-from coversim.alignment.candidates import nearest
-from coversim.features.patches import sharpen
-from coversim.storage import distances, frames
-from coversim.storage.embeddings import of_split
+from coversim.storage import distances, frames, hdf5
 from coversim.storage.songs import listed, members
 
 LOG_EVERY = 30  # seconds
@@ -30,8 +26,7 @@ def align_shard(
     collection: str,
     shard: str,
     output: Path,
-    embeddings: Sequence[Path] = (),
-    candidates: int = 0,
+    candidates: Path | None = None,
 ) -> None:
     """Write the distances of a shard's queries to the songs of their collection, or to their candidates.
 
@@ -42,7 +37,7 @@ def align_shard(
     sharpness : of each feature, see coversim.features.patches
     shards : all shards of frames of all features, in their order
     catalogues, copies : of each data set of the collection, see coversim.storage.songs
-    embeddings : of the data sets; without any, all songs are compared, else the `candidates` that are found first
+    candidates : which songs each query is compared with, see coversim.alignment.candidates; None: with all
     """
     wanted, left_out = members(catalogues, copies, collection), listed(copies)
     songs_of_work = Counter(work for work, _ in wanted)
@@ -50,11 +45,14 @@ def align_shard(
     own_shard = [path for path in shards if Path(path).stem == shard]
     # songs of like length go together
     queries = sorted(frames.songs(own_shard, with_cover, left_out), key=lambda song: song.frames.shape[2])
-    query_chroma = [_chroma(song, sharpness) for song in queries]
-    if embeddings:
-        embedded, found = _first_found(embeddings, collection, queries, candidates)
+    if candidates:
+        embedded, kept, found = distances.candidates(
+            candidates, [(song.work, song.performance) for song in queries]
+        )
+        queries = [queries[number] for number in kept]
         places = _places(embedded, found)
         compared = np.full(found.shape, np.nan, np.float32)
+    query_chroma = [_chroma(song, sharpness) for song in queries]
 
     compare = partial(qmax.METHODS[method], transpositions=transpositions)
     started = logged = time.monotonic()
@@ -63,7 +61,7 @@ def align_shard(
     for song in frames.songs(shards, wanted, left_out):
         name = (song.work, song.performance)
         names.append(name)
-        if not embeddings:
+        if not candidates:
             columns.append(compare(_chroma(song, sharpness), query_chroma) if queries else np.empty(0))
             pairs += len(queries)
         elif name in places:
@@ -79,7 +77,7 @@ def align_shard(
         *(len(queries), len(names), pairs, 1000 * seconds / max(1, pairs), seconds / max(1, len(queries))),
     )
     row = {name: row for row, name in enumerate(names)}
-    candidate = np.array([row[name] for name in embedded])[found] if embeddings else None
+    candidate = np.array([row[name] for name in embedded])[found] if candidates else None
     distances.write(
         output,
         [work for work, _ in names],
@@ -91,26 +89,19 @@ def align_shard(
             "transpositions": transpositions,
             "frames": sorted({Path(path).parent.name for path in shards}),
             "sharpness": sharpness,
-            "candidates": candidates,
+            "candidates": hdf5.read_settings(candidates)["candidates"] if candidates else 0,
         },
         candidate,
     )
 
 
 def _chroma(song: frames.SongFrames, sharpness: list[float]) -> np.ndarray:
-    """A song's frames (C, 12, T), sharpened."""
-    return sharpen(torch.from_numpy(song.frames)[None], sharpness)[0].numpy()
-
-
-def _first_found(
-    embeddings: Sequence[Path], collection: str, queries: list[frames.SongFrames], candidates: int
-) -> tuple[list[frames.Name], np.ndarray]:
-    """The songs of the collection, and which of them each query finds first: (queries, candidates)."""
-    songs = of_split(embeddings, collection)
-    names = list(zip(songs.works.tolist(), songs.performances.tolist(), strict=True))
-    row = {name: row for row, name in enumerate(names)}
-    rows = np.array([row[song.work, song.performance] for song in queries], dtype=np.int64)
-    return names, nearest(songs.embeddings, rows, candidates, songs.queries)
+    """A song's frames (C, 12, T), sharpened as coversim.features.patches does it, here without torch."""
+    factor = np.array(sharpness, np.float32)[:, None, None]
+    loudest = song.frames.max(axis=1, keepdims=True)
+    sharp = np.exp(factor * (song.frames / np.maximum(loudest, np.finfo(np.float32).tiny) - 1))
+    sharp *= (loudest > 0) / sharp.sum(axis=1, keepdims=True)
+    return np.where(factor > 0, sharp, song.frames)
 
 
 def _places(names: list[frames.Name], found: np.ndarray) -> dict[frames.Name, tuple[np.ndarray, ...]]:

@@ -62,6 +62,7 @@ def evaluate(
             sizes
             | {"queries": len(ranks[collection])}
             | retrieval_metrics(metric_names.RETRIEVAL, ranks[collection], resamples, seed)
+            | recall(ranks[collection], len(songs.works), resamples, seed)
             | metrics_of_pairs(known[collection], songs, thresholds, resamples, seed)
             | {"threshold": _number(threshold), "missing_pairs": missing[collection]}
             | {"histogram": _histogram(known[collection])}
@@ -103,6 +104,12 @@ def retrieval_metrics(names: Mapping[str, Metric], ranks: pd.DataFrame, resample
         return _undefined(names)
     values = ranks[[metric.per_query for metric in names.values()]]
     return _named(names, *bootstrap.intervals(values, ranks.work, resamples, seed))
+
+
+def recall(ranks: pd.DataFrame, songs: int, resamples: int, seed: int) -> Metrics:
+    """Share of the covers among the first 100, 1,000, …, where there are more: the collection has so many songs."""
+    names = {metric.per_query: metric for first, metric in metric_names.RECALL.items() if songs - 1 > first}
+    return retrieval_metrics(names, ranks, resamples, seed) if names else {}
 
 
 def metrics_of_pairs(

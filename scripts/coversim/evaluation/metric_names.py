@@ -23,6 +23,9 @@ RETRIEVAL = {
     "hit_at_1": Metric("Hit@1", "hit_at_1"),
     "hit_at_10": Metric("Hit@10", "hit_at_10"),
 }
+RECALL = {  # by the number of songs found first; for whoever takes these as candidates
+    first: Metric(f"R@{first:,}", f"recall_at_{first}") for first in (100, 1000, 10000)
+}
 RERANKED = {  # the same, of songs of which the first were ordered anew
     f"{name}_reranked": RETRIEVAL[name]._replace(per_query=f"{RETRIEVAL[name].per_query}_reranked")
     for name in ("map", "mrr", "hit_at_1")

@@ -18,6 +18,7 @@ A `Ranking` holds them for each query; the metric of a collection is the mean ov
 - `reciprocal_rank`: 1 / `first_rank`. The mean is MRR.
 - `precision_at_10`: the share of covers among the first 10; with R < 10 covers it is R / 10 at most.
 - `hit_at_1`, `hit_at_10`: 1 if a cover is the first, or among the first 10, else 0.
+- `recall_at_100` and so on: the share of the covers among the first so many.
 
 How they are computed
 ---------------------
@@ -49,6 +50,9 @@ class Ranking(NamedTuple):
     precision_at_10: np.ndarray
     hit_at_1: np.ndarray
     hit_at_10: np.ndarray
+    recall_at_100: np.ndarray
+    recall_at_1000: np.ndarray
+    recall_at_10000: np.ndarray
     nearest_cover: np.ndarray  # distance
     nearest_non_cover: np.ndarray  # distance; infinite where every candidate is a cover
 
@@ -260,16 +264,20 @@ def _rank_block(
     hits = torch.arange(1, covers.shape[1] + 1, device=distances.device)
     ranks = (ahead + hits).double()
     precision = (hits / ranks).masked_fill(hits > relevant[:, None], 0)
-    top = (ranks <= 10) & (hits <= relevant[:, None])
+
+    def covers_among(first: int) -> torch.Tensor:
+        return ((ranks <= first) & (hits <= relevant[:, None])).sum(1).double()
+
     columns = {
         "query": query,
         "relevant": relevant,
         "average_precision": precision.sum(1) / relevant,
         "first_rank": ranks[:, 0],
         "reciprocal_rank": 1 / ranks[:, 0],
-        "precision_at_10": top.sum(1).double() / 10,
+        "precision_at_10": covers_among(10) / 10,
         "hit_at_1": (ranks[:, 0] == 1).double(),
         "hit_at_10": (ranks[:, 0] <= 10).double(),
+        **{f"recall_at_{first}": covers_among(first) / relevant for first in (100, 1000, 10000)},
         "nearest_cover": covers[:, 0],
         "nearest_non_cover": nearest_non_cover,
     }

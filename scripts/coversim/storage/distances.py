@@ -19,6 +19,8 @@ import numpy as np
 
 from coversim.storage import hdf5
 
+Name = tuple[str, str]  # work and performance: together they tell a song
+
 
 class Distances(NamedTuple):
     """The queries of a shard, and how far each song of the collection is."""
@@ -28,6 +30,11 @@ class Distances(NamedTuple):
     query: np.ndarray  # rows of the queries
     distance: np.ndarray  # (queries, songs) float32, or (queries, candidates)
     candidate: np.ndarray | None = None  # rows of the songs to which these are the distances; None: all
+
+    @property
+    def names(self) -> list[Name]:
+        """Work and performance of each song."""
+        return list(zip(self.works.tolist(), self.performances.tolist(), strict=True))
 
     def to_all(self, places: np.ndarray) -> np.ndarray:
         """Distances (places, songs) of these queries; NaN where two were not compared."""
@@ -71,3 +78,13 @@ def read(path: str | os.PathLike) -> Distances:
         if found.distance.shape != shape or len(found.query) != shape[0]:
             raise ValueError("songs and distances do not match")
     return found
+
+
+def candidates(path: str | os.PathLike, queries: Sequence[Name]) -> tuple[list[Name], list[int], np.ndarray]:
+    """Songs, by name; which of these queries are compared with some of them only; the rows of those, (these, c)."""
+    found = read(path)
+    names = found.names
+    place_of = {names[row]: place for place, row in enumerate(found.query.tolist())}
+    kept = [number for number, query in enumerate(queries) if query in place_of]
+    places = np.array([place_of[queries[number]] for number in kept], dtype=np.int64)
+    return names, kept, np.asarray(found.candidate)[places]

@@ -66,9 +66,14 @@ class Experiment:
         return self.reranks or not self.embeds
 
     @property
+    def compares_by(self) -> str:
+        """The kind by which it compares songs pair by pair, or would if it re-ranked."""
+        return self.settings["rerank"]["by"] if self.embeds else self.settings["model"]["kind"]
+
+    @property
     def projection(self) -> str:
         """How patches become the vectors of its sequences; empty where it does not compare sequences."""
-        return "" if self.parts else KINDS[self.settings["model"]["kind"]].projection
+        return KINDS[self.compares_by].projection if self.aligns else ""
 
     @property
     def frames(self) -> dict[str, tuple[str, dict[str, Any]]]:
@@ -105,7 +110,7 @@ class Experiment:
     @property
     def alignment(self) -> dict[str, Any]:
         """How its songs are aligned: all with all, or each with the first that its embedding finds."""
-        method = "qmax" if self.embeds else self.settings["model"]["kind"]
+        method = self.compares_by
         return {
             "method": method,
             "transpositions": self.settings["model"]["transpositions"] if method == "qmax" else 1,
@@ -250,7 +255,7 @@ def _check_rate(experiment: Experiment) -> None:
     fft = experiment.settings["fft"]
     if experiment.projection and (fft["frames"] or fft["rate"] != SEQUENCE_RATE):
         raise CoversimError(
-            f"experiment '{experiment.name}': sequences ({experiment.settings['model']['kind']}) are made of "
+            f"experiment '{experiment.name}': sequences ({experiment.compares_by}) are made of "
             f"{SEQUENCE_RATE} frames per second. Remedy: set its fft.rate to {SEQUENCE_RATE:.1f} and its fft.frames to null"
         )
 

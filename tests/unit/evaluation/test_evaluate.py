@@ -17,9 +17,9 @@ from sklearn.metrics import roc_auc_score
 from coversim.dataset.labels import COVER, NON_COVER
 from coversim.dataset.pairs import pair_table
 from coversim.errors import CoversimError
-from coversim.evaluation import pair_metrics
+from coversim.evaluation import pair_metrics, retrieval
 from coversim.evaluation.comparison import by_alignment, by_embedding
-from coversim.evaluation.evaluate import evaluate
+from coversim.evaluation.evaluate import evaluate, recall
 from coversim.evaluation.retrieval import mean_average_precision, queries_of, rank
 from coversim.storage import distances, embeddings, parquet
 from coversim.storage.checksums import record_of
@@ -120,6 +120,7 @@ def test_the_script_writes_all_metrics_of_all_collections(files, collections, tm
             "precision_at_10",
             "hit_at_1",
             "hit_at_10",
+            *("recall_at_100", "recall_at_1000", "recall_at_10000"),
             "nearest_cover",
             "nearest_non_cover",
         ),
@@ -154,6 +155,21 @@ def test_a_collections_candidates_are_its_own_songs_only(files, collections):
     for name, found in metrics.items():
         songs = collections[name]
         assert found["map"] == pytest.approx(mean_average_precision(songs["embeddings"], songs["works"]))
+
+
+@pytest.mark.parametrize("songs", [100, 101, 102, 300])
+def test_recall_is_told_where_there_are_more_songs_than_are_found_first(songs):
+    random = np.random.default_rng(songs)
+    works = np.repeat(np.arange(-(-songs // 3)), 3)[:songs].astype(str)
+    ranking = retrieval.rank_embeddings(random.normal(size=(songs, 4)), works)
+    ranks = pd.DataFrame(ranking._asdict()).assign(work=works[ranking.query])
+    found = recall(ranks, songs, 20, 0)
+    if songs <= 101:
+        assert found == {}
+    else:
+        assert found["recall_at_100"] == pytest.approx(ranking.recall_at_100.mean())
+        assert found["recall_at_100_low"] <= found["recall_at_100"] <= found["recall_at_100_high"]
+        assert "recall_at_1000" not in found
 
 
 def test_retrieval_metrics_are_the_means_of_the_queries_that_ranks_holds(files):

@@ -49,6 +49,7 @@ def sorted_one_by_one(distances: np.ndarray, works) -> list[dict]:
                 "precision_at_10": sum(covers[:10]) / 10,
                 "hit_at_1": float(covers[0]),
                 "hit_at_10": float(any(covers[:10])),
+                **{f"recall_at_{first}": sum(covers[:first]) / sum(covers) for first in (100, 1000, 10000)},
                 "nearest_cover": min(of_kind[True]),
                 "nearest_non_cover": min(of_kind[False], default=math.inf),
             }
@@ -184,6 +185,16 @@ def test_an_embedding_that_has_collapsed_finds_covers_last(value):
     assert set(ranking.first_rank) == {58}
     assert set(ranking.hit_at_10) == {0}
     assert set(ranking.nearest_cover) == set(ranking.nearest_non_cover) == {0}
+
+
+def test_recall_counts_the_covers_among_the_first_hundred():
+    random = np.random.default_rng(0)
+    works = np.arange(160) // 8
+    ranking = rank_embeddings(songs := random.normal(size=(160, 3)), works)
+    reference = sorted_one_by_one(distance_matrix(songs), works)
+    assert_same(ranking, reference)
+    assert 0 < ranking.recall_at_100.min() < ranking.recall_at_100.max() == 1
+    assert set(ranking.recall_at_1000) == {1}
 
 
 def test_copies_of_a_song_under_other_works_rank_before_its_cover():

@@ -7,9 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import corpus
 from coversim.alignment.qmax import METHODS, chroma_distances, qmax_distances
+from coversim.alignment.shard import _chroma
+from coversim.features.patches import sharpen
 from coversim.siamese.kinds import KINDS
 from coversim.storage import distances, embeddings, frames
 
@@ -97,7 +100,11 @@ def test_re_ranking_compares_with_the_songs_that_the_embedding_finds_first(place
     line = np.array([[2**place] for place in range(len(names))], np.float32)
     splits = ["test" if "W_4" in name else "valid" for name in names]
     embeddings.write(place / "train.h5", [name[2:5] for name in names], names, splits, line)
-    found, log = align(place, "0001", "--embeddings", place / "train.h5", "--candidates", 2)
+    script = [sys.executable, SCRIPTS / "candidates.py", "--embeddings", place / "train.h5"]
+    script += ["--collection", "valid", "--candidates", 2, "--output", place / "candidates.h5"]
+    done = subprocess.run([*map(str, script)], capture_output=True, text=True, check=True)
+    assert "5 queries, 2 candidates each of 7 songs, among them 62.5 % of the covers" in done.stderr
+    found, log = align(place, "0001", "--candidates", place / "candidates.h5")
     compared = {
         query: set(found.performances[row])
         for query, row in zip(found.performances[found.query], found.candidate, strict=True)
@@ -130,6 +137,15 @@ def test_sharper_frames_change_the_distances(place):
     plain, _ = align(place, "0000", method="chroma")
     sharp, _ = align(place, "0000", method="chroma", sharpness=4)
     assert (sharp.distance != plain.distance).any()
+
+
+@pytest.mark.parametrize("sharpness", [(0.0, 0.0), (4.0, 8.0), (0.0, 4.0)])
+def test_frames_are_sharpened_as_the_network_sees_them(sharpness):
+    chroma = np.stack([song("a")[:, :5], song("b")[:, :5]])
+    chroma[:, :, 2] = 0  # silence
+    found = _chroma(frames.SongFrames("W", "P", chroma), list(sharpness))
+    expected = sharpen(torch.from_numpy(chroma)[None], sharpness)[0].numpy()
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-7)
 
 
 def test_the_plan_knows_the_methods():

@@ -229,6 +229,31 @@ def test_each_query_of_a_shard_meets_each_song_of_its_collection(place, shard, q
         assert not of_work.any() or others.argmin() in np.flatnonzero(of_work)
 
 
+def test_re_ranking_matches_a_query_with_its_candidates_alone(place):
+    files = sequences(place, fitted(place))
+    match_shard(files, [place / "songs.tsv"], [place / "copies.tsv"], "valid", "0001", place / "all.h5")
+    every = distance_files.read(place / "all.h5")
+    order = np.array([4, 2, 0, 5, 1, 3])  # of the embeddings: another one than that of the shards
+    queries = np.flatnonzero(np.isin(every.performances[order], ["W_4a", "W_6b", "W_6a"]))
+    chosen = np.array([np.delete(np.arange(6), row)[[4, 0, 2]] for row in queries])
+    settings = {"candidates": 3}
+    distance_files.write(
+        *(place / "candidates.h5", every.works[order], every.performances[order], queries),
+        *(np.zeros(chosen.shape), settings, chosen),
+    )
+    match_shard(
+        *(files, [place / "songs.tsv"], [place / "copies.tsv"], "valid", "0001"),
+        *(place / "some.h5", place / "candidates.h5"),
+    )
+    found = distance_files.read(place / "some.h5")
+    assert found.names == every.names
+    assert {found.performances[row] for row in found.query} == {"W_6a", "W_6b"}
+    for row, distance, candidate in zip(found.query, found.distance, found.candidate, strict=True):
+        place_of = int(np.flatnonzero(order[queries] == row)[0])
+        assert candidate.tolist() == order[chosen[place_of]].tolist()
+        np.testing.assert_array_equal(distance, every.distance[every.query == row][0][candidate])
+
+
 def test_a_collection_that_a_shard_has_no_song_of_leaves_it_without_queries(place):
     files = sequences(place, fitted(place))
     match_shard(files, [place / "songs.tsv"], [place / "copies.tsv"], "test", "0000", place / "distances.h5")

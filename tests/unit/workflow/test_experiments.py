@@ -156,6 +156,24 @@ def test_hubs_are_corrected_where_songs_are_re_ranked_or_compared_pair_by_pair()
     assert named["qmax"].alignment == named["hubs"].alignment
 
 
+def test_what_is_re_ranked_by_sequences_has_their_projection_and_stays_the_same_model():
+    named = resolve(
+        changed(experiments={"reranked": {"rerank": {"candidates": 100, "by": "sequence_pca"}}}), ["crema"]
+    )
+    assert named["reranked"].projection == "pca"
+    assert named["reranked"].training == named["default"].training
+    assert named["default"].projection == ""
+    with pytest.raises(CoversimError, match=r"'reranked': sequences \(sequence_lda\).*fft\.rate to 4\.0"):
+        resolve(
+            changed(
+                experiments={
+                    "reranked": {"fft": {"rate": 2.0}, "rerank": {"candidates": 9, "by": "sequence_lda"}}
+                }
+            ),
+            ["crema"],
+        )
+
+
 def test_qmax_tries_so_many_transpositions_wherever_it_aligns():
     one = {"model": {"transpositions": 1}}
     named = resolve(
