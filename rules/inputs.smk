@@ -135,15 +135,18 @@ def differences_to_fit(wildcards):
     )
 
 
-def sequences_to_match(wildcards):
-    experiment = experiment_of(wildcards)
+def sequences_to_join(wildcards):
     return collect(
         "sequences/{features}/{projection}/songs/{dataset}/{shard}.h5",
-        features=features_of(experiment),
-        projection=experiment.projection,
+        features=wildcards.features,
+        projection=wildcards.projection,
         dataset=PLAN.sources[wildcards.collection],
         shard=PLAN.shards,
     )
+
+
+def sequences_to_match(wildcards):
+    return fitted_to_sequences(wildcards, f"collections/{wildcards.collection}.h5")
 
 
 def fitted_to_sequences(wildcards, name):

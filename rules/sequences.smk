@@ -168,6 +168,30 @@ rule sequences:
         " --hubs {input.hubs:q} --output {output.sequences:q} 2> {log:q}"
 
 
+rule sequence_collection:
+    """The sequences of a collection's songs, of all shards, so that each job of `match` has one input."""
+    input:
+        sequences=sequences_to_join,
+    output:
+        sequences="sequences/{features}/{projection}/collections/{collection}.h5",
+    log:
+        "logs/sequence_collection/{features}-{projection}-{collection}.log",
+    benchmark:
+        "benchmarks/sequence_collection/{features}-{projection}/{collection}.tsv"
+    localrule: True
+    conda:
+        "../envs/sequences.yaml"
+    resources:
+        mem_mb=growing(600),
+        runtime=growing(30),
+    params:
+        code=code("sequence_collection.py"),
+    shell:
+        'python "$COVERSIM_SCRIPTS"/sequence_collection.py'
+        " --sequences {input.sequences:q} --collection {wildcards.collection}"
+        " --output {output.sequences:q} 2> {log:q}"
+
+
 rule match:
     """Match a shard's songs with those of their collection, pair by pair."""
     input:

@@ -9,9 +9,7 @@ from coversim.sequences.shard import match_shard
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--sequences", type=Path, nargs="+", required=True, help="of all shards, HDF5, in their order"
-    )
+    parser.add_argument("--sequences", type=Path, required=True, help="of the collection, HDF5")
     parser.add_argument(
         "--songs", type=Path, nargs="+", required=True, help="catalogues with the split of each song"
     )

@@ -61,7 +61,6 @@ def configured(folder: Path, shards: int) -> list[str]:
         "name": "plan",
         "datasets": {"train": {"root": str(folder / "data")}},
         "shards": shards,
-        "experiments": {"sequence": None},  # each shard is matched with each
     }
     (folder / "run.yaml").write_text(yaml.safe_dump(config))
     return [

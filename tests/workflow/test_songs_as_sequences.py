@@ -29,7 +29,7 @@ CONFIG = {
 WORKS = range(12)
 TABLES = {"evaluate": 1, "metrics": 1, "report": 1}
 MATCHED = {"match": 4} | TABLES  # two shards, two collections
-HELD = {"sequence_hubs": 1, "sequences": 2} | MATCHED
+HELD = {"sequence_hubs": 1, "sequences": 2, "sequence_collection": 2} | MATCHED
 ALIGNED = {"sequence_differences": 4, "sequence_lda": 2} | HELD  # two rounds
 FITTED = {"sequence_moments": 2, "sequence_pca": 1} | ALIGNED
 COUNTED = {"copies": 1, "pairs": 2, "set_aside": 1}
@@ -163,6 +163,7 @@ def test_a_change_reruns_what_depends_on_it(place, change, expected):
         ("sequence_lda.py", ALIGNED | {"sequence_differences": 2}),  # those of the second round
         ("sequence_hubs.py", HELD),
         ("sequences.py", HELD | {"sequence_hubs": 0}),
+        ("sequence_collection.py", {"sequence_collection": 2} | MATCHED),
         ("match.py", MATCHED),
     ],
 )

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ from coversim.storage.songs import members
 
 
 def match_shard(
-    shards: Sequence[Path],
+    songs: Path,
     catalogues: Sequence[Path],
     copies: Sequence[Path],
     collection: str,
@@ -27,21 +27,20 @@ def match_shard(
 ) -> None:
     """Write the distances of a shard's queries to all songs of their collection, or to their candidates.
 
-    One other shard is in memory at a time.
+    Its queries are in memory, and some of the others at a time.
 
     Parameters
     ----------
-    shards : sequences of all shards, `…/<features>/<projection>/songs/<data set>/<shard>.h5`
+    songs : sequences of the collection, `…/<features>/<projection>/collections/<collection>.h5`
     catalogues, copies : of each data set of the collection, see coversim.storage.songs
     candidates : which songs each query is compared with, see coversim.alignment.candidates; None: with all
     """
-    split = collection.partition("/")[0]
     songs_of_work = Counter(work for work, _ in members(catalogues, copies, collection))
     queries = [
         own.song(place)
-        for own in _of_split([path for path in shards if path.stem == shard], split)
+        for own, shards in storage.blocks(songs)
         for place, work in enumerate(own.works)
-        if songs_of_work[str(work)] > 1
+        if shards[place] == shard and songs_of_work[str(work)] > 1
     ]
     embedded: list[frames.Name] = []
     if candidates:
@@ -54,7 +53,7 @@ def match_shard(
     started = time.monotonic()
     names, pairs = [], 0
     blocks = [np.empty((len(queries), 0), np.float32)]
-    for others in _of_split(shards, split):
+    for others, _ in storage.blocks(songs):
         names += others.names
         if not candidates:
             block = [_distances(query, others) for query in queries]
@@ -83,7 +82,7 @@ def match_shard(
         compared if candidates else np.concatenate(blocks, axis=1),
         {
             "method": "sequences",
-            "sequences": sorted({"/".join(path.parts[-5:-3]) for path in shards}),
+            "sequences": "/".join(songs.parts[songs.parts.index("collections") - 2 :][:2]),
             "candidates": hdf5.read_settings(candidates)["candidates"] if candidates else 0,
         },
         np.array([row_of[name] for name in embedded])[found] if candidates else None,
@@ -92,14 +91,3 @@ def match_shard(
 
 def _distances(query: Song, others: Sequences) -> np.ndarray:
     return distances_of(likenesses(query, others), query.hubness, others.hubness)
-
-
-def _of_split(shards: Sequence[Path], split: str) -> Iterator[Sequences]:
-    """The songs of a split in each shard that has any; of a song that several data sets have, the first counts."""
-    seen: set[frames.Name] = set()
-    for path in shards:
-        songs = storage.read(path)
-        chosen = (songs.splits == split) & [name not in seen for name in songs.names]
-        seen.update(songs.names)
-        if chosen.any():
-            yield songs.of(chosen)

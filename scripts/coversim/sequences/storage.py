@@ -1,4 +1,4 @@
-"""The sequences of a shard: one HDF5 file per projection and shard.
+"""The sequences of a shard: one HDF5 file per projection and shard; and of a collection, joined from them.
 
     work, performance, split   (n,) UTF-8                  the songs
     offset                     (n + 1,) int64              whose patches are which
@@ -6,20 +6,26 @@
     profile                    (sections, C, 12) float32   mean chroma; how many a song has, its length says
     hubness                    (n,) float64                see coversim.sequences.distances; NaN: not known
     order                      (components,) int64         of the projection
+    shard                      (n,) UTF-8                  that each song is of, in the file of a collection
 
 Every dataset carries a checksum.
 """
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
+import h5py
 import numpy as np
 
 from coversim.sequences.patches import WINDOW, section_counts
 from coversim.sequences.projection import Projection
 from coversim.storage import hdf5
+
+ROWS = 1024  # of a chunk, where vectors are appended
+TOGETHER = 2**20  # patches of a collection that are read at a time: 64 MB
 
 
 class Song(NamedTuple):
@@ -109,3 +115,72 @@ def read(path: str | os.PathLike) -> Sequences:
         ):
             raise ValueError("songs and vectors do not match")
     return songs
+
+
+def join(shards: Sequence[Path], split: str, path: str | os.PathLike) -> None:
+    """Write the songs of a split of all these shards to one file, the shards in their order, one in memory at a time.
+
+    Of a song that several data sets have (work and performance), the first counts.
+    """
+    seen: set[tuple[str, str]] = set()
+    parts: list[Sequences] = []  # without vectors and profiles, which are in the file already
+    of_shards: list[str] = []
+    with hdf5.creating(path) as file:
+        for shard in shards:
+            songs = read(shard)
+            new = np.array([name not in seen for name in songs.names], dtype=bool)
+            seen.update(songs.names)
+            songs = songs.of(new & (songs.splits == split))
+            for name, rows in (("vector", songs.vectors), ("profile", songs.profiles)):
+                _append(file, name, rows)
+            parts.append(songs._replace(vectors=songs.vectors[:0], profiles=songs.profiles[:0]))
+            of_shards += [shard.stem] * len(songs.works)
+        works, performances, splits = (
+            np.concatenate([part[column] for part in parts]) for column in range(3)
+        )
+        for name, column in (("work", works), ("performance", performances), ("split", splits)):
+            hdf5.write(file, name, hdf5.text(column))
+        hdf5.write(file, "shard", hdf5.text(of_shards))
+        hdf5.write(file, "offset", np.cumsum([0, *(length for part in parts for length in part.lengths)]))
+        hdf5.write(file, "hubness", np.concatenate([part.hubness for part in parts]))
+        hdf5.write(file, "order", parts[0].orders)
+
+
+def blocks(path: str | os.PathLike, together: int = TOGETHER) -> Iterator[tuple[Sequences, list[str]]]:
+    """The songs of a collection and their shards, some at a time: of `together` patches, or one song of more."""
+    with hdf5.opened(path) as file:
+        works, performances, splits, shards = (
+            np.array(hdf5.strings(file[name]), dtype=str)
+            for name in ("work", "performance", "split", "shard")
+        )
+        offsets, hubness, orders = (file[name][:] for name in ("offset", "hubness", "order"))
+        sections = np.cumsum([0, *section_counts(np.diff(offsets))])
+        if offsets[-1] != len(file["vector"]) or sections[-1] != len(file["profile"]):
+            raise ValueError("songs and vectors do not match")
+        start = 0
+        while start < len(shards):
+            stop = max(start + 1, int(np.searchsorted(offsets, offsets[start] + together, "right")) - 1)
+            songs = Sequences(
+                works[start:stop],
+                performances[start:stop],
+                splits[start:stop],
+                offsets[start : stop + 1] - offsets[start],
+                file["vector"][offsets[start] : offsets[stop]],
+                file["profile"][sections[start] : sections[stop]],
+                hubness[start:stop],
+                orders,
+            )
+            yield songs, shards[start:stop].tolist()
+            start = stop
+
+
+def _append(file: h5py.File, name: str, rows: np.ndarray) -> None:
+    """Write rows after those that are there."""
+    if name not in file:
+        empty, maxshape = (0, *rows.shape[1:]), (None, *rows.shape[1:])
+        file.create_dataset(
+            name, empty, rows.dtype, chunks=(ROWS, *rows.shape[1:]), maxshape=maxshape, fletcher32=True
+        )
+    written = len(file[name])
+    file[name].resize(written + len(rows), axis=0)
+    file[name][written:] = rows

@@ -12,10 +12,10 @@ from coversim.sequences.distances import distances, likeness
 from coversim.sequences.matching import best_transpositions, restored, scores, stored
 from coversim.sequences.patches import patches, profiles
 from coversim.sequences.projection import SecondMoments, discriminants, principal_components
-from coversim.sequences.shard import match_shard
+from coversim.sequences.shard import match_shard as match_collection
 from coversim.sequences.training import moments_of_shard, of_sources
 from coversim.storage import distances as distance_files
-from coversim.storage import frames, tsv
+from coversim.storage import frames, hdf5, tsv
 
 SHARDS = ("0000", "0001")
 WORKS = {  # shard, split, songs
@@ -79,6 +79,13 @@ def sequences(place, projection):
             shards, place / "songs.tsv", place / "copies.tsv", projection, place / "hubs.h5", files[-1]
         )
     return files
+
+
+def match_shard(files, catalogues, copies, collection, shard, output, *candidates):
+    """As the rules do it: the shards are joined first."""
+    joined = output.parent / "crema" / "pca" / "collections" / f"{collection}.h5"
+    storage.join(files, collection, joined)
+    match_collection(joined, catalogues, copies, collection, shard, output, *candidates)
 
 
 def test_songs_that_do_not_count_have_no_sequence_and_are_no_candidates(place):
@@ -216,6 +223,7 @@ def test_each_query_of_a_shard_meets_each_song_of_its_collection(place, shard, q
     found = distance_files.read(place / "distances.h5")
     assert found.performances.tolist() == ["W_4a", "W_4b", "W_5a", "W_8a", "W_6a", "W_6b"]
     assert found.works.tolist() == [name[:3] for name in found.performances]
+    assert hdf5.read_settings(place / "distances.h5")["sequences"] == "crema/pca"
     assert {found.performances[row] for row in found.query} == queries
     read = [songs.of(songs.splits == "valid") for songs in map(storage.read, files)]
     every = [file.song(row) for file in read for row in range(len(file.works))]

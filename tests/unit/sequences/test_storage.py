@@ -67,6 +67,32 @@ def test_the_same_songs_give_the_same_bytes(tmp_path):
     assert (tmp_path / "a.h5").read_bytes() == (tmp_path / "b.h5").read_bytes()
 
 
+@pytest.mark.parametrize("together", [1, 100, 231, 10**6])
+@pytest.mark.parametrize("split", ["train", "test", "valid"])
+def test_a_collection_has_the_songs_of_a_split_of_all_shards_in_blocks_of_any_size(tmp_path, split, together):
+    paths = [tmp_path / "one" / "0000.h5", tmp_path / "one" / "0001.h5", tmp_path / "two" / "0000.h5"]
+    written(paths[0])
+    storage.write(paths[1], [], PROJECTION)
+    again = storage.read(paths[0])
+    storage.write(paths[2], [again.song(0), again.song(2)._replace(performance="d")], PROJECTION)
+    storage.join(paths, split, tmp_path / "joined.h5")
+    found = [
+        (songs.song(place), shard)
+        for songs, shards in storage.blocks(tmp_path / "joined.h5", together)
+        for place, shard in enumerate(shards)
+    ]
+    expected = [again.song(place) for place in range(3)] + [again.song(2)._replace(performance="d")]
+    expected = [song for song in expected if song.split == split]
+    assert [song[:3] for song, _ in found] == [song[:3] for song in expected]
+    assert {shard for _, shard in found} <= {"0000"}
+    for (song, _), other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(song.vectors, other.vectors)
+        np.testing.assert_array_equal(song.profiles, other.profiles)
+        assert song.hubness == other.hubness
+    if together == 1:
+        assert all(len(songs.works) == 1 for songs, _ in storage.blocks(tmp_path / "joined.h5", together))
+
+
 @pytest.mark.parametrize("name", ["offset", "vector", "profile", "hubness", "work"])
 def test_songs_without_their_vectors_are_refused(tmp_path, name):
     path = tmp_path / "shard.h5"
