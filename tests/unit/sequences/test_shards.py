@@ -250,15 +250,8 @@ def test_re_ranking_matches_a_query_with_its_candidates_alone(place):
         *(np.zeros(chosen.shape), settings, chosen),
     )
     match_shard(
-        *(
-            files,
-            [place / "songs.tsv"],
-            [place / "copies.tsv"],
-            "valid",
-            "0001",
-            place / "some.h5",
-            place / "candidates.h5",
-        )
+        *(files, [place / "songs.tsv"], [place / "copies.tsv"], "valid", "0001"),
+        *(place / "some.h5", place / "candidates.h5"),
     )
     found = distance_files.read(place / "some.h5")
     assert found.names == every.names

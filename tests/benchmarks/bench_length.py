@@ -1,0 +1,117 @@
+"""Does length decide? MAP of songs as sequences, by the length of queries and of the songs: bench_length.py RESULTS [SOURCE …]
+
+From a finished run with the experiment `sequence`: the test songs of its data sets (or of those that are named). A query
+is a fragment from the middle of a song. The songs that it is to find its covers among last as long as is said: each
+begins and ends with others, training songs of its data set, and lies somewhere in between. So most of a long
+one is other music, and each is as long as all others.
+"""
+
+import argparse
+import csv
+import sys
+from collections import Counter
+from itertools import cycle
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
+
+from coversim.evaluation.retrieval import rank
+from coversim.sequences import storage
+from coversim.sequences.distances import distances, hubness
+from coversim.sequences.projection import Projection
+from coversim.sequences.songs import _song, likenesses
+from coversim.storage import frames
+
+RATE = 4
+SONGS = (0, 120, 600)  # seconds; 0: as they are
+QUERIES = (0, 60, 30, 20, 10)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("results", type=Path)
+    parser.add_argument("sources", nargs="*")
+    arguments = parser.parse_args()
+    fitted = next(arguments.results.glob("sequences/*/lda"))
+    projection, hubs = Projection.load(fitted / "projection.npz"), storage.read(fitted / "hubs.h5")
+    sources = arguments.sources or sorted(path.name for path in (arguments.results / "fft").iterdir())
+    print("songs, s   " + "".join(f"{f'query {query} s' if query else 'whole':>12}" for query in QUERIES))
+    songs, others = read(arguments.results, sources, fitted.parent.name)
+    works = np.array([song.work for song in songs])
+    of_work = Counter(works.tolist())
+    rows = np.array([row for row, work in enumerate(works) if of_work[work] > 1])
+    queries = {
+        length: [prepared(middle(songs[row], length), projection, hubs) for row in rows] for length in QUERIES
+    }
+    for length in SONGS:
+        random = np.random.default_rng(0)
+        long = [prepared(within(song, others, length, random), projection, hubs) for song in songs]
+        path = arguments.results / "bench_length.h5"
+        storage.write(path, long, projection)
+        packed = storage.read(path)
+        path.unlink()
+        found = [
+            rank([(rows, table(queries[query], packed))], works).average_precision.mean() for query in QUERIES
+        ]
+        print(f"{length or 'as is':>8}   " + "".join(f"{value:12.3f}" for value in found), flush=True)
+
+
+def read(results: Path, sources: list[str], features: str) -> tuple[list, dict]:
+    """Test songs of all sources, and of each source the training songs."""
+    songs, others = [], {}
+    for source in sources:
+        with (results / "catalogue" / source / "songs.tsv").open(newline="") as file:
+            split = {
+                (row["work"], row["performance"]): row["split"]
+                for row in csv.DictReader(file, dialect="excel-tab")
+            }
+        for song in frames.songs(sorted(results.glob(f"fft/{source}/{features}-4hz/*.h5")), split):
+            if split[song.work, song.performance] == "test":
+                songs.append(song._replace(work=f"{source}/{song.work}"))
+            elif split[song.work, song.performance] == "train":
+                others.setdefault(source, []).append(song.frames)
+    return songs, {source: cycle(of_source) for source, of_source in others.items()}
+
+
+def middle(song: frames.SongFrames, seconds: int) -> frames.SongFrames:
+    """So many seconds from the middle of a song; 0: all of it."""
+    length = song.frames.shape[2]
+    start = max(0, length - RATE * seconds) // 2 if seconds else 0
+    return song._replace(frames=song.frames[:, :, start : length - start])
+
+
+def within(
+    song: frames.SongFrames, others: dict, seconds: int, random: np.random.Generator
+) -> frames.SongFrames:
+    """The song somewhere in a recording of so many seconds; 0: by itself."""
+    missing = RATE * seconds - song.frames.shape[2]
+    if missing <= 0:
+        return song
+    before = int(random.integers(missing + 1))
+    source = others[song.work.partition("/")[0]]
+    parts = [filled(source, before), song.frames, filled(source, missing - before)]
+    return song._replace(frames=np.concatenate(parts, axis=2))
+
+
+def filled(others, length: int) -> np.ndarray:
+    parts = [next(others)]
+    while sum(part.shape[2] for part in parts) < length:
+        parts.append(next(others))
+    return np.concatenate(parts, axis=2)[:, :, :length]
+
+
+def prepared(song: frames.SongFrames, projection: Projection, hubs: storage.Sequences) -> storage.Song:
+    made = _song(song, "test", projection)
+    return made._replace(hubness=hubness(likenesses(made, hubs)))
+
+
+def table(queries: list[storage.Song], songs: storage.Sequences) -> np.ndarray:
+    return np.array([distances(likenesses(query, songs), query.hubness, songs.hubness) for query in queries])
+
+
+if __name__ == "__main__":
+    main()
