@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from coversim.errors import CoversimError
+from coversim.metric.clock import clock
 from coversim.metric.metric import Comparison, Metric
 from coversim.metric.places import similarity
 from coversim.metric.songs import Song
@@ -98,12 +99,6 @@ def _ticks(seconds: float) -> list[tuple[float, str]]:
     """Where on the axis of a song there are round times, as shares of it, and what these are."""
     step = next(step for step in (5, 10, 15, 30, 60, 120, 300, 600, 1200, 3600) if seconds / step <= ABOUT)
     return [(time / seconds, clock(time)) for time in range(0, int(seconds) + 1, step)]
-
-
-def clock(seconds: float) -> str:
-    """Seconds as m:ss."""
-    whole = round(seconds)
-    return f"{whole // 60}:{whole % 60:02d}"
 
 
 def _image(x: float, y: float, width: float, height: float, values: np.ndarray) -> str:

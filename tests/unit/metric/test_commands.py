@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from coversim.metric.commands import FOUND_COLUMNS, main
+from coversim.metric.commands.main import main
+from coversim.metric.commands.search import FOUND_COLUMNS
 from metric_files import path_of
 
 
