@@ -161,6 +161,12 @@ class Metric:
             return self.kind.projection
         return places.untrained(len(self.kind.features))
 
+    @property
+    def sharpness(self) -> list[float]:
+        """Of the frames of each feature, as its experiment has it; see coversim.features.patches."""
+        settings = self.about.get("settings", {}).get("representation", {})
+        return settings.get("sharpness", [0.0] * len(self.kind.features))
+
     def same_as(self, other: "Metric") -> bool:
         """Whether what both make of songs can be compared."""
         return self.kind.name == other.kind.name and _equal(self.kind.content(), other.kind.content())

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from coversim.metric.catalogue import CANDIDATES
 from coversim.metric.commands.main import main
 from coversim.metric.commands.search import FOUND_COLUMNS
 from metric_files import path_of
@@ -96,6 +97,20 @@ def test_what_is_found_is_a_table_where_nobody_looks(call, folder, pair, songs):
     assert all(row[0] == str(pair[0]) for row in rows)
     status, said, _ = call("search", songs, "--catalogue", folder, "--top", "1")
     assert len(said.splitlines()) == 1 + 5
+
+
+def test_the_first_songs_are_ordered_anew_if_asked(call, folder, pair):
+    plain, anew = (
+        call("search", pair[0], "--catalogue", folder, *more)[1].splitlines()
+        for more in ((), ("--rerank", "4"))
+    )
+    assert len(anew) == 5
+    without_rank = [[tuple(line.split("\t")[2:]) for line in lines] for lines in (plain, anew)]
+    assert set(without_rank[0]) == set(without_rank[1])
+
+
+def test_help_says_how_many_candidates_there_are(call):
+    assert f"({CANDIDATES})" in call("search", "--help")[1]
 
 
 def test_what_is_found_is_aligned_on_a_terminal(call, folder, pair, monkeypatch):

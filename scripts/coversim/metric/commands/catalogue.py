@@ -3,7 +3,6 @@
 import argparse
 import csv
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -52,12 +51,9 @@ def _add(arguments: argparse.Namespace) -> int:
         print(f"left out: {error}", file=sys.stderr)
 
     metric = arguments.metric and find_metric(arguments.metric)
-    with _Progress("songs") as progress:
-        added = add(arguments.catalogue, songs_in(given(arguments.songs)), metric, problem, progress)
+    added = add(arguments.catalogue, songs_in(given(arguments.songs)), metric, problem, _say)
     catalogue = Catalogue.load(arguments.catalogue)
-    print(
-        f"{arguments.catalogue}: {added} songs added, {len(catalogue.entries)} in all, by {catalogue.metric.name}"
-    )
+    print(f"{arguments.catalogue}: {added} songs added, {len(catalogue)} in all, by {catalogue.metric.name}")
     return 1 if problems else 0
 
 
@@ -71,14 +67,14 @@ def _remove(arguments: argparse.Namespace) -> int:
         above = {entry.path, *map(str, Path(entry.path).parents)}
         return entry.performance in names or entry.work in names or bool(paths & above)
 
-    removed = remove(arguments.catalogue, chosen)
+    removed = remove(arguments.catalogue, chosen, _say)
     if not removed:
         raise CoversimError(
             f"{arguments.catalogue}: none of its songs is called {' or '.join(names)}. "
             f"Remedy: see what is there: coversim catalogue list {arguments.catalogue}"
         )
     print(
-        f"{arguments.catalogue}: {removed} songs removed, {len(Catalogue.load(arguments.catalogue).entries)} in all"
+        f"{arguments.catalogue}: {removed} songs removed, {len(Catalogue.load(arguments.catalogue))} in all"
     )
     return 0
 
@@ -100,21 +96,5 @@ def _list(arguments: argparse.Namespace) -> int:
     return 0
 
 
-class _Progress:
-    """How far long work is, with rate and remaining time, on a terminal; nothing where there is none."""
-
-    def __init__(self, what: str):
-        self.what, self.started, self.shown = what, time.monotonic(), sys.stderr.isatty()
-
-    def __enter__(self) -> "_Progress":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.shown:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
-
-    def __call__(self, done: int, of: int) -> None:
-        if self.shown:
-            rate = done / max(time.monotonic() - self.started, 1e-9)
-            said = f"{done:,} of {of:,} {self.what}, {rate:.1f} a second, {(of - done) / rate:.0f} s left"
-            print(f"\r\x1b[K{said}", end="", file=sys.stderr, flush=True)
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)

@@ -31,6 +31,19 @@ def add_to(commands: Any) -> None:
     search.add_argument("--catalogue", type=Path, required=True)
     search.add_argument("--top", type=count, default=10, help="how many songs to show of each (%(default)s)")
     search.add_argument(
+        "--candidates",
+        type=count,
+        metavar="N",
+        help="of a metric of sequences: match so many songs in order, those with the nearest outlines (5000)",
+    )
+    search.add_argument(
+        "--rerank",
+        type=count,
+        default=0,
+        metavar="N",
+        help="order the first N songs anew, by distance and alignment of frames (Qmax) together; their files must be there",
+    )
+    search.add_argument(
         "--prior",
         type=probability,
         help="how probable it is that a song of the catalogue is a cover (as if one of them all were)",
@@ -41,11 +54,14 @@ def add_to(commands: Any) -> None:
 def answer(arguments: argparse.Namespace) -> int:
     """Search for each song; the exit status."""
     from coversim.metric import places
-    from coversim.metric.catalogue import Catalogue, songs_in
+    from coversim.metric.catalogue import CANDIDATES, Catalogue, songs_in
 
     catalogue = Catalogue.load(arguments.catalogue)
     metric, status = catalogue.metric, 0
-    prior = arguments.prior or 1 / (len(catalogue.entries) + 1)
+    candidates = arguments.candidates or CANDIDATES
+    for text in catalogue.approximations(candidates):
+        print(text, file=sys.stderr)
+    prior = arguments.prior or 1 / (len(catalogue) + 1)
     table = csv.DictWriter(sys.stdout, FOUND_COLUMNS, dialect="excel-tab", lineterminator="\n")
     if not (arguments.json or sys.stdout.isatty()):
         table.writeheader()
@@ -57,7 +73,7 @@ def answer(arguments: argparse.Namespace) -> int:
             status = 1
             continue
         rows = []
-        for found in catalogue.search(path, arguments.top, prior):
+        for found in catalogue.search(path, arguments.top, prior, candidates, arguments.rerank):
             try:
                 place = places.common(song, metric.opened(Path(found.entry.path)), metric.projection)
             except CoversimError:  # the file is gone: what is known of it is not
@@ -68,7 +84,7 @@ def answer(arguments: argparse.Namespace) -> int:
             answer = {
                 "query": str(path),
                 "metric": metric.name,
-                "songs": len(catalogue.entries),
+                "songs": len(catalogue),
                 "prior": prior,
                 "probable_covers": len(likely) if metric.calibration else None,
                 "found": [{name: row[name] for name in FOUND_COLUMNS[1:]} for row in rows],
