@@ -8,6 +8,7 @@ import torch
 from coversim.cli import run
 from coversim.device import choose_device, compute_reproducibly
 from coversim.errors import CoversimError
+from coversim.progress import followed
 from coversim.siamese import encoder
 from coversim.storage import embeddings, frames, tsv
 
@@ -40,7 +41,7 @@ def main() -> None:
     wanted = {song for song, name in split.items() if name != "shared"}
     tempi = model.settings["model"]["tempi"]
     works, performances, found, queries = [], [], [], []
-    songs = frames.songs(arguments.frames, wanted)
+    songs = followed(frames.songs(arguments.frames, wanted), "songs", len(wanted))
     for block in encoder.in_batches(songs, lambda song: song.frames.shape[-1], BLOCK):
         works += [song.work for song in block]
         performances += [song.performance for song in block]

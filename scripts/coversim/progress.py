@@ -36,12 +36,14 @@ def followed(items: Iterable[Item], what: str, of: int | None = None) -> Iterato
                 said = now
                 text = _said(done, of, what, now - started)
                 if shown:
-                    print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+                    print(
+                        f"\x1b[K{text}", end="\r", file=sys.stderr, flush=True
+                    )  # messages begin where it does
                 else:
                     logging.info("%s", text)
     finally:
         if shown and said > started:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+            print("\x1b[K", end="", file=sys.stderr, flush=True)
 
 
 def _said(done: int, of: int | None, what: str, seconds: float) -> str:

@@ -12,10 +12,9 @@ import torch
 from coversim.alignment import qmax
 from coversim.alignment.candidates import nearest
 from coversim.features.patches import sharpen
+from coversim.progress import followed
 from coversim.storage import distances, frames, tsv
 from coversim.storage.embeddings import of_split
-
-LOG_EVERY = 30  # seconds
 
 
 def align_shard(
@@ -58,10 +57,10 @@ def align_shard(
         compared = np.full(found.shape, np.nan, np.float32)
 
     compare = qmax.METHODS[method]
-    started = logged = time.monotonic()
+    started = time.monotonic()
     pairs, names = 0, []
     columns: list[np.ndarray] = []
-    for song in frames.songs(shards, members):
+    for song in followed(frames.songs(shards, members), "songs", len(members)):
         name = (song.work, song.performance)
         names.append(name)
         if not embeddings:
@@ -71,9 +70,6 @@ def align_shard(
             query, place = places[name]
             compared[query, place] = compare(_chroma(song, sharpness), [query_chroma[one] for one in query])
             pairs += len(query)
-        if time.monotonic() - logged > LOG_EVERY:
-            logged = time.monotonic()
-            logging.info("%d of %d songs, %d pairs", len(names), len(members), pairs)
     seconds = time.monotonic() - started
     logging.info(
         "%d queries, %d songs, %d pairs: %.2f ms per pair, %.3f s per query",

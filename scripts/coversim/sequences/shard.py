@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from coversim.progress import followed
 from coversim.sequences import storage
 from coversim.sequences.distances import distances as distances_of
 from coversim.sequences.songs import likenesses
@@ -41,7 +42,7 @@ def match_shard(
     ]
     started = time.monotonic()
     names, blocks = [], [np.empty((len(queries), 0), np.float32)]
-    for others in _of_split(shards, split):
+    for others in followed(_of_split(shards, split), "shards", len(shards)):
         found = [distances_of(likenesses(query, others), query.hubness, others.hubness) for query in queries]
         blocks.append(np.array(found, np.float32).reshape(len(queries), len(others.works)))
         names += others.names
