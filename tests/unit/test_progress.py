@@ -12,7 +12,7 @@ LINE = re.compile(r"(\d+)( of 3)? songs, [\d.]+ (a second|s each)(, \d+:\d\d lef
 
 
 @pytest.fixture
-def terminal(monkeypatch):
+def terminal(capsys, monkeypatch):  # after what captures the output
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
 
 
