@@ -36,9 +36,8 @@ def followed(items: Iterable[Item], what: str, of: int | None = None) -> Iterato
                 said = now
                 text = _said(done, of, what, now - started)
                 if shown:
-                    print(
-                        f"\x1b[K{text}", end="\r", file=sys.stderr, flush=True
-                    )  # messages begin where it does
+                    # messages then begin where it does
+                    print(f"\x1b[K{text}", end="\r", file=sys.stderr, flush=True)
                 else:
                     logging.info("%s", text)
     finally:

@@ -2,6 +2,7 @@
 
 import logging
 import re
+import sys
 
 import pytest
 
@@ -9,11 +10,6 @@ from coversim import progress
 from coversim.progress import followed
 
 LINE = re.compile(r"(\d+)( of 3)? songs, [\d.]+ (a second|s each)(, \d+:\d\d left)?")
-
-
-@pytest.fixture
-def terminal(capsys, monkeypatch):  # after what captures the output
-    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
 
 
 def test_the_items_are_those_that_were_given(capsys):
@@ -37,8 +33,9 @@ def test_a_log_has_no_line_of_what_takes_no_time(caplog):
     assert caplog.messages == []
 
 
-def test_on_a_terminal_one_line_is_written_over_and_goes_in_the_end(terminal, capsys, caplog, monkeypatch):
+def test_on_a_terminal_one_line_is_written_over_and_goes_in_the_end(capsys, caplog, monkeypatch):
     monkeypatch.setattr(progress, "SHOW_EVERY", 0)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     with caplog.at_level(logging.INFO):
         list(followed([1, 2, 3], "songs"))
     said = capsys.readouterr().err

@@ -14,6 +14,7 @@ from coversim.siamese import encoder as encoders
 from coversim.storage import hdf5
 
 BLOCK = 2**14  # points that are subtracted at a time: some 20 MB
+FEW = 64  # points that are read at a time
 TOGETHER = 1024  # vectors of a sequence that are read at a time, 64 kB: nine minutes
 
 Arrays = dict[str, np.ndarray]
@@ -122,11 +123,11 @@ class Embeddings(Kind):
 
     def write(self, file: h5py.File, arrays: Arrays) -> None:
         """Write what `packed` gives."""
-        hdf5.write(file, "point", arrays["point"])
+        hdf5.write(file, "point", arrays["point"], rows=FEW)
 
     def read(self, file: h5py.File, rows: np.ndarray) -> Arrays:
         """Of what `write` wrote some songs, `rows` ascending."""
-        return {"point": file["point"][:][rows]}
+        return {"point": _rows(file["point"], rows)}
 
     def joined(self, parts: Sequence[Arrays]) -> Arrays:
         """Several packs as one."""
@@ -226,7 +227,7 @@ class Sequences(Kind):
     def write(self, file: h5py.File, arrays: Arrays) -> None:
         """Write what `packed` gives."""
         for name, array in arrays.items():
-            hdf5.write(file, name, array, rows=TOGETHER if name == "vector" else None)
+            hdf5.write(file, name, array, rows={"vector": TOGETHER, "point": FEW}.get(name))
 
     def read(self, file: h5py.File, rows: np.ndarray) -> Arrays:
         """Of what `write` wrote some songs, `rows` ascending."""
@@ -236,7 +237,7 @@ class Sequences(Kind):
         lengths = np.diff(offsets)
         sections = np.cumsum([0, *section_counts(lengths)])
         return {
-            "point": file["point"][:][rows],
+            "point": _rows(file["point"], rows),
             "offset": np.cumsum([0, *lengths[rows]]),
             "vector": np.concatenate([vectors[offsets[row] : offsets[row + 1]] for row in rows]),
             "profile": np.concatenate([profiles[sections[row] : sections[row + 1]] for row in rows]),
@@ -265,6 +266,11 @@ class Sequences(Kind):
         probes = content["probes"] and {name: tensor.numpy() for name, tensor in content["probes"].items()}
         orders, components = (content[name].numpy() for name in ("orders", "components"))
         return cls(content["features"], orders, components, probes, tuple(content["strides"]))
+
+
+def _rows(dataset: h5py.Dataset, rows: np.ndarray) -> np.ndarray:
+    """Some rows, ascending, without reading all of the others; HDF5 is slow to pick many."""
+    return dataset[rows] if len(rows) < FEW else dataset[:][rows]
 
 
 KINDS: dict[str, type[Kind]] = {kind.name: kind for kind in (Embeddings, Sequences)}
