@@ -300,6 +300,33 @@ def _keep_index(folder: Path, said: Callable[[str], None]) -> None:
         index.remove(folder)
 
 
+def export(folder: str | os.PathLike, output: Path) -> int:
+    """Write all songs, and what is compared of them, as a Parquet table; how many these are.
+
+    Columns: work, performance, title, artist, path, and those of the metric's kind. A part in memory at a time.
+    """
+    import pandas as pd
+
+    from coversim.storage import parquet
+
+    catalogue = Catalogue.load(folder)
+    kind = catalogue.metric.kind
+
+    def tables() -> Iterator[pd.DataFrame]:
+        for path, songs in followed(catalogue.parts.items(), "parts", len(catalogue.parts)):
+            with hdf5.opened(path) as file:
+                arrays = kind.read(file, np.arange(songs))
+            # Parquet holds UTF-8, and names of files may be none
+            names = [
+                [text.encode("utf-8", "backslashreplace").decode() for text in entry[:5]]
+                for entry in _entries(path)
+            ]
+            yield pd.DataFrame(names, columns=Entry._fields[:5]).assign(**kind.columns(arrays))
+
+    parquet.write_parts(output, tables())
+    return len(catalogue)
+
+
 def songs_in(paths: Iterable[str | os.PathLike]) -> Iterator[Path]:
     """Files of songs: each path itself, or, where it is a folder, all .h5 files below it, sorted.
 

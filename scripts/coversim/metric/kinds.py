@@ -54,6 +54,10 @@ class Kind(ABC):
         """Of what `write` wrote some songs, `rows` ascending."""
 
     @abstractmethod
+    def columns(self, arrays: Arrays) -> dict[str, list[np.ndarray]]:
+        """What `packed` gives as columns of a table, which has a row for each song."""
+
+    @abstractmethod
     def joined(self, parts: Sequence[Arrays]) -> Arrays:
         """Several packs as one."""
 
@@ -128,6 +132,10 @@ class Embeddings(Kind):
     def read(self, file: h5py.File, rows: np.ndarray) -> Arrays:
         """Of what `write` wrote some songs, `rows` ascending."""
         return {"point": _rows(file["point"], rows)}
+
+    def columns(self, arrays: Arrays) -> dict[str, list[np.ndarray]]:
+        """`embedding` (E,) float32."""
+        return {"embedding": list(arrays["point"])}
 
     def joined(self, parts: Sequence[Arrays]) -> Arrays:
         """Several packs as one."""
@@ -243,6 +251,11 @@ class Sequences(Kind):
             "profile": np.concatenate([profiles[sections[row] : sections[row + 1]] for row in rows]),
             "hubness": file["hubness"][:][rows],
         }
+
+    def columns(self, arrays: Arrays) -> dict[str, list[np.ndarray]]:
+        """`outline` (E,) float32, and `vectors` (L * size,) int8: one after the other."""
+        vectors = np.split(arrays["vector"], arrays["offset"][1:-1])
+        return {"outline": list(arrays["point"]), "vectors": [song.ravel() for song in vectors]}
 
     def joined(self, parts: Sequence[Arrays]) -> Arrays:
         """Several packs as one."""

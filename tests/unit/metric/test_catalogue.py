@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -13,7 +14,7 @@ from coversim.alignment.qmax import qmax_distances
 from coversim.errors import CoversimError
 from coversim.features.patches import sharpen
 from coversim.metric import catalogue
-from coversim.metric.catalogue import Catalogue, add, remove, songs_in
+from coversim.metric.catalogue import Catalogue, add, export, remove, songs_in
 from coversim.metric.kinds import Sequences
 from coversim.metric.metric import Metric
 from coversim.metric.places import untrained
@@ -192,9 +193,35 @@ def chroma_of(metric_file):
     return Metric.load(metric_file).embed(chroma(7), rate=8)
 
 
+@pytest.mark.parametrize("kind", ["embedding", "sequence"])
+def test_a_catalogue_is_a_table_that_pandas_reads(kind, songs, metric_file, tmp_path, monkeypatch):
+    monkeypatch.setattr(catalogue, "TOGETHER", 2)
+    metric = metric_file
+    if kind == "sequence":
+        metric = tmp_path / "sequence.pt"
+        projection = untrained(1)
+        Metric(Sequences(["crema"], projection.orders, projection.components)).save(metric)
+    add(tmp_path / "songs.cat", songs_in([songs]), metric)
+    assert export(tmp_path / "songs.cat", tmp_path / "songs.parquet") == 5
+    table = pd.read_parquet(tmp_path / "songs.parquet")
+    entries = Catalogue.load(tmp_path / "songs.cat").entries
+    names = ["work", "performance", "title", "artist", "path"]
+    assert list(table[names].itertuples(index=False, name=None)) == [entry[:5] for entry in entries]
+    for row in table.itertuples():
+        song = Metric.load(metric).embed(row.path)
+        if kind == "embedding":
+            np.testing.assert_array_equal(row.embedding, song.vector)
+            assert row.embedding.dtype == np.float32
+        else:
+            np.testing.assert_array_equal(row.vectors.reshape(song.vectors.shape), song.vectors)
+            np.testing.assert_allclose(np.linalg.norm(row.outline), 1, rtol=1e-5)
+
+
 def test_a_name_that_is_no_utf_8_survives(metric_file, songs, tmp_path):
     odd = tmp_path / os.fsdecode(b"caf\xe9.h5")
     shutil.copy(path_of(songs, "W_1", "P_a"), odd)
     add(tmp_path / "songs.cat", [odd], metric_file)
     [entry] = Catalogue.load(tmp_path / "songs.cat").entries
     assert Path(entry.path) == odd
+    export(tmp_path / "songs.cat", tmp_path / "songs.parquet")
+    assert pd.read_parquet(tmp_path / "songs.parquet").path[0].endswith(r"caf\udce9.h5")

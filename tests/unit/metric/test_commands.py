@@ -5,6 +5,7 @@ import json
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from coversim.metric.catalogue import CANDIDATES
@@ -151,6 +152,16 @@ def test_songs_are_listed_and_removed_by_name_or_folder(call, folder, songs, pai
     status, _, said = call("catalogue", "remove", folder, "nobody")
     assert status == 1
     assert "Remedy" in said
+
+
+def test_a_catalogue_is_exported(call, folder, tmp_path):
+    output = tmp_path / "songs.parquet"
+    assert call("catalogue", "export", folder, "--to", "parquet", "--output", output) == (
+        0,
+        f"{output}: 5 songs\n",
+        "",
+    )
+    assert len(pd.read_parquet(output)) == 5
 
 
 @pytest.mark.parametrize(

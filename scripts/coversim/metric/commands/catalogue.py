@@ -16,7 +16,9 @@ examples:
   find . -name "*.h5" | coversim catalogue add songs.cat -         paths from standard input
   coversim catalogue remove songs.cat P_1 FOLDER/W_2               by name, or by path of a song or a folder
   coversim catalogue list songs.cat --json
+  coversim catalogue export songs.cat --to parquet --output songs.parquet    pandas.read_parquet reads it
 """
+EXPORT = "Write the songs and what is compared of them as a table, for a vector database or for pandas."
 
 
 def add_to(commands: Any) -> None:
@@ -39,6 +41,10 @@ def add_to(commands: Any) -> None:
     listed = command(actions, "list", "List the songs.", EXAMPLES, _list)
     listed.add_argument("catalogue", type=Path)
     listed.add_argument("--json", action="store_true", help="one JSON object a line for each song")
+    exported = command(actions, "export", EXPORT, EXAMPLES, _export)
+    exported.add_argument("catalogue", type=Path)
+    exported.add_argument("--to", choices=["parquet"], required=True, help="the form of the file")
+    exported.add_argument("--output", type=Path, required=True, metavar="FILE")
 
 
 def _add(arguments: argparse.Namespace) -> int:
@@ -93,6 +99,19 @@ def _list(arguments: argparse.Namespace) -> int:
             print(as_json(kept))
         else:
             table.writerow(kept.values())
+    return 0
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    from coversim.metric.catalogue import export
+
+    try:
+        songs = export(arguments.catalogue, arguments.output)
+    except ImportError as error:
+        raise CoversimError(
+            f"to export, {error.name} must be installed. Remedy: pip install pandas pyarrow"
+        ) from error
+    print(f"{arguments.output}: {songs} songs")
     return 0
 
 
