@@ -25,7 +25,9 @@ def add_to(commands: Any) -> None:
     compare.add_argument(
         "--prior", type=probability, default=0.5, help="how probable a cover is before looking (%(default)s)"
     )
-    compare.add_argument("--plot", type=Path, metavar="FILE.svg", help="a picture of where they match")
+    compare.add_argument(
+        "--plot", type=Path, metavar="FILE", help="a picture of where they match, .svg or .png"
+    )
     compare.add_argument("--json", action="store_true", help="the answer as JSON")
 
 
