@@ -178,7 +178,8 @@ REMEDY = "Remedy: have the workflow make it anew: delete it and run, or copy it 
 def _read(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise CoversimError(
-            f"{path}: no such file. Remedy: name a metric.pt; the workflow leaves one in models/<experiment>/<seed>"
+            f"{path}: no such file. Remedy: name a metric.pt; the target bundles leaves one in models/<experiment>/<seed>, "
+            "but none of experiments that only fuse, align or re-rank others"
         )
     check(path)
     try:

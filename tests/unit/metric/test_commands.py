@@ -2,6 +2,8 @@
 
 import io
 import json
+import struct
+import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -70,9 +72,21 @@ def test_and_drawn(call, pair, metric_file, tmp_path):
     texts = "".join(picture.itertext())
     assert "P_a and P_a" in texts
     assert "covers with probability" in texts
-    status, _, said = call("compare", *pair, "--metric", metric_file, "--plot", tmp_path / "it.png")
+    status, _, said = call("compare", *pair, "--metric", metric_file, "--plot", tmp_path / "it.pdf")
     assert status == 1
-    assert "Remedy: name it .svg" in said
+    assert "Remedy: name it .svg or .png" in said
+
+
+def test_and_drawn_as_png(call, pair, metric_file, tmp_path, monkeypatch):
+    assert call("compare", *pair, "--metric", metric_file, "--plot", tmp_path / "it.png")[0] == 0
+    content = (tmp_path / "it.png").read_bytes()
+    assert content.startswith(b"\x89PNG")
+    assert struct.unpack(">II", content[16:24]) == (1540, 1636)
+    monkeypatch.setitem(sys.modules, "resvg_py", None)  # as if it were not installed
+    status, _, said = call("compare", *pair, "--metric", metric_file, "--plot", tmp_path / "other.png")
+    assert status == 1
+    assert "Remedy: pip install resvg-py" in said
+    assert not (tmp_path / "other.png").exists()
 
 
 def test_the_results_of_a_run_stand_for_their_best_metric(call, pair, metric_file, tmp_path):
@@ -82,11 +96,15 @@ def test_the_results_of_a_run_stand_for_their_best_metric(call, pair, metric_fil
         folder.mkdir(parents=True)
         (folder / "metric.pt").write_bytes(metric_file.read_bytes())
         lines += [f"{experiment}\t1\tvalid\t{value}", f"{experiment}\t1\ttest\t{1 - value}"]
+    (tmp_path / "metrics.tsv").write_text("\n".join(lines) + "\n")
+    said = call("compare", *pair, "--metric", tmp_path)[2]
+    assert "models/good/1/metric.pt (validation MAP 0.900, the highest)" in said
     lines.append("qmax\t1\tvalid\t0.99")  # which has no model
     (tmp_path / "metrics.tsv").write_text("\n".join(lines) + "\n")
     status, _, said = call("compare", *pair, "--metric", tmp_path)
     assert status == 0
-    assert "models/good/1/metric.pt" in said
+    assert "models/good/1/metric.pt (validation MAP 0.900; qmax has 0.990 and no metric.pt." in said
+    assert "search --rerank" in said
 
 
 def test_what_is_found_is_a_table_where_nobody_looks(call, folder, pair, songs):

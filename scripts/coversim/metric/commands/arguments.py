@@ -9,6 +9,9 @@ from typing import Any
 
 from coversim.errors import CoversimError
 
+NO_METRIC = (
+    "An experiment that only fuses, aligns or re-ranks others has none: ask theirs, with search --rerank"
+)
 METRIC_HELP = "a metric.pt, or the results of a run, whose best one on validation works is taken"
 
 
@@ -45,18 +48,28 @@ def find_metric(path: Path) -> Path:
         raise CoversimError(
             f"{path}: no results of a run. Remedy: name a metric.pt, or results/<name> of a finished run"
         )
-    known = [
-        (float(row["map"]), path / "models" / row["experiment"] / row["seed"] / "metric.pt")
-        for row in tsv.read(path / "metrics.tsv")
-        if row["collection"] == "valid" and row["map"]
-    ]
+    known = sorted(
+        (
+            (float(row["map"]), path / "models" / row["experiment"] / row["seed"] / "metric.pt")
+            for row in tsv.read(path / "metrics.tsv")
+            if row["collection"] == "valid" and row["map"]
+        ),
+        reverse=True,
+    )
     there = [(value, file) for value, file in known if file.is_file()]
     if not there:
         raise CoversimError(
             f"{path}: no metric.pt below models. Remedy: have the workflow make them: snakemake --cores all bundles"
         )
-    value, best = max(there, key=lambda one: one[0])
-    print(f"metric: {best} (validation MAP {value:.3f}, the highest)", file=sys.stderr)
+    value, best = there[0]
+    if best == known[0][1]:
+        print(f"metric: {best} (validation MAP {value:.3f}, the highest)", file=sys.stderr)
+    else:
+        experiment = known[0][1].parent.parent.name
+        print(
+            f"metric: {best} (validation MAP {value:.3f}; {experiment} has {known[0][0]:.3f} and no metric.pt. {NO_METRIC})",
+            file=sys.stderr,
+        )
     return best
 
 
