@@ -8,6 +8,7 @@ import torch
 from coversim.cli import run
 from coversim.device import choose_device, compute_reproducibly
 from coversim.errors import CoversimError
+from coversim.progress import followed
 from coversim.siamese import encoder
 from coversim.storage import embeddings, frames
 from coversim.storage.songs import counting
@@ -43,7 +44,7 @@ def main() -> None:
     split = counting([arguments.songs], [arguments.copies])
     tempi = model.settings["model"]["tempi"]
     works, performances, found, queries = [], [], [], []
-    songs = frames.songs(arguments.frames, split)
+    songs = followed(frames.songs(arguments.frames, split), "songs", len(split))
     for block in encoder.in_batches(songs, lambda song: song.frames.shape[-1], BLOCK):
         works += [song.work for song in block]
         performances += [song.performance for song in block]

@@ -9,6 +9,7 @@ import torch
 from coversim.cli import run
 from coversim.features.patches import pad, representation
 from coversim.features.pca import Moments
+from coversim.progress import followed
 from coversim.storage import frames, tsv
 
 
@@ -28,7 +29,7 @@ def main() -> None:
     }
     patches = representation(json.loads(arguments.settings.read_text(encoding="utf-8")))
     moments = Moments(patches.size)
-    for song in frames.once_each(frames.songs(arguments.frames, training)):
+    for song in followed(frames.once_each(frames.songs(arguments.frames, training)), "songs"):
         found, mask = patches(*pad([torch.from_numpy(song.frames)]))
         moments.add(found[mask].reshape(-1, patches.size).numpy())
     moments.save(arguments.output)

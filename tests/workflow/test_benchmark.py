@@ -9,22 +9,30 @@ from workflow import SMALL, snakemake
 TRAINING = {f"W_{number}": [f"P_{number}1", f"P_{number}2"] for number in range(16)}
 OTHERS = {f"V_{number}": [f"Q_{number}1", f"Q_{number}2"] for number in range(5)} | {"V_alone": ["Q_9"]}
 
+WITHOUT_COVERS = {f"U_{number}": [f"R_{number}"] for number in range(6)}
+
 
 def test_a_benchmark_is_evaluated_whole_but_for_the_works_that_were_seen(tmp_path):
-    roots = [
-        corpus.write_corpus(tmp_path / name, TRAINING, features=["crema"])
-        for name in ("training", "benchmark")
-    ]
-    corpus.write_corpus(roots[1], OTHERS, features=["crema"], seed=100)
+    roots = {
+        name: corpus.write_corpus(tmp_path / name, works, features=["crema"], seed=seed)
+        for name, works, seed in (
+            ("train", TRAINING, 0),
+            ("benchmark", TRAINING, 0),
+            ("ours", WITHOUT_COVERS, 200),
+        )
+    }
+    corpus.write_corpus(roots["benchmark"], OTHERS, features=["crema"], seed=100)
     config = SMALL | {
-        "datasets": dict(zip(("train", "benchmark"), ({"root": str(root)} for root in roots), strict=True)),
+        "datasets": {name: {"root": str(root)} for name, root in roots.items()}
+        | {"ours": {"root": str(roots["ours"]), "role": "benchmark"}},
         "split": {"valid": 0.3, "test": 0.3},
         "experiments": dict.fromkeys(("brief", "ftm2d", "sequence")),
     }
     snakemake(tmp_path / "run", config=config)
     results = tmp_path / "run/results/small"
     with (results / "metrics.tsv").open(newline="") as file:
-        rows = [row for row in csv.DictReader(file, dialect="excel-tab") if row["collection"] == "benchmark"]
+        table = list(csv.DictReader(file, dialect="excel-tab"))
+    rows = [row for row in table if row["collection"] == "benchmark"]
     split = json.loads((results / "catalogue/train/summary.json").read_text())["split"]
     unseen = split["test"]["works"]
     assert unseen > 0
@@ -35,4 +43,11 @@ def test_a_benchmark_is_evaluated_whole_but_for_the_works_that_were_seen(tmp_pat
         assert int(row["queries"]) == 2 * 5 + 2 * unseen
     shared = json.loads((results / "catalogue/benchmark/summary.json").read_text())["split"]["shared"]
     assert shared["works"] == split["train"]["works"] + split["valid"]["works"]
-    assert "benchmark" in (results / "report.html").read_text()
+    report = (results / "report.html").read_text()
+    assert "benchmark" in report
+    ours = [row for row in table if row["collection"] == "ours"]
+    assert [(row["songs"], row["queries"], row["map"], row["roc_auc"]) for row in ours] == [
+        ("6", "0", "", "")
+    ] * 2
+    assert report.count("There are no metrics: no song here has a cover.") == 1
+    assert "ours: no song has a cover" in (results / "logs/evaluate/default-1.log").read_text()

@@ -35,7 +35,7 @@ def finished(tmp_path_factory) -> Path:
     snakemake(folder, "all", "bundles", config=yaml.safe_load(config))
     command = folder / "bin" / "coversim"
     command.parent.mkdir()
-    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m coversim.metric.commands "$@"\n')
+    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m coversim.metric.commands.main "$@"\n')
     command.chmod(0o755)
     return folder
 

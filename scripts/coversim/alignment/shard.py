@@ -10,10 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from coversim.alignment import qmax
+from coversim.progress import followed
 from coversim.storage import distances, frames, hdf5
 from coversim.storage.songs import listed, members
-
-LOG_EVERY = 30  # seconds
 
 
 def align_shard(
@@ -55,10 +54,10 @@ def align_shard(
     query_chroma = [_chroma(song, sharpness) for song in queries]
 
     compare = partial(qmax.METHODS[method], transpositions=transpositions)
-    started = logged = time.monotonic()
+    started = time.monotonic()
     pairs, names = 0, []
     columns: list[np.ndarray] = []
-    for song in frames.songs(shards, wanted, left_out):
+    for song in followed(frames.songs(shards, wanted, left_out), "songs", len(wanted)):
         name = (song.work, song.performance)
         names.append(name)
         if not candidates:
@@ -68,9 +67,6 @@ def align_shard(
             query, place = places[name]
             compared[query, place] = compare(_chroma(song, sharpness), [query_chroma[one] for one in query])
             pairs += len(query)
-        if time.monotonic() - logged > LOG_EVERY:
-            logged = time.monotonic()
-            logging.info("%d of %d songs, %d pairs", len(names), len(wanted), pairs)
     seconds = time.monotonic() - started
     logging.info(
         "%d queries, %d songs, %d pairs: %.2f ms per pair, %.3f s per query",

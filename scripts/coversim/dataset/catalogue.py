@@ -119,7 +119,10 @@ def summarise(data_set: DataSet) -> dict[str, Any]:
 
 
 def check_split(summary: Mapping[str, Any], needed: Iterable[str]) -> None:
-    """Raise CoversimError unless each needed split has a cover pair and a second work."""
+    """Raise CoversimError unless each needed split has a cover pair and a second work.
+
+    What is but evaluated needs none: a collection without covers has no retrieval metrics, and can be searched.
+    """
     root = summary["root"]
     if not any(split["queries"] for split in summary["split"].values()):
         raise CoversimError(

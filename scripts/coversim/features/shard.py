@@ -15,6 +15,7 @@ from coversim.dataset.paths import is_inside
 from coversim.dataset.reader import read_feature
 from coversim.errors import BadSong, CoversimError
 from coversim.features.downsampling import downsample
+from coversim.progress import followed
 from coversim.storage import frames
 
 
@@ -42,7 +43,7 @@ def downsample_shard(
     keep_freed_memory()
     songs = set_aside = repaired = renamed = 0
     with frames.writing(output, feature.name, feature.rows, rate or 0) as shard:
-        for work, performance, path in listed(manifest):
+        for work, performance, path in followed(list(listed(manifest)), "songs"):
             try:
                 reading = read_feature(located(root, path, feature.name), feature.name, work, performance)
                 check_held(reading.values, feature, frame_rate)

@@ -5,13 +5,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import h5py
 import numpy as np
 import torch
 
 from coversim.metric.songs import Song
 from coversim.siamese import encoder as encoders
+from coversim.storage import hdf5
 
 BLOCK = 2**14  # points that are subtracted at a time: some 20 MB
+FEW = 64  # points that are read at a time
+TOGETHER = 1024  # vectors of a sequence that are read at a time, 64 kB: nine minutes
 
 Arrays = dict[str, np.ndarray]
 
@@ -20,6 +24,9 @@ class Kind(ABC):
     """What a metric needs of its kind."""
 
     name: ClassVar[str]
+    in_order: ClassVar[
+        bool
+    ]  # whether the points of songs but find candidates, which are then matched in order
     features: tuple[str, ...]
 
     @abstractmethod
@@ -27,16 +34,28 @@ class Kind(ABC):
         """What is compared of a song."""
 
     @abstractmethod
+    def sought(self, song: Any) -> np.ndarray:
+        """The points (any number, E) by which a song is sought among the points of others."""
+
+    @abstractmethod
     def distances(self, song: Any, others: Arrays) -> np.ndarray:
         """The distances (N,) of a song, as `embed` gives it, to N others, as `packed` gives them."""
 
     @abstractmethod
     def packed(self, songs: Sequence[Any]) -> Arrays:
-        """Songs as arrays, which a catalogue keeps."""
+        """Songs as arrays, which a catalogue keeps; `point` (N, E) float32 among them."""
 
     @abstractmethod
-    def unpacked(self, arrays: Arrays) -> list[Any]:
-        """What `packed` was given."""
+    def write(self, file: h5py.File, arrays: Arrays) -> None:
+        """Write what `packed` gives."""
+
+    @abstractmethod
+    def read(self, file: h5py.File, rows: np.ndarray) -> Arrays:
+        """Of what `write` wrote some songs, `rows` ascending."""
+
+    @abstractmethod
+    def columns(self, arrays: Arrays) -> dict[str, list[np.ndarray]]:
+        """What `packed` gives as columns of a table, which has a row for each song."""
 
     @abstractmethod
     def joined(self, parts: Sequence[Arrays]) -> Arrays:
@@ -69,6 +88,7 @@ class Embeddings(Kind):
     """Songs as points, by a Siamese network or a baseline: the Euclidean distance."""
 
     name = "embedding"
+    in_order = False
 
     def __init__(self, model: Mapping[str, Any], query_tempi: Sequence[float] = (), device: str = "cpu"):
         """`model` is what model.pt holds."""
@@ -86,9 +106,13 @@ class Embeddings(Kind):
         sought = [played[tempo].numpy() for tempo in self.query_tempi] or [vector]
         return Embedding(vector[0], np.concatenate(sought))
 
+    def sought(self, song: Embedding) -> np.ndarray:
+        """Its point at each tempo that songs are sought at."""
+        return song.sought
+
     def distances(self, song: Embedding, others: Arrays) -> np.ndarray:
         """Euclidean, (N,); of the points that the song is sought by, the nearest counts."""
-        vectors = others["embedding"]
+        vectors = others["point"]
         squared = np.empty((len(song.sought), len(vectors)), np.float32)
         for start in range(0, len(vectors), BLOCK):
             block = slice(start, start + BLOCK)
@@ -99,15 +123,23 @@ class Embeddings(Kind):
 
     def packed(self, songs: Sequence[Embedding]) -> Arrays:
         """Points (N, E)."""
-        return {"embedding": np.stack([song.vector for song in songs])}
+        return {"point": np.stack([song.vector for song in songs])}
 
-    def unpacked(self, arrays: Arrays) -> list[Embedding]:
-        """What `packed` was given; what a song is sought by is not kept, since it is found, not sought."""
-        return [Embedding(vector, vector[None]) for vector in arrays["embedding"]]
+    def write(self, file: h5py.File, arrays: Arrays) -> None:
+        """Write what `packed` gives."""
+        hdf5.write(file, "point", arrays["point"], rows=FEW)
+
+    def read(self, file: h5py.File, rows: np.ndarray) -> Arrays:
+        """Of what `write` wrote some songs, `rows` ascending."""
+        return {"point": _rows(file["point"], rows)}
+
+    def columns(self, arrays: Arrays) -> dict[str, list[np.ndarray]]:
+        """`embedding` (E,) float32."""
+        return {"embedding": list(arrays["point"])}
 
     def joined(self, parts: Sequence[Arrays]) -> Arrays:
         """Several packs as one."""
-        return {"embedding": np.concatenate([part["embedding"] for part in parts])}
+        return {"point": np.concatenate([part["point"] for part in parts])}
 
     def content(self) -> dict[str, Any]:
         """The content of model.pt, and the tempi that songs are sought at."""
@@ -132,6 +164,7 @@ class Sequences(Kind):
     """Songs as sequences of small vectors, matched in order: see coversim.sequences."""
 
     name = "sequence"
+    in_order = True
 
     def __init__(
         self,
@@ -159,6 +192,16 @@ class Sequences(Kind):
             return found
         return SongSequence(vectors, found.profiles, distances.hubness(self._likeness(found, self.probes)))
 
+    def sought(self, song: SongSequence) -> np.ndarray:
+        """Its outline, see coversim.sequences.outline."""
+        return self._outline(song)[None]
+
+    def _outline(self, song: SongSequence) -> np.ndarray:
+        from coversim.sequences.matching import restored
+        from coversim.sequences.outline import outline
+
+        return outline(restored(song.vectors), self.projection.orders)
+
     def _likeness(self, song: SongSequence, others: Arrays) -> np.ndarray:
         from coversim.sequences import distances, matching
 
@@ -180,29 +223,45 @@ class Sequences(Kind):
         return distances.distances(self._likeness(song, others), song.hubness, others["hubness"])
 
     def packed(self, songs: Sequence[SongSequence]) -> Arrays:
-        """Vectors one after the other, whose they are by `offset`; profiles likewise, as many as the length says."""
+        """Outlines; vectors one after the other, whose they are by `offset`; profiles, as many as the length says."""
         return {
+            "point": np.stack([self._outline(song) for song in songs]),
             "offset": np.cumsum([0, *(len(song.vectors) for song in songs)]),
             "vector": np.concatenate([song.vectors for song in songs]),
             "profile": np.concatenate([song.profiles for song in songs]),
             "hubness": np.array([song.hubness for song in songs]),
         }
 
-    def unpacked(self, arrays: Arrays) -> list[SongSequence]:
-        """What `packed` was given."""
+    def write(self, file: h5py.File, arrays: Arrays) -> None:
+        """Write what `packed` gives."""
+        for name, array in arrays.items():
+            hdf5.write(file, name, array, rows={"vector": TOGETHER, "point": FEW}.get(name))
+
+    def read(self, file: h5py.File, rows: np.ndarray) -> Arrays:
+        """Of what `write` wrote some songs, `rows` ascending."""
         from coversim.sequences.patches import section_counts
 
-        lengths = np.diff(arrays["offset"])
+        offsets, profiles, vectors = file["offset"][:], file["profile"][:], file["vector"]
+        lengths = np.diff(offsets)
+        sections = np.cumsum([0, *section_counts(lengths)])
+        return {
+            "point": _rows(file["point"], rows),
+            "offset": np.cumsum([0, *lengths[rows]]),
+            "vector": np.concatenate([vectors[offsets[row] : offsets[row + 1]] for row in rows]),
+            "profile": np.concatenate([profiles[sections[row] : sections[row + 1]] for row in rows]),
+            "hubness": file["hubness"][:][rows],
+        }
+
+    def columns(self, arrays: Arrays) -> dict[str, list[np.ndarray]]:
+        """`outline` (E,) float32, and `vectors` (L * size,) int8: one after the other."""
         vectors = np.split(arrays["vector"], arrays["offset"][1:-1])
-        profiles = np.split(arrays["profile"], np.cumsum(section_counts(lengths))[:-1])
-        return [
-            SongSequence(*song[:2], float(song[2]))
-            for song in zip(vectors, profiles, arrays["hubness"], strict=True)
-        ]
+        return {"outline": list(arrays["point"]), "vectors": [song.ravel() for song in vectors]}
 
     def joined(self, parts: Sequence[Arrays]) -> Arrays:
         """Several packs as one."""
-        return self.packed([song for part in parts for song in self.unpacked(part)])
+        joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        lengths = np.concatenate([np.diff(part["offset"]) for part in parts])
+        return joined | {"offset": np.cumsum([0, *lengths])}
 
     def content(self) -> dict[str, Any]:
         """Features, projection, strides and probes."""
@@ -220,6 +279,11 @@ class Sequences(Kind):
         probes = content["probes"] and {name: tensor.numpy() for name, tensor in content["probes"].items()}
         orders, components = (content[name].numpy() for name in ("orders", "components"))
         return cls(content["features"], orders, components, probes, tuple(content["strides"]))
+
+
+def _rows(dataset: h5py.Dataset, rows: np.ndarray) -> np.ndarray:
+    """Some rows, ascending, without reading all of the others; HDF5 is slow to pick many."""
+    return dataset[rows] if len(rows) < FEW else dataset[:][rows]
 
 
 KINDS: dict[str, type[Kind]] = {kind.name: kind for kind in (Embeddings, Sequences)}

@@ -161,6 +161,12 @@ class Metric:
             return self.kind.projection
         return places.untrained(len(self.kind.features))
 
+    @property
+    def sharpness(self) -> list[float]:
+        """Of the frames of each feature, as its experiment has it; see coversim.features.patches."""
+        settings = self.about.get("settings", {}).get("representation", {})
+        return settings.get("sharpness", [0.0] * len(self.kind.features))
+
     def same_as(self, other: "Metric") -> bool:
         """Whether what both make of songs can be compared."""
         return self.kind.name == other.kind.name and _equal(self.kind.content(), other.kind.content())
@@ -172,7 +178,8 @@ REMEDY = "Remedy: have the workflow make it anew: delete it and run, or copy it 
 def _read(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise CoversimError(
-            f"{path}: no such file. Remedy: name a metric.pt; the workflow leaves one in models/<experiment>/<seed>"
+            f"{path}: no such file. Remedy: name a metric.pt; the target bundles leaves one in models/<experiment>/<seed>, "
+            "but none of experiments that only fuse, align or re-rank others"
         )
     check(path)
     try:

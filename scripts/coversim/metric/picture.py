@@ -1,4 +1,4 @@
-"""Two songs compared, as one SVG file: both chromagrams, how alike their moments are, and the path that was found."""
+"""Two songs compared, as one picture: both chromagrams, how alike their moments are, and the path that was found."""
 
 import base64
 import struct
@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from coversim.errors import CoversimError
+from coversim.metric.clock import clock
 from coversim.metric.metric import Comparison, Metric
 from coversim.metric.places import similarity
 from coversim.metric.songs import Song
@@ -18,6 +19,7 @@ from coversim.storage.atomic import replacing
 SIZE = 560  # of the square, in units of the picture
 STRIP = 72  # width of a chromagram
 GAP, MARGIN, TOP = 10, 64, 112
+ZOOM = 2  # pixels of a PNG for a unit
 ABOUT = 6  # labels on an axis
 WEIGHTS = ("bold", "normal")  # of the first line of the claim, and of others
 
@@ -32,14 +34,25 @@ def draw(
 ) -> None:
     """Write the picture of two songs; `claim` says in words what it shows.
 
-    Raises CoversimError unless the file is to be an SVG.
+    Raises CoversimError unless the file is to be an SVG, or a PNG where resvg is installed.
     """
-    if path.suffix.lower() != ".svg":
-        raise CoversimError(
-            f"{path}: pictures are drawn as SVG, which browsers and printers take. Remedy: name it .svg"
-        )
+    form = path.suffix.lower()
+    if form not in (".svg", ".png"):
+        raise CoversimError(f"{path}: pictures are drawn as SVG or PNG. Remedy: name it .svg or .png")
+    svg = _svg(metric, songs, names, found, claim)
+    drawn = svg.encode() if form == ".svg" else _png_of(svg)
     with replacing(path, recorded=False) as temporary:
-        temporary.write_text(_svg(metric, songs, names, found, claim), encoding="utf-8")
+        temporary.write_bytes(drawn)
+
+
+def _png_of(svg: str) -> bytes:
+    try:
+        import resvg_py
+    except ImportError as error:
+        raise CoversimError(
+            "a PNG is made by resvg, which is not installed. Remedy: pip install resvg-py, or name the picture .svg"
+        ) from error
+    return bytes(resvg_py.svg_to_bytes(svg_string=svg, zoom=ZOOM))
 
 
 def _svg(
@@ -98,12 +111,6 @@ def _ticks(seconds: float) -> list[tuple[float, str]]:
     """Where on the axis of a song there are round times, as shares of it, and what these are."""
     step = next(step for step in (5, 10, 15, 30, 60, 120, 300, 600, 1200, 3600) if seconds / step <= ABOUT)
     return [(time / seconds, clock(time)) for time in range(0, int(seconds) + 1, step)]
-
-
-def clock(seconds: float) -> str:
-    """Seconds as m:ss."""
-    whole = round(seconds)
-    return f"{whole // 60}:{whole % 60:02d}"
 
 
 def _image(x: float, y: float, width: float, height: float, values: np.ndarray) -> str:

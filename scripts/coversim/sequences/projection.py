@@ -102,11 +102,16 @@ class Projection:
         return cls(*npz.read(path, "orders", "components"))
 
 
-def transpose(vectors: np.ndarray, orders: np.ndarray, semitones: int) -> np.ndarray:
-    """Vectors (L, size) of a projection with these orders, of the song played `semitones` higher."""
+def as_complex(vectors: np.ndarray, orders: np.ndarray) -> np.ndarray:
+    """Vectors (L, size) of a projection with these orders as complex numbers, one for each component (L, K)."""
     values = vectors[:, : len(orders)].astype(np.complex64)
     values[:, _complex(orders)] += 1j * vectors[:, len(orders) :]
-    values *= phases(orders, semitones)
+    return values
+
+
+def transpose(vectors: np.ndarray, orders: np.ndarray, semitones: int) -> np.ndarray:
+    """Vectors (L, size) of a projection with these orders, of the song played `semitones` higher."""
+    values = as_complex(vectors, orders) * phases(orders, semitones)
     return np.concatenate([values.real, values.imag[:, _complex(orders)]], axis=1)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from coversim.progress import followed
 from coversim.sequences import storage
 from coversim.sequences.distances import distances as distances_of
 from coversim.sequences.songs import likenesses
@@ -53,7 +54,7 @@ def match_shard(
     started = time.monotonic()
     names, pairs = [], 0
     blocks = [np.empty((len(queries), 0), np.float32)]
-    for others, _ in storage.blocks(songs):
+    for others, _ in followed(storage.blocks(songs), "blocks of songs"):
         names += others.names
         if not candidates:
             block = [_distances(query, others) for query in queries]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from coversim.progress import followed
 from coversim.sequences import storage
 from coversim.sequences.distances import hubness, likeness
 from coversim.sequences.matching import best_transpositions, restored, scores, stored
@@ -58,7 +59,7 @@ def write_songs(
     split = counting([catalogue], [copies])
     others = storage.read(hubs)
     songs = []
-    for found in frames.songs(shards, split):
+    for found in followed(frames.songs(shards, split), "songs"):
         song = _song(found, split[found.work, found.performance], projection)
         songs.append(song._replace(hubness=hubness(likenesses(song, others))))
     logging.info("%d songs, %d vectors", len(songs), sum(len(song.vectors) for song in songs))

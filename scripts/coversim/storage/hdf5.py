@@ -47,9 +47,13 @@ def opened(path: str | os.PathLike) -> Iterator[h5py.File]:
         ) from error
 
 
-def write(file: h5py.File, name: str, data: np.ndarray, compression: str | None = None) -> None:
-    """Write an array, of any length, with a checksum."""
+def write(
+    file: h5py.File, name: str, data: np.ndarray, compression: str | None = None, rows: int | None = None
+) -> None:
+    """Write an array, of any length, with a checksum; of so many `rows` each, where some are read without the others."""
     chunks, maxshape = tuple(max(1, length) for length in data.shape), (None,) * data.ndim
+    if rows:
+        chunks = min(rows, chunks[0]), *chunks[1:]
     file.create_dataset(
         name, data=data, chunks=chunks, maxshape=maxshape, fletcher32=True, compression=compression
     )

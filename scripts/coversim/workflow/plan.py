@@ -155,8 +155,8 @@ def make_plan(config: Mapping[str, Any], results: Path, walk: bool) -> Plan:
     summaries = {
         name: summarise(found[name]) if name in found else _read_summary(results, name) for name in datasets
     }
-    for name in datasets:
-        check_split(summaries[name], ("train", "valid") if name in training else (name,))
+    for name in training:
+        check_split(summaries[name], ("train", "valid"))
     sources_of = sources(training, benchmarks)
 
     experiments = resolve(config, _default_features([summaries[name]["features"] for name in training]))

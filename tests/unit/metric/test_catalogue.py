@@ -5,13 +5,17 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
+import torch
 
 import corpus
+from coversim.alignment.qmax import qmax_distances
 from coversim.errors import CoversimError
+from coversim.features.patches import sharpen
 from coversim.metric import catalogue
-from coversim.metric.catalogue import Catalogue, add, remove, songs_in
-from coversim.metric.kinds import Embeddings, Sequences
+from coversim.metric.catalogue import Catalogue, add, export, remove, songs_in
+from coversim.metric.kinds import Sequences
 from coversim.metric.metric import Metric
 from coversim.metric.places import untrained
 from metric_files import WORKS, chroma, path_of, write_model
@@ -60,6 +64,51 @@ def test_a_search_finds_the_nearest_songs_but_never_the_song_itself(kind, songs,
         assert one.entry.performance != "P_a"
     assert [one.rank for one in answer] == [1, 2, 3]
     assert len(found.search(query, top=99)) == 4
+
+
+def test_of_many_songs_those_with_the_nearest_outlines_are_matched_in_order(songs, tmp_path):
+    projection = untrained(1)
+    Metric(Sequences(["crema"], projection.orders, projection.components)).save(tmp_path / "metric.pt")
+    add(tmp_path / "songs.cat", songs_in([songs]), tmp_path / "metric.pt")
+    found = Catalogue.load(tmp_path / "songs.cat")
+    song = found.metric.embed(path_of(songs, "W_2", "P_c"))
+    [own] = found.metric.kind.sought(song)
+    outlines = np.concatenate([found.points_of(part) for part in found.parts])
+    near = [found.entries[row] for row in np.argsort(np.linalg.norm(outlines - own, axis=1))[:3]]
+    exhaustive = found.search(song, top=99)
+    expected = [(one.entry, one.distance) for one in exhaustive if one.entry in near]
+    assert [(one.entry, one.distance) for one in found.search(song, top=2, candidates=3)] == expected[:2]
+    assert (len(exhaustive), len(expected)) == (5, 3)
+    assert "of 5 songs the 3 with" in found.approximations(3)[0]
+    assert found.approximations() == []
+
+
+@pytest.mark.parametrize("top", [2, 99])
+def test_the_first_songs_are_ordered_anew_by_distance_and_alignment(top, songs, metric_file, tmp_path):
+    mine = shutil.copytree(songs, tmp_path / "songs")
+    metric = Metric.load(metric_file)
+    metric.about["settings"] = {"representation": {"sharpness": [4.0]}}
+    metric.save(tmp_path / "metric.pt")
+    add(tmp_path / "songs.cat", songs_in([mine]), tmp_path / "metric.pt")
+    found = Catalogue.load(tmp_path / "songs.cat")
+    query = path_of(mine, "W_1", "P_a")
+    before = found.search(query, top=99)
+    Path(before[1].entry.path).unlink()  # it cannot be aligned, and comes after those that can
+
+    def chroma_of(path):
+        frames = torch.from_numpy(metric.opened(path).frames(4.0))
+        return sharpen(frames[None], [4.0])[0].numpy()
+
+    first = [before[0], before[2]]
+    aligned = qmax_distances(chroma_of(query), [chroma_of(one.entry.path) for one in first])
+    # of two songs, what is the nearer one is a standard deviation below the mean, and the other above
+    score = np.sign([a.distance - b.distance for a, b in (first, first[::-1])]) - np.sign(
+        [1 / a - 1 / b for a, b in (aligned, aligned[::-1])]
+    )
+    expected = [first[place] for place in np.argsort(score, kind="stable")] + [before[1], before[3]]
+    assert [(one.entry, one.distance) for one in found.search(query, top=top, rerank=3)] == [
+        (one.entry, one.distance) for one in expected[:top]
+    ]
 
 
 def test_a_cover_must_be_nearer_the_more_songs_there_are(folder, songs):
@@ -144,11 +193,35 @@ def chroma_of(metric_file):
     return Metric.load(metric_file).embed(chroma(7), rate=8)
 
 
+@pytest.mark.parametrize("kind", ["embedding", "sequence"])
+def test_a_catalogue_is_a_table_that_pandas_reads(kind, songs, metric_file, tmp_path, monkeypatch):
+    monkeypatch.setattr(catalogue, "TOGETHER", 2)
+    metric = metric_file
+    if kind == "sequence":
+        metric = tmp_path / "sequence.pt"
+        projection = untrained(1)
+        Metric(Sequences(["crema"], projection.orders, projection.components)).save(metric)
+    add(tmp_path / "songs.cat", songs_in([songs]), metric)
+    assert export(tmp_path / "songs.cat", tmp_path / "songs.parquet") == 5
+    table = pd.read_parquet(tmp_path / "songs.parquet")
+    entries = Catalogue.load(tmp_path / "songs.cat").entries
+    names = ["work", "performance", "title", "artist", "path"]
+    assert list(table[names].itertuples(index=False, name=None)) == [entry[:5] for entry in entries]
+    for row in table.itertuples():
+        song = Metric.load(metric).embed(row.path)
+        if kind == "embedding":
+            np.testing.assert_array_equal(row.embedding, song.vector)
+            assert row.embedding.dtype == np.float32
+        else:
+            np.testing.assert_array_equal(row.vectors.reshape(song.vectors.shape), song.vectors)
+            np.testing.assert_allclose(np.linalg.norm(row.outline), 1, rtol=1e-5)
+
+
 def test_a_name_that_is_no_utf_8_survives(metric_file, songs, tmp_path):
     odd = tmp_path / os.fsdecode(b"caf\xe9.h5")
     shutil.copy(path_of(songs, "W_1", "P_a"), odd)
     add(tmp_path / "songs.cat", [odd], metric_file)
     [entry] = Catalogue.load(tmp_path / "songs.cat").entries
     assert Path(entry.path) == odd
-    assert isinstance(Catalogue.load(tmp_path / "songs.cat").metric.kind, Embeddings)
-    assert np.isfinite(Catalogue.load(tmp_path / "songs.cat").arrays["embedding"]).all()
+    export(tmp_path / "songs.cat", tmp_path / "songs.parquet")
+    assert pd.read_parquet(tmp_path / "songs.parquet").path[0].endswith(r"caf\udce9.h5")

@@ -2,12 +2,17 @@
 
 import io
 import json
+import struct
+import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
-from coversim.metric.commands import FOUND_COLUMNS, main
+from coversim.metric.catalogue import CANDIDATES
+from coversim.metric.commands.main import main
+from coversim.metric.commands.search import FOUND_COLUMNS
 from metric_files import path_of
 
 
@@ -67,9 +72,21 @@ def test_and_drawn(call, pair, metric_file, tmp_path):
     texts = "".join(picture.itertext())
     assert "P_a and P_a" in texts
     assert "covers with probability" in texts
-    status, _, said = call("compare", *pair, "--metric", metric_file, "--plot", tmp_path / "it.png")
+    status, _, said = call("compare", *pair, "--metric", metric_file, "--plot", tmp_path / "it.pdf")
     assert status == 1
-    assert "Remedy: name it .svg" in said
+    assert "Remedy: name it .svg or .png" in said
+
+
+def test_and_drawn_as_png(call, pair, metric_file, tmp_path, monkeypatch):
+    assert call("compare", *pair, "--metric", metric_file, "--plot", tmp_path / "it.png")[0] == 0
+    content = (tmp_path / "it.png").read_bytes()
+    assert content.startswith(b"\x89PNG")
+    assert struct.unpack(">II", content[16:24]) == (1540, 1636)
+    monkeypatch.setitem(sys.modules, "resvg_py", None)  # as if it were not installed
+    status, _, said = call("compare", *pair, "--metric", metric_file, "--plot", tmp_path / "other.png")
+    assert status == 1
+    assert "Remedy: pip install resvg-py" in said
+    assert not (tmp_path / "other.png").exists()
 
 
 def test_the_results_of_a_run_stand_for_their_best_metric(call, pair, metric_file, tmp_path):
@@ -79,11 +96,15 @@ def test_the_results_of_a_run_stand_for_their_best_metric(call, pair, metric_fil
         folder.mkdir(parents=True)
         (folder / "metric.pt").write_bytes(metric_file.read_bytes())
         lines += [f"{experiment}\t1\tvalid\t{value}", f"{experiment}\t1\ttest\t{1 - value}"]
+    (tmp_path / "metrics.tsv").write_text("\n".join(lines) + "\n")
+    said = call("compare", *pair, "--metric", tmp_path)[2]
+    assert "models/good/1/metric.pt (validation MAP 0.900, the highest)" in said
     lines.append("qmax\t1\tvalid\t0.99")  # which has no model
     (tmp_path / "metrics.tsv").write_text("\n".join(lines) + "\n")
     status, _, said = call("compare", *pair, "--metric", tmp_path)
     assert status == 0
-    assert "models/good/1/metric.pt" in said
+    assert "models/good/1/metric.pt (validation MAP 0.900; qmax has 0.990 and no metric.pt." in said
+    assert "search --rerank" in said
 
 
 def test_what_is_found_is_a_table_where_nobody_looks(call, folder, pair, songs):
@@ -95,6 +116,20 @@ def test_what_is_found_is_a_table_where_nobody_looks(call, folder, pair, songs):
     assert all(row[0] == str(pair[0]) for row in rows)
     status, said, _ = call("search", songs, "--catalogue", folder, "--top", "1")
     assert len(said.splitlines()) == 1 + 5
+
+
+def test_the_first_songs_are_ordered_anew_if_asked(call, folder, pair):
+    plain, anew = (
+        call("search", pair[0], "--catalogue", folder, *more)[1].splitlines()
+        for more in ((), ("--rerank", "4"))
+    )
+    assert len(anew) == 5
+    without_rank = [[tuple(line.split("\t")[2:]) for line in lines] for lines in (plain, anew)]
+    assert set(without_rank[0]) == set(without_rank[1])
+
+
+def test_help_says_how_many_candidates_there_are(call):
+    assert f"({CANDIDATES})" in call("search", "--help")[1]
 
 
 def test_what_is_found_is_aligned_on_a_terminal(call, folder, pair, monkeypatch):
@@ -135,6 +170,16 @@ def test_songs_are_listed_and_removed_by_name_or_folder(call, folder, songs, pai
     status, _, said = call("catalogue", "remove", folder, "nobody")
     assert status == 1
     assert "Remedy" in said
+
+
+def test_a_catalogue_is_exported(call, folder, tmp_path):
+    output = tmp_path / "songs.parquet"
+    assert call("catalogue", "export", folder, "--to", "parquet", "--output", output) == (
+        0,
+        f"{output}: 5 songs\n",
+        "",
+    )
+    assert len(pd.read_parquet(output)) == 5
 
 
 @pytest.mark.parametrize(

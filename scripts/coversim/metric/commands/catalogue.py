@@ -1,0 +1,119 @@
+"""`coversim catalogue`: make songs searchable."""
+
+import argparse
+import csv
+import sys
+from pathlib import Path
+from typing import Any
+
+from coversim.errors import CoversimError
+from coversim.metric.commands.arguments import METRIC_HELP, as_json, command, described, find_metric, given
+
+EXAMPLES = """\
+examples:
+  coversim catalogue add songs.cat FOLDER --metric results/mine    make one of all songs in a folder
+  coversim catalogue add songs.cat NEW.h5                          add to it: what is there stays as it is
+  find . -name "*.h5" | coversim catalogue add songs.cat -         paths from standard input
+  coversim catalogue remove songs.cat P_1 FOLDER/W_2               by name, or by path of a song or a folder
+  coversim catalogue list songs.cat --json
+  coversim catalogue export songs.cat --to parquet --output songs.parquet    pandas.read_parquet reads it
+"""
+EXPORT = "Write the songs and what is compared of them as a table, for a vector database or for pandas."
+
+
+def add_to(commands: Any) -> None:
+    """The command and its arguments."""
+    catalogue = described(
+        commands.add_parser("catalogue", help="Make songs searchable."), "Make songs searchable.", EXAMPLES
+    )
+    actions = catalogue.add_subparsers(metavar="ACTION", required=True)
+    add = command(actions, "add", "Add songs that are new or changed.", EXAMPLES, _add)
+    add.add_argument("catalogue", type=Path, help="its folder; made if it is not there")
+    add.add_argument(
+        "songs", nargs="+", metavar="SONG", help="files, folders, or - for paths from standard input"
+    )
+    add.add_argument("--metric", type=Path, help=f"for a new catalogue: {METRIC_HELP}")
+    remove = command(actions, "remove", "Remove songs.", EXAMPLES, _remove)
+    remove.add_argument("catalogue", type=Path)
+    remove.add_argument(
+        "songs", nargs="+", metavar="SONG", help="performance, work, or path of a song or folder"
+    )
+    listed = command(actions, "list", "List the songs.", EXAMPLES, _list)
+    listed.add_argument("catalogue", type=Path)
+    listed.add_argument("--json", action="store_true", help="one JSON object a line for each song")
+    exported = command(actions, "export", EXPORT, EXAMPLES, _export)
+    exported.add_argument("catalogue", type=Path)
+    exported.add_argument("--to", choices=["parquet"], required=True, help="the form of the file")
+    exported.add_argument("--output", type=Path, required=True, metavar="FILE")
+
+
+def _add(arguments: argparse.Namespace) -> int:
+    from coversim.metric.catalogue import Catalogue, add, songs_in
+
+    problems = []
+
+    def problem(error: CoversimError) -> None:
+        problems.append(error)
+        print(f"left out: {error}", file=sys.stderr)
+
+    metric = arguments.metric and find_metric(arguments.metric)
+    added = add(arguments.catalogue, songs_in(given(arguments.songs)), metric, problem, _say)
+    catalogue = Catalogue.load(arguments.catalogue)
+    print(f"{arguments.catalogue}: {added} songs added, {len(catalogue)} in all, by {catalogue.metric.name}")
+    return 1 if problems else 0
+
+
+def _remove(arguments: argparse.Namespace) -> int:
+    from coversim.metric.catalogue import Catalogue, remove
+
+    names = list(given(arguments.songs))
+    paths = {str(Path(name).absolute()) for name in names}
+
+    def chosen(entry: Any) -> bool:
+        above = {entry.path, *map(str, Path(entry.path).parents)}
+        return entry.performance in names or entry.work in names or bool(paths & above)
+
+    removed = remove(arguments.catalogue, chosen, _say)
+    if not removed:
+        raise CoversimError(
+            f"{arguments.catalogue}: none of its songs is called {' or '.join(names)}. "
+            f"Remedy: see what is there: coversim catalogue list {arguments.catalogue}"
+        )
+    print(
+        f"{arguments.catalogue}: {removed} songs removed, {len(Catalogue.load(arguments.catalogue))} in all"
+    )
+    return 0
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    from coversim.metric.catalogue import Catalogue, Entry
+
+    catalogue = Catalogue.load(arguments.catalogue)
+    shown = ("work", "performance", "title", "artist", "path")
+    table = csv.writer(sys.stdout, dialect="excel-tab", lineterminator="\n")
+    if not arguments.json:
+        table.writerow(shown)
+    for entry in catalogue.entries:
+        kept = {name: value for name, value in zip(Entry._fields, entry, strict=True) if name in shown}
+        if arguments.json:
+            print(as_json(kept))
+        else:
+            table.writerow(kept.values())
+    return 0
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    from coversim.metric.catalogue import export
+
+    try:
+        songs = export(arguments.catalogue, arguments.output)
+    except ImportError as error:
+        raise CoversimError(
+            f"to export, {error.name} must be installed. Remedy: pip install pandas pyarrow"
+        ) from error
+    print(f"{arguments.output}: {songs} songs")
+    return 0
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)
