@@ -17,9 +17,9 @@ OTHER_PYTHON = Remedy: install Python 3.11 or newer, then: make PYTHON=/path/to/
 demo: .venv/installed
 	$(BIN)/snakemake --cores $(CORES)
 
-# a SLURM needs the computer for itself; what shares a finished run is in one file
-test: .venv/installed test-slurm
-	$(BIN)/pytest -n 2 --dist loadfile tests/unit tests/workflow
+# three processes on two cores: tests/conftest.py says who does what
+test: .venv/installed
+	$(BIN)/pytest -n 3 --no-loadscope-reorder tests/slurm tests/unit tests/workflow
 
 test-all: export COVERSIM_KILLS = 200
 test-all: export COVERSIM_SEQUENCES = 300
