@@ -8,7 +8,6 @@ made at run time by name (importlib) escape it.
 import ast
 import hashlib
 from functools import cache
-from modulefinder import ModuleFinder
 from pathlib import Path
 
 
@@ -27,16 +26,55 @@ def code_digest(script: Path, *assets: Path) -> str:
 
 def imported_by(script: Path) -> list[Path]:
     """The files of a script and of the modules below its folder that it imports, sorted."""
-    finder = ModuleFinder(path=[str(script.parent)])
-    finder.run_script(str(script))
-    files = (getattr(module, "__file__", None) for module in finder.modules.values())
-    return sorted({Path(file) for file in files if file})
+    found: set[Path] = set()
+    left = [script]
+    while left:
+        path = left.pop()
+        if path not in found:
+            found.add(path)
+            left += _imports(path, script.parent)
+    return sorted(found)
+
+
+@cache
+def _imports(path: Path, top: Path) -> list[Path]:
+    """The files below `top` that a file imports itself."""
+    package = path.parent.relative_to(top).parts
+    files: list[Path] = []
+    for node in ast.walk(_parsed(path)):
+        if isinstance(node, ast.Import):
+            for name in node.names:
+                files += _run_by_import_of(name.name.split("."), top)
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) + 1 - node.level] if node.level else ()
+            module = node.module.split(".") if node.module else ()
+            for name in node.names:
+                files += _run_by_import_of([*above, *module, name.name], top)
+    return files
+
+
+def _run_by_import_of(names: list[str], folder: Path) -> list[Path]:
+    """The files that are run when a module is imported, packages first; of `*` all modules of the package."""
+    files: list[Path] = []
+    for name in names:
+        package = folder / name / "__init__.py"
+        if not package.is_file():
+            modules = folder.glob("*.py") if name == "*" else [folder / f"{name}.py"]
+            return files + [module for module in modules if module.is_file()]
+        files.append(package)
+        folder /= name
+    return files
+
+
+@cache
+def _parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_bytes(), filename=str(path))
 
 
 @cache
 def _normal_form(path: Path) -> str:
     """A file's code without comments, white space and docstrings."""
-    tree = ast.parse(path.read_bytes(), filename=str(path))
+    tree = _parsed(path)
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             _drop_docstring(node)

@@ -84,3 +84,8 @@ def test_a_module_may_lie_in_a_package(project):
         "coversim__signal__spectrum": "power = 2\n",
     }
     assert project(**moved) != project(**{**moved, "coversim__signal__spectrum": "power = 3\n"})
+
+
+def test_all_modules_of_a_package_count_where_all_of_it_is_imported(project):
+    everything = "from coversim import *\n"
+    assert project(fft=everything) != project(fft=everything, coversim__unused="LENGTH = 9\n")
