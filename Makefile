@@ -19,7 +19,7 @@ demo: .venv/installed
 
 # three processes on two cores: tests/conftest.py says who does what
 test: .venv/installed
-	$(BIN)/pytest -n 3 --no-loadscope-reorder tests/slurm tests/unit tests/workflow
+	$(BIN)/pytest -n 3 --no-loadscope-reorder tests/slurm tests/workflow tests/unit
 
 test-all: export COVERSIM_KILLS = 200
 test-all: export COVERSIM_SEQUENCES = 300
