@@ -21,7 +21,7 @@ from coversim.evaluation import pair_metrics, retrieval
 from coversim.evaluation.calibration import fit
 from coversim.evaluation.comparison import by_alignment, by_embedding
 from coversim.evaluation.evaluate import evaluate, recall
-from coversim.evaluation.retrieval import mean_average_precision, queries_of, rank
+from coversim.evaluation.retrieval import DEPTHS, mean_average_precision, queries_of, rank
 from coversim.storage import distances, embeddings, parquet
 from coversim.storage.checksums import record_of
 
@@ -125,7 +125,7 @@ def test_the_script_writes_all_metrics_of_all_collections(files, collections, tm
             "precision_at_10",
             "hit_at_1",
             "hit_at_10",
-            *("recall_at_100", "recall_at_1000", "recall_at_10000"),
+            *(f"recall_at_{first}" for first in DEPTHS),
             "nearest_cover",
             "nearest_non_cover",
         ),
