@@ -1,9 +1,9 @@
 # Takes embeddings, distances by alignment, and pair tables. Leaves the metrics of every experiment, seed and
-# collection.
+# collection, the songs that are found, and the way from distance to probability.
 
 
 rule evaluate:
-    """Exact retrieval and pair metrics of one experiment, with bootstrap intervals over works."""
+    """Exact retrieval and pair metrics of one experiment, and the probability of a cover at a distance."""
     input:
         embeddings=embeddings_to_evaluate,
         aligned=aligned_of,
@@ -13,6 +13,7 @@ rule evaluate:
         ranks="evaluation/{experiment}/{seed}/ranks.parquet",
         pairs="evaluation/{experiment}/{seed}/pairs.parquet",
         found="evaluation/{experiment}/{seed}/found.parquet",
+        calibration="evaluation/{experiment}/{seed}/calibration.json",
     log:
         "logs/evaluate/{experiment}-{seed}.log",
     benchmark:
@@ -37,7 +38,8 @@ rule evaluate:
         " --resamples {params.settings[resamples]}"
         " --bootstrap-seed {params.settings[seed]} --threads {threads}"
         " --output {output.metrics:q} --ranks {output.ranks:q}"
-        " --pair-distances {output.pairs:q} --found {output.found:q} 2> {log:q}"
+        " --pair-distances {output.pairs:q} --found {output.found:q}"
+        " --calibration {output.calibration:q} 2> {log:q}"
 
 
 rule metrics:
@@ -61,26 +63,3 @@ rule metrics:
     shell:
         'python "$COVERSIM_SCRIPTS"/metrics.py'
         " --metrics {input.metrics:q} --output {output.table:q} 2> {log:q}"
-
-
-rule calibrate:
-    """From the distance of two songs to the probability of a cover, fitted to validation pairs."""
-    input:
-        pairs=rules.evaluate.output.pairs,
-    output:
-        calibration="evaluation/{experiment}/{seed}/calibration.json",
-    log:
-        "logs/calibrate/{experiment}-{seed}.log",
-    benchmark:
-        "benchmarks/calibrate/{experiment}-{seed}.tsv"
-    localrule: True
-    conda:
-        "../envs/siamese.yaml"
-    resources:
-        mem_mb=growing(1000),
-        runtime=growing(30),
-    params:
-        code=code("calibrate.py"),
-    shell:
-        'python "$COVERSIM_SCRIPTS"/calibrate.py'
-        " --pairs {input.pairs:q} --output {output.calibration:q} 2> {log:q}"

@@ -6,7 +6,7 @@ rule bundle:
     """Join model, sampling, PCA, tempi and calibration into one file."""
     input:
         model="models/{experiment}/{seed}/model.pt",
-        calibration=rules.calibrate.output.calibration,
+        calibration=rules.evaluate.output.calibration,
     output:
         metric="models/{experiment}/{seed}/metric.pt",
     log:
@@ -40,7 +40,7 @@ rule bundle_sequences:
     input:
         projection=projection_of,
         hubs=hubs_of,
-        calibration=rules.calibrate.output.calibration,
+        calibration=rules.evaluate.output.calibration,
     output:
         metric="models/{experiment}/{seed}/metric.pt",
     log:

@@ -1,7 +1,6 @@
-"""Evaluate one experiment and seed: retrieval and pair metrics of each collection, with 95 % intervals."""
+"""Evaluate one experiment and seed: retrieval and pair metrics of each collection, and what its distances mean."""
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +9,7 @@ import torch
 from coversim.cli import run
 from coversim.evaluation.comparison import Comparison, by_alignment, by_embedding
 from coversim.evaluation.evaluate import evaluate
-from coversim.storage import hdf5, parquet
-from coversim.storage.atomic import replacing
+from coversim.storage import hdf5, json_files, parquet
 
 CPU = torch.device("cpu")  # fast enough: see the rule
 
@@ -56,6 +54,7 @@ def main() -> None:
     parser.add_argument(
         "--found", type=Path, required=True, help="the songs that each query finds first, Parquet"
     )
+    parser.add_argument("--calibration", type=Path, required=True, help="from distance to probability, JSON")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
 
@@ -75,8 +74,8 @@ def main() -> None:
         "settings": settings_of(arguments),
         "collections": found.metrics,
     }
-    with replacing(arguments.output) as temporary:
-        temporary.write_text(json.dumps(result, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    json_files.write(arguments.output, result)
+    json_files.write(arguments.calibration, found.calibration)
     parquet.write(arguments.ranks, found.ranks)
     parquet.write(arguments.pair_distances, found.pairs)
     parquet.write_parts(arguments.found, found.found)

@@ -72,7 +72,7 @@ def calibrate(pairs: Mapping[str, Pairs], fitted_on: str) -> dict[str, Any]:
     `slope` and `intercept` are None where `fitted_on` has no covers, or nothing else.
     """
     fitted = fit(*pairs[fitted_on]) if fitted_on in pairs else None
-    others = {name: found for name, found in pairs.items() if name != fitted_on}
+    others = {name: found for name, found in pairs.items() if name.partition("/")[0] != fitted_on}
     points = fitted.thresholds if fitted else {}
     return {
         "prior": PRIOR,
@@ -104,7 +104,7 @@ def _measured(distances: np.ndarray, labels: np.ndarray, limit: float) -> dict[s
 
 def reliability(distances: np.ndarray, labels: np.ndarray, calibration: Calibration) -> dict[str, Any]:
     """Brier score of the probabilities of pairs, and in bins of them, what was said and how many were covers."""
-    said = np.array([calibration.probability(distance) for distance in distances])
+    said = calibration.probabilities(distances)
     is_cover = np.asarray(labels) == COVER
     place = np.minimum((said * BINS).astype(int), BINS - 1)
     pairs = np.bincount(place, minlength=BINS)

@@ -10,14 +10,16 @@ import numpy as np
 import pandas as pd
 
 from coversim.dataset.labels import COVER, NON_COVER
-from coversim.evaluation import bootstrap, metric_names, pair_metrics
+from coversim.evaluation import bootstrap, metric_names, pair_metrics, probability
+from coversim.evaluation.calibration import calibrate
 from coversim.evaluation.comparison import Comparison
+from coversim.evaluation.found import first_songs
 from coversim.evaluation.metric_names import Metric
+from coversim.evaluation.probability import Calibration
 from coversim.storage import parquet
 
-THRESHOLD_FROM = "valid"  # the collection whose pairs the threshold is fitted on
+FITTED_ON = "valid"  # the collection whose pairs threshold and probability are fitted to
 BINS = 50
-QUERIES_TOGETHER = 20_000  # whose first songs are named at a time: some 100 MB
 CURVE = ("roc_auc", "eer", "average_precision")  # as pair_metrics.curve_metrics gives them
 
 Metrics = dict[str, Any]  # None where a collection has no query or no pair to make the metric of
@@ -30,7 +32,8 @@ class Evaluation(NamedTuple):
     ranks: pd.DataFrame  # a row per query
     pairs: pd.DataFrame  # collection, both works and performances, label, distance: a row per pair
     found: Iterator[pd.DataFrame]
-    """The songs that each query finds first, some queries at a time: a row per song, with its rank, name, distance."""
+    """The songs that each query finds first, some queries at a time: see coversim.evaluation.found."""
+    calibration: dict[str, Any]  # what calibration.json holds
 
 
 def evaluate(
@@ -48,14 +51,16 @@ def evaluate(
     known, missing = {}, {}
     for collection, path in pairs.items():
         known[collection], missing[collection] = _pairs(path, compared[collection])
-    threshold = math.nan
-    if THRESHOLD_FROM in known:
-        threshold = pair_metrics.fit_threshold(known[THRESHOLD_FROM].distance, known[THRESHOLD_FROM].label)
+    of_pairs = {name: (table.distance.to_numpy(), table.label.to_numpy()) for name, table in known.items()}
+    calibration = calibrate(of_pairs, FITTED_ON)
+    fitted = probability.read(calibration)
+    threshold = fitted.thresholds["best_accuracy"] if fitted else None
     metrics, ranks = {}, {}
     for collection, songs in compared.items():
         ranks[collection] = _ranks(collection, songs)
-        thresholds: float | np.ndarray = threshold
-        if collection.partition("/")[0] == THRESHOLD_FROM:
+        thresholds: float | np.ndarray = math.nan if threshold is None else threshold
+        unseen = collection.partition("/")[0] != FITTED_ON
+        if not unseen:
             thresholds = _cross_fitted_thresholds(known[collection], songs)
         sizes: Metrics = {"works": len(np.unique(songs.works)), "songs": len(songs.works)}
         metrics[collection] = (
@@ -64,7 +69,8 @@ def evaluate(
             | retrieval_metrics(metric_names.RETRIEVAL, ranks[collection], resamples, seed)
             | recall(ranks[collection], len(songs.works), resamples, seed)
             | metrics_of_pairs(known[collection], songs, thresholds, resamples, seed)
-            | {"threshold": _number(threshold), "missing_pairs": missing[collection]}
+            | brier_score(known[collection], songs, fitted if unseen else None, resamples, seed)
+            | {"threshold": threshold, "missing_pairs": missing[collection]}
             | {"histogram": _histogram(known[collection])}
         )
         if songs.reranked:
@@ -94,7 +100,8 @@ def evaluate(
         metrics,
         pd.concat(ranks.values(), ignore_index=True),
         pd.concat(named, ignore_index=True),
-        (table for collection, songs in compared.items() for table in _found(collection, songs)),
+        (table for collection, songs in compared.items() for table in first_songs(collection, songs, fitted)),
+        calibration,
     )
 
 
@@ -148,6 +155,20 @@ def metrics_of_pairs(
     return metrics | _named(["accuracy"], [pair_metrics.accuracy(right)], low[-1:], high[-1:])
 
 
+def brier_score(
+    pairs: pd.DataFrame, songs: Comparison, calibration: Calibration | None, resamples: int, seed: int
+) -> Metrics:
+    """Mean square of what the probability of a cover is off, with its interval; undefined without a calibration."""
+    if calibration is None or pairs.label.nunique() < 2:
+        return _undefined(["brier"])
+    said = calibration.probabilities(pairs.distance.to_numpy())
+    off = np.square(said - (pairs.label == COVER))
+    ends = pair_metrics.interval(
+        pair_metrics.resampled_accuracy(off), songs.works[pairs.a], songs.works[pairs.b], resamples, seed
+    )
+    return _named(["brier"], [off.mean()], *ends)
+
+
 def _pairs(path: Path, songs: Comparison) -> tuple[pd.DataFrame, int]:
     """Pairs of which both songs were compared: their rows a and b, label and distance; how many others there are."""
     table = parquet.read(path).to_pandas()
@@ -179,31 +200,6 @@ def _ranks(collection: str, songs: Comparison) -> pd.DataFrame:
         {"collection": collection, "work": songs.works, "performance": songs.performances}, dtype=str
     )
     return names.iloc[songs.ranking.query].reset_index(drop=True).join(ranks.drop(columns="query"))
-
-
-def _found(collection: str, songs: Comparison) -> Iterator[pd.DataFrame]:
-    """The songs that each query finds first, of QUERIES_TOGETHER queries at a time."""
-    if songs.first is None:
-        return
-    queries, first = songs.first.queries, songs.first.songs
-    for start in range(0, max(1, len(queries)), QUERIES_TOGETHER):
-        found = first[start : start + QUERIES_TOGETHER]
-        query = np.repeat(queries[start : start + QUERIES_TOGETHER], found.shape[1])
-        song = found.ravel()
-        names = {
-            "collection": np.full(len(query), collection),
-            "work": songs.works[query],
-            "performance": songs.performances[query],
-            "found_work": songs.works[song],
-            "found_performance": songs.performances[song],
-        }
-        yield pd.DataFrame(names, dtype=str).assign(
-            rank=np.tile(np.arange(1, found.shape[1] + 1), len(found)),
-            distance=songs.distances(query, song).astype(np.float32)
-            if len(query)
-            else np.zeros(0, np.float32),
-            is_cover=songs.works[query] == songs.works[song],
-        )
 
 
 def _histogram(pairs: pd.DataFrame) -> dict[str, list[float]] | None:
@@ -252,8 +248,6 @@ def _log(collection: str, metrics: Metrics) -> None:
     if metrics["roc_auc"] is None:
         logging.warning("%s: cover or non-cover pairs are missing, so there are no pair metrics", collection)
     elif metrics["threshold"] is None:
-        logging.warning(
-            "%s: no accuracy, for lack of %s pairs to fit a threshold on", collection, THRESHOLD_FROM
-        )
+        logging.warning("%s: no accuracy, for lack of %s pairs to fit a threshold on", collection, FITTED_ON)
     if metrics["missing_pairs"]:
         logging.warning("%s: %d pairs have a song that is missing", collection, metrics["missing_pairs"])

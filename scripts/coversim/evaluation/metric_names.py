@@ -35,4 +35,5 @@ PAIRS = {
     "roc_auc_nearest": Metric("nearest"),
     "eer": Metric("EER", higher_is_better=False),
     "accuracy": Metric("accuracy"),
+    "brier": Metric("Brier", higher_is_better=False),
 }

@@ -18,7 +18,7 @@ A `Ranking` holds them for each query; the metric of a collection is the mean ov
 - `reciprocal_rank`: 1 / `first_rank`. The mean is MRR.
 - `precision_at_10`: the share of covers among the first 10; with R < 10 covers it is R / 10 at most.
 - `hit_at_1`, `hit_at_10`: 1 if a cover is the first, or among the first 10, else 0.
-- `recall_at_100` and so on: the share of the covers among the first so many.
+- `recall_at_1` and so on, for the numbers in DEPTHS: the share of the covers among the first so many.
 
 How they are computed
 ---------------------
@@ -39,6 +39,9 @@ BLOCK = 2**20  # distances held at a time: 8 MB in float64 …
 LEAST_ROWS = 64  # … but at least those of so many rows: a product with fewer takes three times as long
 
 
+DEPTHS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000)  # of a list of songs
+
+
 class Ranking(NamedTuple):
     """What was measured of each query, in arrays of one length (no DataFrame: training makes it without pandas)."""
 
@@ -50,8 +53,18 @@ class Ranking(NamedTuple):
     precision_at_10: np.ndarray
     hit_at_1: np.ndarray
     hit_at_10: np.ndarray
+    recall_at_1: np.ndarray
+    recall_at_2: np.ndarray
+    recall_at_5: np.ndarray
+    recall_at_10: np.ndarray
+    recall_at_20: np.ndarray
+    recall_at_50: np.ndarray
     recall_at_100: np.ndarray
+    recall_at_200: np.ndarray
+    recall_at_500: np.ndarray
     recall_at_1000: np.ndarray
+    recall_at_2000: np.ndarray
+    recall_at_5000: np.ndarray
     recall_at_10000: np.ndarray
     nearest_cover: np.ndarray  # distance
     nearest_non_cover: np.ndarray  # distance; infinite where every candidate is a cover
@@ -277,7 +290,7 @@ def _rank_block(
         "precision_at_10": covers_among(10) / 10,
         "hit_at_1": (ranks[:, 0] == 1).double(),
         "hit_at_10": (ranks[:, 0] <= 10).double(),
-        **{f"recall_at_{first}": covers_among(first) / relevant for first in (100, 1000, 10000)},
+        **{f"recall_at_{first}": covers_among(first) / relevant for first in DEPTHS},
         "nearest_cover": covers[:, 0],
         "nearest_non_cover": nearest_non_cover,
     }

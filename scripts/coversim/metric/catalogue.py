@@ -22,6 +22,7 @@ import numpy as np
 
 from coversim.dataset import titles
 from coversim.errors import CoversimError
+from coversim.evaluation.probability import prior_among
 from coversim.metric import index
 from coversim.metric.index import SHORTLIST, Index
 from coversim.metric.kinds import Arrays, Kind
@@ -123,7 +124,7 @@ class Catalogue:
         ]
         if rerank:
             found = self._reranked(song, found[: max(top, rerank)], rerank)
-        prior = 1 / (len(self) + 1) if prior is None else prior
+        prior = prior_among(len(self)) if prior is None else prior
         known = self.metric.calibration
         return [
             Found(rank, entry, distance, known.probability(distance, prior) if known else None)

@@ -61,9 +61,7 @@ class Metric:
         """`calibration` is what calibration.json holds."""
         self.kind, self.about = kind, dict(about or {})
         self._calibration = calibration
-        self.calibration: Calibration | None = None
-        if calibration and calibration["slope"] is not None:
-            self.calibration = probability.read(calibration)
+        self.calibration: Calibration | None = probability.read(calibration) if calibration else None
 
     @property
     def name(self) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from coversim.errors import CoversimError
+from coversim.storage.atomic import replacing
 from coversim.storage.checksums import check
 
 
@@ -17,3 +18,9 @@ def read(path: Path) -> dict[str, Any]:
         raise CoversimError(
             f"{path}: not JSON ({error}). Remedy: delete it; the next run makes it anew"
         ) from error
+
+
+def write(path: Path, content: dict[str, Any]) -> None:
+    """Write numbers, texts, lists and dicts of them, whole or not at all; NaN and infinity raise a ValueError."""
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")

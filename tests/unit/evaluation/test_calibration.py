@@ -1,12 +1,8 @@
 """From distances to probabilities: fitted to some pairs, measured on others."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,9 +12,6 @@ from coversim.dataset.labels import COVER, NON_COVER
 from coversim.errors import CoversimError
 from coversim.evaluation.calibration import PRECISION, calibrate, fit, reliability
 from coversim.evaluation.probability import Calibration, read
-from coversim.storage import parquet
-
-SCRIPTS = Path(__file__).parents[3] / "scripts"
 
 
 def pairs(seed: int, covers: int = 4000, non_covers: int = 4000) -> tuple[np.ndarray, np.ndarray]:
@@ -118,13 +111,20 @@ def test_the_further_the_less_probable_and_never_beyond_0_and_1():
         found.probability(0.1, prior=0)
 
 
-def test_the_script_leaves_what_a_metric_reads(tmp_path):
-    tables = [
-        pd.DataFrame({"collection": name, "distance": found[0], "label": found[1]})
-        for name, found in {"valid": pairs(1, 50, 50), "test": pairs(2, 50, 50)}.items()
-    ]
-    parquet.write(tmp_path / "pairs.parquet", pd.concat(tables))
-    command = [sys.executable, SCRIPTS / "calibrate.py", "--pairs", tmp_path / "pairs.parquet"]
-    subprocess.run([*command, "--output", tmp_path / "calibration.json"], check=True)
-    found = read(json.loads((tmp_path / "calibration.json").read_text()))
-    assert found == fit(*pairs(1, 50, 50))
+def test_what_is_left_in_the_file_is_what_a_metric_reads():
+    found = calibrate({"valid": pairs(1, 50, 50), "test": pairs(2, 50, 50)}, "valid")
+    assert read(json.loads(json.dumps(found))) == fit(*pairs(1, 50, 50))
+    assert read(calibrate({"test": pairs(2, 50, 50)}, "valid")) is None
+
+
+def test_validation_works_of_one_data_set_are_not_measured_either():
+    found = calibrate({"valid": pairs(1), "valid/irish": pairs(2), "test/irish": pairs(3)}, "valid")
+    assert list(found["collections"]) == ["test/irish"]
+
+
+@given(st.floats(0, 20), st.floats(0.01, 0.99))
+def test_many_probabilities_are_those_of_each_distance(distance, prior):
+    found = Calibration(2.0, 10.0, {})
+    odds = np.exp(10 - 2 * distance) * prior / (1 - prior)
+    assert found.probability(distance, prior) == pytest.approx(odds / (1 + odds))
+    assert found.probabilities(np.array([distance, 0]), prior)[0] == found.probability(distance, prior)

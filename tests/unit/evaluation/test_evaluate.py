@@ -12,21 +12,22 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import torch
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import brier_score_loss, roc_auc_score
 
 from coversim.dataset.labels import COVER, NON_COVER
 from coversim.dataset.pairs import pair_table
 from coversim.errors import CoversimError
 from coversim.evaluation import pair_metrics, retrieval
+from coversim.evaluation.calibration import fit
 from coversim.evaluation.comparison import by_alignment, by_embedding
 from coversim.evaluation.evaluate import evaluate, recall
-from coversim.evaluation.retrieval import mean_average_precision, queries_of, rank
+from coversim.evaluation.retrieval import DEPTHS, mean_average_precision, queries_of, rank
 from coversim.storage import distances, embeddings, parquet
 from coversim.storage.checksums import record_of
 
 SCRIPTS = Path(__file__).parents[3] / "scripts"
 INTERVALS = ("map", "mr1", "mrr", "p_at_10", "hit_at_1", "hit_at_10")
-PAIR_INTERVALS = ("roc_auc", "eer", "average_precision", "accuracy", "roc_auc_nearest")
+PAIR_INTERVALS = ("roc_auc", "eer", "average_precision", "accuracy", "roc_auc_nearest", "brier")
 
 
 def songs_of(split: str, sizes: list[int], seed: int = 0) -> dict:
@@ -93,13 +94,17 @@ def test_the_script_writes_all_metrics_of_all_collections(files, collections, tm
     command += ["--embeddings", *files[0], "--pairs", *files[1], "--resamples", "200"]
     command += ["--collections", *(path.stem for path in files[1])]
     command += ["--pair-distances", tmp_path / "pairs.parquet", "--found", tmp_path / "found.parquet"]
+    command += ["--calibration", tmp_path / "calibration.json"]
     subprocess.run([*command, "--output", output, "--ranks", ranks], check=True)
 
     result = json.loads(output.read_text())
     assert (result["experiment"], result["seed"]) == ("default", 3)
     assert list(result["collections"]) == ["valid", "test", "benchmark"]
-    for metrics in result["collections"].values():
+    for collection, metrics in result["collections"].items():
         for name in (*INTERVALS, *PAIR_INTERVALS):
+            if (collection, name) == ("valid", "brier"):  # to these the probabilities are fitted
+                assert metrics[name] is None
+                continue
             assert metrics[f"{name}_low"] <= metrics[name] <= metrics[f"{name}_high"], name
         histogram = metrics["histogram"]
         assert sum(histogram["cover"]) + sum(histogram["non_cover"]) == metrics["pairs"]
@@ -120,7 +125,7 @@ def test_the_script_writes_all_metrics_of_all_collections(files, collections, tm
             "precision_at_10",
             "hit_at_1",
             "hit_at_10",
-            *("recall_at_100", "recall_at_1000", "recall_at_10000"),
+            *(f"recall_at_{first}" for first in DEPTHS),
             "nearest_cover",
             "nearest_non_cover",
         ),
@@ -145,6 +150,7 @@ def test_more_threads_change_no_metric(files, tmp_path):
             threads,
         ]
         command += ["--pair-distances", tmp_path / "pairs.parquet", "--found", tmp_path / "found.parquet"]
+        command += ["--calibration", tmp_path / "calibration.json"]
         subprocess.run([*command, "--output", output, "--ranks", tmp_path / "ranks.parquet"], check=True)
         metrics.append(output.read_text())
     assert metrics[0] == metrics[1]
@@ -308,7 +314,11 @@ def test_distances_of_any_kind_give_the_metrics_that_embeddings_at_these_distanc
     for name, found in metrics.items():
         histograms = [of.pop("histogram") for of in (found, embedded[name])]
         np.testing.assert_allclose(histograms[0]["edges"], histograms[1]["edges"], rtol=1e-6)
-        assert found == pytest.approx(embedded[name], rel=1e-6)
+        defined, expected = (
+            {metric: value for metric, value in of.items() if value is not None}
+            for of in (found, embedded[name])
+        )
+        assert defined == pytest.approx(expected, rel=1e-6)
     nearest = ["nearest_cover", "nearest_non_cover"]
     pd.testing.assert_frame_equal(same_ranks.drop(columns=nearest), ranks.drop(columns=nearest))
 
@@ -401,6 +411,7 @@ def test_the_table_has_a_row_per_collection_and_empty_cells_for_what_is_missing(
         "roc_auc_nearest",
         "eer",
         "accuracy",
+        "brier",
         "extra",
         "other",
     ]
@@ -443,7 +454,7 @@ def test_the_first_ten_songs_of_every_query_stand_there_by_name_the_nearest_firs
 
 def test_queries_are_named_some_at_a_time(files, monkeypatch):
     together = pd.concat(whole(*files).found, ignore_index=True)
-    monkeypatch.setattr("coversim.evaluation.evaluate.QUERIES_TOGETHER", 7)
+    monkeypatch.setattr("coversim.evaluation.found.QUERIES_TOGETHER", 7)
     parts = list(whole(*files).found)
     assert max(part.performance.nunique() for part in parts) == 7
     pd.testing.assert_frame_equal(pd.concat(parts, ignore_index=True), together)
@@ -454,3 +465,37 @@ def test_a_hit_at_1_is_the_first_song_that_stands_there(files):
     first = pd.concat(found.found).query("rank == 1").set_index(["collection", "performance"]).is_cover
     ranks = found.ranks.set_index(["collection", "performance"])
     assert (ranks.hit_at_1 == first.reindex(ranks.index)).all()
+
+
+def test_a_song_that_is_found_is_as_probable_a_cover_as_its_distance_makes_it_among_so_many(
+    files, collections
+):
+    found = whole(*files)
+    fitted = fit(*distances_of(collections["valid"], files[1][0]))
+    for table in found.found:
+        [name] = set(table.collection)
+        songs = len(collections[name]["works"])
+        said = [fitted.probability(distance, prior=1 / songs) for distance in table.distance]
+        assert table.probability.to_numpy() == pytest.approx(said, rel=1e-4)
+
+
+def test_the_calibration_is_fitted_to_validation_pairs_and_measured_on_those_of_other_works(
+    files, collections
+):
+    found = whole(*files)
+    fitted = fit(*distances_of(collections["valid"], files[1][0]))
+    assert found.calibration["slope"] == pytest.approx(fitted.slope)
+    assert list(found.calibration["collections"]) == ["test", "benchmark"]
+    for name in ("test", "benchmark"):
+        table = files[1][["valid", "test", "benchmark"].index(name)]
+        distances, labels = distances_of(collections[name], table)
+        said = [fitted.probability(distance) for distance in distances]
+        brier = found.metrics[name]["brier"]
+        assert brier == pytest.approx(brier_score_loss(labels == COVER, said))
+        assert brier == pytest.approx(found.calibration["collections"][name]["brier"])
+
+
+def test_without_validation_pairs_no_song_has_a_probability(files):
+    found = whole(files[0], files[1][1:])
+    assert pd.concat(found.found).probability.isna().all()
+    assert found.metrics["test"]["brier"] is None

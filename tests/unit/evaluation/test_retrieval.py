@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from coversim.errors import CoversimError
 from coversim.evaluation import retrieval
 from coversim.evaluation.retrieval import (
+    DEPTHS,
     Ranking,
     in_blocks,
     mean_average_precision,
@@ -49,7 +50,7 @@ def sorted_one_by_one(distances: np.ndarray, works) -> list[dict]:
                 "precision_at_10": sum(covers[:10]) / 10,
                 "hit_at_1": float(covers[0]),
                 "hit_at_10": float(any(covers[:10])),
-                **{f"recall_at_{first}": sum(covers[:first]) / sum(covers) for first in (100, 1000, 10000)},
+                **{f"recall_at_{first}": sum(covers[:first]) / sum(covers) for first in DEPTHS},
                 "nearest_cover": min(of_kind[True]),
                 "nearest_non_cover": min(of_kind[False], default=math.inf),
             }
