@@ -16,7 +16,8 @@ SETTINGS = {
     "pca": {"components": 8, "whiten": True},
     "model": {
         "kind": "convolution",
-        "join": False,
+        "untrained": 0.0,
+        "sharpness": [0.0, 0.0],
         "embedding": 8,
         "motifs": 6,
         "seconds": 2.0,

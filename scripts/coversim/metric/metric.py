@@ -162,7 +162,7 @@ class Metric:
     @property
     def sharpness(self) -> list[float]:
         """Of the frames of each feature, as its experiment has it; see coversim.features.patches."""
-        settings = self.about.get("settings", {}).get("representation", {})
+        settings = self.about.get("settings", {}).get("model", {})
         return settings.get("sharpness", [0.0] * len(self.kind.features))
 
     def same_as(self, other: "Metric") -> bool:

@@ -26,9 +26,10 @@ Song = TypeVar("Song")
 class Encoder(nn.Module):
     """Frames → patches → PCA → network → embedding.
 
-    With `model.join` the embedding has two halves of equal weight: the untrained mean patch and what the
-    network learned. However few works it learned from, half of a squared distance stays that of its input. The
-    motif network then sees windows of the frames themselves, since it needs the pitch classes.
+    With `model.untrained` w above 0 the embedding has two parts: the untrained mean patch, of weight w in a squared
+    distance, and what the network learned, of weight 1. However few works it learned from, that much of a distance
+    stays that of its input. The motif network sees windows of the frames themselves, since it needs the pitch
+    classes.
 
     Parameters
     ----------
@@ -51,11 +52,13 @@ class Encoder(nn.Module):
         size = len(projection.components) if projection else self.patches.size
         model, fourier = settings["model"], settings["representation"]["kind"] == "fourier"
         self.kind = KINDS[model["kind"]]
-        self.join = fourier and "join" in self.kind.reads and model["join"]
+        self.untrained = model["untrained"] if fourier and "untrained" in self.kind.reads else 0.0
         self.windows = None
         if fourier and self.kind.own_windows:
-            own = {"kind": "frames", "seconds": [model["seconds"]], "hop": model["hop"]}
-            self.windows = representation({**settings, "representation": settings["representation"] | own})
+            own = {"kind": "frames", "seconds": [model["seconds"]], "hop": model["hop"], "power": 0.0}
+            self.windows = representation(
+                {**settings, "representation": own | {"sharpness": model["sharpness"]}}
+            )
             size = self.windows.size
         self.network = NETWORKS[model["kind"]](size, model)
 
@@ -64,7 +67,10 @@ class Encoder(nn.Module):
         patches, mask = self.project(frames, lengths)
         seen = self.windows(frames, lengths) if self.windows else (patches, mask)
         learned = self.network(*seen)
-        return torch.cat((mean_patch(patches, mask), learned), dim=1) / math.sqrt(2) if self.join else learned
+        if not self.untrained:
+            return learned
+        parts = (math.sqrt(self.untrained) * mean_patch(patches, mask), learned)
+        return torch.cat(parts, dim=1) / math.sqrt(1 + self.untrained)
 
     @torch.no_grad()
     def project(self, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:

@@ -17,7 +17,7 @@ class Kind:
     fitted_on: tuple[str, ...] = ()
     """Splits whose songs it is fitted to at once, without epochs."""
     own_windows: bool = False
-    """Whether it sees windows of the frames (`model.seconds`, `model.hop`) where patches have no pitch classes."""
+    """Whether it sees windows of the frames (`model.sharpness`, `model.seconds`, `model.hop`) where patches have no pitch classes."""
     pairwise: bool = False
     """Whether it compares songs pair by pair, and embeds none."""
     projection: str = ""
@@ -33,16 +33,27 @@ KINDS = {
     "median": Kind(reads=("tempi",)),
     "lda": Kind(reads=("tempi", "embedding"), fitted_on=("train",)),
     "convolution": Kind(
-        reads=("tempi", "embedding", "join", "channels", "layers", "kernel", "dropout"), trains=True
+        reads=("tempi", "embedding", "untrained", "channels", "layers", "kernel", "dropout"), trains=True
     ),
     "brief": Kind(reads=("tempi", "embedding", "channels", "kernel"), trains=True),
     "motif": Kind(
-        reads=("tempi", "embedding", "join", "motifs", "seconds", "hop", "pooling", "channels", "dropout"),
+        reads=(
+            "tempi",
+            "embedding",
+            "untrained",
+            "motifs",
+            "sharpness",
+            "seconds",
+            "hop",
+            "pooling",
+            "channels",
+            "dropout",
+        ),
         trains=True,
         own_windows=True,
     ),
-    "qmax": Kind(reads=("neighbours", "transpositions"), pairwise=True),
-    "chroma": Kind(reads=("neighbours",), pairwise=True),
+    "qmax": Kind(reads=("sharpness", "neighbours", "transpositions"), pairwise=True),
+    "chroma": Kind(reads=("sharpness", "neighbours"), pairwise=True),
     "sequence_pca": Kind(reads=("neighbours",), pairwise=True, projection="pca"),
     "sequence_lda": Kind(reads=("neighbours",), pairwise=True, projection="lda"),
 }

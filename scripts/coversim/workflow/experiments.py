@@ -114,7 +114,7 @@ class Experiment:
         return {
             "method": method,
             "transpositions": self.settings["model"]["transpositions"] if method == "qmax" else 1,
-            "sharpness": words(self.settings["representation"]["sharpness"]),
+            "sharpness": words(self.settings["model"]["sharpness"]),
             "candidates": self.settings["rerank"]["candidates"],
         }
 
@@ -178,8 +178,11 @@ def _settings(
     settings = merge({**{section: config[section] for section in SECTIONS}, "fuse": []}, changes)
     chosen = settings["features"] or features
     _check_chroma(name, chosen)
-    sharpness = _of_each(settings["representation"]["sharpness"], chosen, name)
-    return merge({**settings, "features": chosen}, {"representation": {"sharpness": sharpness}})
+    of_each = {
+        section: {"sharpness": _of_each(section, settings[section]["sharpness"], chosen, name)}
+        for section in ("representation", "model")
+    }
+    return merge({**settings, "features": chosen}, of_each)
 
 
 def frames_name(feature: str, fft: Mapping[str, Any]) -> str:
@@ -278,13 +281,15 @@ def _check_chroma(experiment: str, features: list[str]) -> None:
             )
 
 
-def _of_each(sharpness: float | Mapping[str, float], features: list[str], experiment: str) -> list[float]:
+def _of_each(
+    section: str, sharpness: float | Mapping[str, float], features: list[str], experiment: str
+) -> list[float]:
     """One value per feature, of one for all or of a mapping."""
     if not isinstance(sharpness, Mapping):
         return [sharpness] * len(features)
     for feature in features:
         if feature not in sharpness:
             raise CoversimError(
-                f"experiment '{experiment}': representation.sharpness has no value for {feature}. Remedy: add it"
+                f"experiment '{experiment}': {section}.sharpness has no value for {feature}. Remedy: add it"
             )
     return [sharpness[feature] for feature in features]

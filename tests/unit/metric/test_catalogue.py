@@ -87,7 +87,7 @@ def test_of_many_songs_those_with_the_nearest_outlines_are_matched_in_order(song
 def test_the_first_songs_are_ordered_anew_by_distance_and_alignment(top, songs, metric_file, tmp_path):
     mine = shutil.copytree(songs, tmp_path / "songs")
     metric = Metric.load(metric_file)
-    metric.about["settings"] = {"representation": {"sharpness": [4.0]}}
+    metric.about["settings"] = {"model": {"sharpness": [4.0]}}
     metric.save(tmp_path / "metric.pt")
     add(tmp_path / "songs.cat", songs_in([mine]), tmp_path / "metric.pt")
     found = Catalogue.load(tmp_path / "songs.cat")

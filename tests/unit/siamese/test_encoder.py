@@ -34,8 +34,8 @@ NETWORKS = {
     "median": {"model": {"kind": "median"}},
     "motif": {"model": {"kind": "motif"}},
     "motif on frames": {"model": {"kind": "motif"}, "representation": {"kind": "frames", "seconds": [2.0]}},
-    "motif, joined": {"model": {"kind": "motif", "join": True}},
-    "convolution, joined": {"model": {"kind": "convolution", "join": True}},
+    "motif, joined": {"model": {"kind": "motif", "untrained": 1.0}},
+    "convolution, joined": {"model": {"kind": "convolution", "untrained": 1.0}},
     "brief": {"model": {"kind": "brief"}, "representation": {"kind": "flat"}, "fft": {"frames": 60}},
 }
 INVARIANT = [kind for kind in NETWORKS if kind != "brief"]
@@ -83,6 +83,21 @@ def test_transposing_a_song_leaves_its_embedding_unchanged(kind: str, semitones:
     torch.testing.assert_close(
         embedding(made, song(1).roll(semitones, dims=1)), embedding(made, song(1)), rtol=0, atol=2e-5
     )
+
+
+@pytest.mark.parametrize("kind", ["motif", "convolution"])
+@pytest.mark.parametrize("weight", [0.5, 1.0, 3.0])
+def test_the_untrained_patch_has_its_weight_in_a_squared_distance(kind: str, weight: float) -> None:
+    songs = song(1), song(2)
+
+    def squared_distance(made: Encoder) -> float:
+        a, b = embedding(made, *songs)
+        return float((a - b).square().sum())
+
+    learned = squared_distance(encoder(kind, model={"kind": kind, "untrained": 0.0}))
+    untrained = squared_distance(encoder("mean"))
+    joined = squared_distance(encoder(kind, model={"kind": kind, "untrained": weight}))
+    assert joined == pytest.approx((weight * untrained + learned) / (weight + 1), abs=1e-5)
 
 
 def test_pca_over_time_windows_commutes_with_transposition() -> None:

@@ -21,7 +21,7 @@ EMBEDDING = [name for name, kind in KINDS.items() if not kind.pairwise]
 def settings(kind: str, keys: tuple[str, ...]) -> dict:
     """An experiment whose `model` has no other keys than these and its kind."""
     flat = {"fft": {"frames": 20}, "representation": {"kind": "flat"}} if kind == "brief" else {}
-    whole = experiment(model={"kind": kind, "join": True}, **flat)
+    whole = experiment(model={"kind": kind, "untrained": 1.0}, **flat)
     return whole | {"model": {key: whole["model"][key] for key in ("kind", *keys)}}
 
 

@@ -98,7 +98,7 @@ def test_training_stops_when_validation_has_not_risen_for_a_while(tmp_path) -> N
 
 def test_what_only_harms_gives_back_the_untrained_network(tmp_path) -> None:
     found, history = trained(
-        tmp_path, model={"kind": "motif", "join": True}, train={"epochs": 3, "learning_rate": 0.01}
+        tmp_path, model={"kind": "motif", "untrained": 1.0}, train={"epochs": 3, "learning_rate": 0.01}
     )
     assert max(row["valid_map"] for row in history[1:]) < history[0]["valid_map"]
     embeddings = embed(found, VALIDATION.frames, CPU, experiment()["model"]["tempi"])
@@ -357,7 +357,7 @@ def test_killed_at_any_moment_training_ends_with_the_same_bits(loss: dict, tmp_p
     script = Script(
         tmp_path,
         **WITHOUT_PCA,
-        model={"kind": "motif", "join": True, "dropout": 0.3},
+        model={"kind": "motif", "untrained": 1.0, "dropout": 0.3},
         train={
             "epochs": 40,
             "patience": 40,

@@ -34,18 +34,16 @@ def test_the_five_experiments_of_the_default_run():
 
 
 def test_a_setting_per_feature_comes_down_to_those_of_the_experiment():
-    config = changed(features=["hpcp", "crema"], experiments={"one": {"representation": {"sharpness": 2}}})
-    default = DEFAULTS["representation"]["sharpness"]
+    config = changed(features=["hpcp", "crema"], experiments={"one": {"model": {"sharpness": 2}}})
+    default = DEFAULTS["model"]["sharpness"]
     resolved = resolve(config, ["cens"])
-    assert resolved["default"].settings["representation"]["sharpness"] == [default["hpcp"], default["crema"]]
-    assert resolved["one"].settings["representation"]["sharpness"] == [2, 2]
+    assert resolved["default"].settings["model"]["sharpness"] == [default["hpcp"], default["crema"]]
+    assert resolved["one"].settings["model"]["sharpness"] == [2, 2]
 
 
 def test_a_feature_without_its_setting_is_named():
-    config = changed(
-        representation={"sharpness": 1}, experiments={"one": {"representation": {"sharpness": {}}}}
-    )
-    with pytest.raises(CoversimError, match=r"'one': representation.sharpness has no value for hpcp"):
+    config = changed(model={"sharpness": 1}, experiments={"one": {"model": {"sharpness": {}}}})
+    with pytest.raises(CoversimError, match=r"'one': model.sharpness has no value for hpcp"):
         resolve(config, ["hpcp"])
 
 

@@ -12,7 +12,7 @@ from coversim.workflow.config import merge
 from coversim.workflow.plan import make_plan
 
 DEFAULTS = yaml.safe_load((Path(__file__).parents[3] / "config.yaml").read_text())
-SHARPNESS = DEFAULTS["representation"]["sharpness"]["crema"]
+SHARPNESS = DEFAULTS["model"]["sharpness"]["crema"]
 
 
 def plan(tmp_path, walk=True, **changes):
