@@ -273,6 +273,38 @@ def tempi_of(wildcards):
     return words(experiment_of(wildcards).settings["query"]["tempi"])
 
 
+def embeddings_to_map(wildcards):
+    """The embeddings of each run that embeds songs."""
+    return [
+        f"embeddings/{run}/{dataset}.h5"
+        for experiment in PLAN.experiments.values()
+        if experiment.embeds
+        for run in experiment.runs
+        for dataset in PLAN.datasets
+    ]
+
+
+def frames_to_tell(wildcards):
+    """The frames that tell how long songs are, and show what they look like."""
+    return collect(
+        "fft/{dataset}/{frames}/{shard}.h5",
+        dataset=PLAN.datasets,
+        frames=PLAN.telling_frames,
+        shard=PLAN.shards,
+    )
+
+
+def pca_to_show(wildcards):
+    """The components of each experiment that has any."""
+    return sorted(
+        {
+            f"pca/{one.patches}/pca-{one.settings['pca']['components']}.npz"
+            for one in PLAN.experiments.values()
+            if one.patches
+        }
+    )
+
+
 def device_of(wildcards):
     experiment = experiment_of(wildcards)
     return experiment.settings["train"]["device"] if experiment.has_network else "cpu"
