@@ -159,6 +159,8 @@ def test_a_change_reruns_what_depends_on_it(place, change, expected):
         ("coversim/sequences/aligned.py", ALIGNED),
         ("coversim/sequences/matching.py", ALIGNED),
         ("coversim/sequences/distances.py", HELD),
+        ("coversim/sequences/network.py", HELD),
+        ("coversim/sequences/siamese.py", {}),
         ("coversim/sequences/songs.py", HELD),
         ("coversim/sequences/storage.py", HELD),
         ("coversim/sequences/shard.py", MATCHED),
@@ -240,7 +242,7 @@ def test_a_network_is_trained_on_what_the_alignment_of_covers_brings_together(wi
             TRAINED,
         ),
         ({"network": {**NETWORK, "representation": {"hop": 0.5}, "pca": {"components": 8}}}, {"report": 1}),
-        ({"network": {**NETWORK, "train": {**NETWORK["train"], "device": "auto"}}}, {"sequence_train": 1}),
+        ({"network": {**NETWORK, "train": {**NETWORK["train"], "device": "auto"}}}, TRAINED),
     ],
     ids=[
         "nothing",
@@ -256,6 +258,16 @@ def test_a_change_trains_what_depends_on_it(with_network, tmp_path, changes, exp
     if changes:
         add_experiment(place, **changes)
     assert jobs(plan(place)) == Counter(expected)
+
+
+@pytest.mark.parametrize(
+    "code", ["sequence_train.py", "coversim/sequences/siamese.py", "coversim/siamese/loop.py"]
+)
+def test_an_edit_of_the_training_trains_anew_and_leaves_the_discriminants(with_network, tmp_path, code):
+    place = shutil.copytree(with_network, tmp_path / "place", symlinks=True)
+    with (place / "clone" / "scripts" / code).open("a") as file:
+        file.write("\n_EDITED = True\n")
+    assert jobs(plan(place)) == TRAINED
 
 
 def test_each_seed_trains_a_network_of_its_own(with_network, tmp_path):
@@ -280,10 +292,10 @@ def test_networks_are_bundled(with_network, tmp_path):
     place = shutil.copytree(with_network, tmp_path / "place", symlinks=True)
     run(place, "models/network/1/metric.pt")
     metric = Metric.load(place / "run" / "results" / "small" / "models" / "network" / "1" / "metric.pt")
-    [song, cover, other] = (
-        place / "data" / f"da-tacos_toy_subset_crema/W_{work}_crema/P_{work}.{number}.h5"
+    song, cover, other = (
+        metric.embed(
+            corpus.song_path(place / "data", f"W_{work}", f"P_{work}.{number}", "crema", "per-feature")
+        )
         for work, number in ((0, 0), (0, 1), (1, 0))
     )
-    assert metric.distance(metric.embed(song), metric.embed(cover)) < metric.distance(
-        metric.embed(song), metric.embed(other)
-    )
+    assert metric.distance(song, cover) < metric.distance(song, other)
