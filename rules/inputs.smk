@@ -104,6 +104,38 @@ SEQUENCES_ALONE = {name for name in AS_SEQUENCES if not PLAN.experiments[name].e
 ALIGNED_IN = {"lda1": "pca", "lda": "lda1"}
 
 
+# where a network makes the vectors: the first experiment with this training, and the seed
+NETWORKS_OF_SEQUENCES = {
+    one.projection_of(seed): (one, seed)
+    for one in reversed(PLAN.experiments.values())
+    if one.trains_sequences
+    for seed in one.seeds
+}
+# the projection that such a network starts from
+STARTS_FROM = "lda"
+
+
+def network_of(wildcards):
+    return NETWORKS_OF_SEQUENCES[wildcards.projection][0]
+
+
+def seed_of_network(wildcards):
+    return NETWORKS_OF_SEQUENCES[wildcards.projection][1]
+
+
+def settings_of_network(wildcards):
+    return f"experiments/{network_of(wildcards).name}.json"
+
+
+def state_of_network(wildcards):
+    experiment, seed = NETWORKS_OF_SEQUENCES[wildcards.projection]
+    return f"training_state/{experiment.training}-{seed}"
+
+
+def device_of_network(wildcards):
+    return network_of(wildcards).settings["train"]["device"]
+
+
 def features_of(experiment):
     return "+".join(experiment.settings["features"])
 
@@ -151,7 +183,8 @@ def sequences_to_match(wildcards):
 
 def fitted_to_sequences(wildcards, name):
     experiment = experiment_of(wildcards)
-    return f"sequences/{features_of(experiment)}/{experiment.projection}/{name}"
+    projection = experiment.projection_of(wildcards.seed)
+    return f"sequences/{features_of(experiment)}/{projection}/{name}"
 
 
 def projection_of(wildcards):
