@@ -104,6 +104,38 @@ SEQUENCES_ALONE = {name for name in AS_SEQUENCES if not PLAN.experiments[name].e
 ALIGNED_IN = {"lda1": "pca", "lda": "lda1"}
 
 
+# where a network makes the vectors: the first experiment with this training, and the seed
+NETWORKS_OF_SEQUENCES = {
+    one.projection_of(seed): (one, seed)
+    for one in reversed(PLAN.experiments.values())
+    if one.trains_sequences
+    for seed in one.seeds
+}
+# the projection that such a network starts from
+STARTS_FROM = "lda"
+
+
+def network_of(wildcards):
+    return NETWORKS_OF_SEQUENCES[wildcards.projection][0]
+
+
+def seed_of_network(wildcards):
+    return NETWORKS_OF_SEQUENCES[wildcards.projection][1]
+
+
+def settings_of_network(wildcards):
+    return f"experiments/{network_of(wildcards).name}.json"
+
+
+def state_of_network(wildcards):
+    experiment, seed = NETWORKS_OF_SEQUENCES[wildcards.projection]
+    return f"training_state/{experiment.training}-{seed}"
+
+
+def device_of_network(wildcards):
+    return network_of(wildcards).settings["train"]["device"]
+
+
 def features_of(experiment):
     return "+".join(experiment.settings["features"])
 
@@ -151,7 +183,8 @@ def sequences_to_match(wildcards):
 
 def fitted_to_sequences(wildcards, name):
     experiment = experiment_of(wildcards)
-    return f"sequences/{features_of(experiment)}/{experiment.projection}/{name}"
+    projection = experiment.projection_of(wildcards.seed)
+    return f"sequences/{features_of(experiment)}/{projection}/{name}"
 
 
 def projection_of(wildcards):
@@ -271,6 +304,38 @@ def reranking_of(wildcards):
 def tempi_of(wildcards):
     """The tempi at which a song is sought; none: by its own embedding."""
     return words(experiment_of(wildcards).settings["query"]["tempi"])
+
+
+def embeddings_to_map(wildcards):
+    """The embeddings of each run that embeds songs."""
+    return [
+        f"embeddings/{run}/{dataset}.h5"
+        for experiment in PLAN.experiments.values()
+        if experiment.embeds
+        for run in experiment.runs
+        for dataset in PLAN.datasets
+    ]
+
+
+def frames_to_tell(wildcards):
+    """The frames that tell how long songs are, and show what they look like."""
+    return collect(
+        "fft/{dataset}/{frames}/{shard}.h5",
+        dataset=PLAN.datasets,
+        frames=PLAN.telling_frames,
+        shard=PLAN.shards,
+    )
+
+
+def pca_to_show(wildcards):
+    """The components of each experiment that has any."""
+    return sorted(
+        {
+            f"pca/{one.patches}/pca-{one.settings['pca']['components']}.npz"
+            for one in PLAN.experiments.values()
+            if one.patches
+        }
+    )
 
 
 def device_of(wildcards):

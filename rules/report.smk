@@ -1,6 +1,12 @@
-# Takes the metrics, training histories and measurements of a run. Leaves one self-contained HTML file.
+# Takes what the evaluations, the trainings and the jobs of a run left. Leaves one self-contained HTML file.
 
 SUMMARIES = collect("catalogue/{dataset}/summary.json", dataset=PLAN.datasets)
+SETTINGS_OF_PATCHES = collect("patches/{patches}.json", patches=PLAN.patches)
+PARTS_OF_PAGE = sorted(
+    f"report/{path.relative_to(SCRIPTS / 'coversim' / 'report')}"
+    for kind in ("*.j2", "*.css", "*.js")
+    for path in (SCRIPTS / "coversim" / "report").rglob(kind)
+)
 
 
 rule report:
@@ -9,6 +15,11 @@ rule report:
         evaluations=rules.metrics.input.metrics,
         ranks=[f"evaluation/{run}/ranks.parquet" for run in PLAN.runs],
         found=[f"evaluation/{run}/found.parquet" for run in PLAN.runs],
+        pairs=[f"evaluation/{run}/pairs.parquet" for run in PLAN.runs],
+        calibrations=[f"evaluation/{run}/calibration.json" for run in PLAN.runs],
+        embeddings=embeddings_to_map,
+        frames=frames_to_tell,
+        pca=pca_to_show,
         histories=[f"models/{run}/history.tsv" for run in PLAN.models],
         set_aside=rules.set_aside.output.table,
         corpus=PLAN.corpus_of("train"),
@@ -27,18 +38,17 @@ rule report:
     params:
         code=code(
             "report.py",
-            "report/report.html.j2",
-            "report/macros.html.j2",
-            "report/report.css",
-            "report/report.js",
+            *PARTS_OF_PAGE,
         ),
-        content=content("config.json", *SUMMARIES),  # which tell of titles too
+        content=content("config.json", *SUMMARIES, *SETTINGS_OF_PATCHES),  # which tell of titles too
         summaries=SUMMARIES,
         titles=PLAN.titles,
     shell:
         'python "$COVERSIM_SCRIPTS"/report.py'
         " --config config.json"
         " --evaluations {input.evaluations:q} --ranks {input.ranks:q} --found {input.found:q}"
+        " --pairs {input.pairs:q} --calibrations {input.calibrations:q} --embeddings {input.embeddings:q}"
+        " --frames {input.frames:q} --pca {input.pca:q} --records .snakemake/metadata"
         " --histories {input.histories:q} --set-aside {input.set_aside:q}"
         " --summaries {params.summaries:q} --titles {params.titles:q}"
         " --benchmarks benchmarks --output {output.report:q} 2> {log:q}"

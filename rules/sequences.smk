@@ -110,6 +110,47 @@ rule sequence_lda:
         " --output {output.projection:q} 2> {log:q}"
 
 
+rule sequence_train:
+    """Train a network that adds to the discriminants; go on where an interrupted job stopped, never train the same twice."""
+    input:
+        frames=frames_of_hubs,
+        copies=COPIES_TO_TRAIN,
+        start=f"sequences/{{features}}/{STARTS_FROM}/projection.npz",
+    output:
+        projection="sequences/{features}/{projection}/projection.npz",
+        history="sequences/{features}/{projection}/history.tsv",
+    log:
+        "logs/sequence_train/{features}-{projection}.log",
+    benchmark:
+        "benchmarks/sequence_train/{features}-{projection}.tsv"
+    wildcard_constraints:
+        projection=one_of(NETWORKS_OF_SEQUENCES),
+    conda:
+        "../envs/sequence_network.yaml"
+    threads: 1
+    resources:
+        gpu=1,
+        # measured: 927 MB and 120 s of 7 epochs for 28 MB of frames, which are all held in memory; the rest for CUDA
+        mem_mb=growing(4000, per_mb=5),
+        # a training that hits the limit goes on from its last epoch
+        runtime=growing(60, per_mb=1),
+    params:
+        code=code("sequence_train.py"),
+        content=content(*SONGS_TO_TRAIN, settings_of_network),
+        songs=SONGS_TO_TRAIN,
+        settings=settings_of_network,
+        seed=seed_of_network,
+        # not an output: Snakemake deletes those before it reruns a job
+        state=state_of_network,
+        device=device_of_network,
+    shell:
+        'python "$COVERSIM_SCRIPTS"/sequence_train.py'
+        " --settings {params.settings:q} --seed {params.seed} --frames {input.frames:q}"
+        " --songs {params.songs:q} --copies {input.copies:q} --start {input.start:q}"
+        " --code {params.code} --state {params.state:q} --threads {threads} --device {params.device}"
+        " --projection {output.projection:q} --history {output.history:q} 2> {log:q}"
+
+
 rule sequence_hubs:
     """Sequences of a hundred training songs, which show how well a song scores with everything."""
     input:

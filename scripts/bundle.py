@@ -11,7 +11,7 @@ from coversim.cli import run
 from coversim.metric.kinds import Embeddings, Kind, Sequences
 from coversim.metric.metric import Metric
 from coversim.sequences import storage
-from coversim.sequences.projection import Projection
+from coversim.sequences.network import load
 from coversim.siamese import encoder
 from coversim.storage import json_files, tsv
 
@@ -50,11 +50,11 @@ def kind_of(arguments: argparse.Namespace, settings: dict[str, Any]) -> Kind:
     """What compares songs: an embedding, or sequences."""
     if arguments.model:
         return Embeddings(encoder.content_of(arguments.model), arguments.query_tempi)
-    projection, probes = Projection.load(arguments.projection), None
+    projection, probes = load(arguments.projection), None
     if arguments.hubs:
         hubs = storage.read(arguments.hubs)
         probes = {"offset": hubs.offsets, "vector": hubs.vectors, "profile": hubs.profiles}
-    return Sequences(settings["features"], projection.orders, projection.components, probes)
+    return Sequences(settings["features"], projection, probes)
 
 
 def trained_on(catalogues: Sequence[Path]) -> dict[str, str | int]:

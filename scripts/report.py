@@ -15,6 +15,13 @@ def main() -> None:
     )
     parser.add_argument("--ranks", type=Path, nargs="*", default=[], help="…/EXPERIMENT/SEED/ranks.parquet")
     parser.add_argument("--found", type=Path, nargs="*", default=[], help="…/EXPERIMENT/SEED/found.parquet")
+    parser.add_argument("--pairs", type=Path, nargs="*", default=[], help="…/EXPERIMENT/SEED/pairs.parquet")
+    parser.add_argument(
+        "--calibrations", type=Path, nargs="*", default=[], help="…/EXPERIMENT/SEED/calibration.json"
+    )
+    parser.add_argument("--embeddings", type=Path, nargs="*", default=[], help="…/EXPERIMENT/SEED/DATASET.h5")
+    parser.add_argument("--frames", type=Path, nargs="*", default=[], help="fft/DATASET/FRAMES/SHARD.h5")
+    parser.add_argument("--pca", type=Path, nargs="*", default=[], help="pca/PATCHES/pca-COMPONENTS.npz")
     parser.add_argument("--histories", type=Path, nargs="*", default=[], help="…/EXPERIMENT/SEED/history.tsv")
     parser.add_argument(
         "--set-aside", type=Path, required=True, help="table of the songs that were set aside"
@@ -22,6 +29,9 @@ def main() -> None:
     parser.add_argument("--summaries", type=Path, nargs="*", default=[], help="…/DATASET/summary.json")
     parser.add_argument(
         "--benchmarks", type=Path, required=True, help="folder of Snakemake's benchmark files"
+    )
+    parser.add_argument(
+        "--records", type=Path, required=True, help="folder of Snakemake's records, .snakemake/metadata"
     )
     parser.add_argument("--titles", type=Path, nargs="*", default=[], help="metadata JSON of the data sets")
     parser.add_argument("--output", type=Path, required=True, help="the HTML file")

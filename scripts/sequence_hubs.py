@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from coversim.cli import run
-from coversim.sequences.projection import Projection
+from coversim.sequences.network import load
 from coversim.sequences.songs import write_hubs
 
 
@@ -27,7 +27,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True, help="sequences, HDF5")
     arguments = parser.parse_args()
 
-    projection = Projection.load(arguments.projection)
+    projection = load(arguments.projection)
     write_hubs(arguments.frames, arguments.songs, arguments.copies, projection, arguments.output)
 
 

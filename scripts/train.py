@@ -3,7 +3,6 @@
 import argparse
 import json
 import logging
-import sys
 from pathlib import Path
 
 import torch
@@ -14,7 +13,7 @@ from coversim.errors import CoversimError
 from coversim.features.pca import Projection
 from coversim.siamese import encoder
 from coversim.siamese.history import kept_epoch, outcome, write_history
-from coversim.siamese.model_cache import copy, forget_old, is_finished, training_key
+from coversim.siamese.model_cache import copy, forget_old, is_finished, keep_log, training_key
 from coversim.siamese.songs import contents, load_songs
 from coversim.siamese.training import train
 from coversim.storage import tsv
@@ -90,18 +89,6 @@ def main() -> None:
     logging.info(outcome([float(row["valid_map"]) for row in tsv.read(arguments.history)]))
     state.touch()
     forget_old(arguments.state.parent)
-
-
-def keep_log(path: Path) -> Path:
-    """Say again what earlier attempts said, since Snakemake begins each with an empty log; and keep what this one says."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.exists():
-        sys.stderr.write(path.read_text(encoding="utf-8"))
-    root = logging.getLogger()
-    handler = logging.FileHandler(path, encoding="utf-8")
-    handler.setFormatter(root.handlers[0].formatter if root.handlers else None)
-    root.addHandler(handler)
-    return path
 
 
 if __name__ == "__main__":

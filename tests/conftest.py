@@ -1,6 +1,8 @@
 import os
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # several processes share the cores; jobs have what their rules say
+os.environ.setdefault(
+    "OMP_NUM_THREADS", "1"
+)  # several processes share the cores; jobs have what their rules say
 
 import hypothesis
 from xdist.scheduler import LoadFileScheduling

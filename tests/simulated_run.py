@@ -17,7 +17,7 @@ from coversim.dataset.pairs import pair_table
 from coversim.evaluation.comparison import by_embedding
 from coversim.evaluation.evaluate import evaluate
 from coversim.siamese.training import HISTORY
-from coversim.storage import distances, embeddings, parquet
+from coversim.storage import distances, embeddings, frames, json_files, npz, parquet
 
 COLLECTIONS = {"valid": 40, "test": 60, "benchmark": 30}  # works
 
@@ -31,8 +31,11 @@ def simulate(
     name: str = "simulated",
     set_aside: Sequence[Mapping[str, str]] = (),
     reranked: Sequence[str] = (),
+    songs: bool = False,
 ) -> dict[str, Any]:
     """Write a run below `root`; returns the arguments of `write_report`.
+
+    With `songs` there are also their embeddings, frames and titles, principal components, and Snakemake's records.
 
     `experiments`: name → how much of an embedding is noise (0: perfect). Names in BASELINES train nothing; the
     first songs of those in `reranked` are ordered anew by an alignment that errs less.
@@ -43,7 +46,7 @@ def simulate(
         "seeds": list(seeds),
         "evaluation": {"resamples": 2000, "seed": 0},
     }
-    files: dict[str, list[Path]] = {"evaluations": [], "ranks": [], "found": [], "histories": []}
+    files: dict[str, list[Path]] = {name: [] for name in (*OF_RUNS, "evaluations", "embeddings", "histories")}
     for experiment, noise in experiments.items():
         for seed in seeds[:1] if experiment in BASELINES else seeds:
             rng = np.random.default_rng([seed, *experiment.encode()])
@@ -54,8 +57,10 @@ def simulate(
             evaluation = {"experiment": experiment, "seed": seed, "collections": metrics}
             files["evaluations"].append(_write(folder / "metrics.json", json.dumps(evaluation)))
             parquet.write(folder / "ranks.parquet", ranks)
-            files["ranks"].append(folder / "ranks.parquet")
-            files["found"].append(folder / "found.parquet")
+            for kind, file in OF_RUNS.items():
+                files[kind].append(folder / file)
+            if songs:
+                files["embeddings"].append(folder / "train.h5")
             history = [] if experiment in BASELINES else _history(metrics["valid"]["map"], rng)
             path = root / "models" / experiment / str(seed) / "history.tsv"
             files["histories"].append(_write_tsv(path, HISTORY, history))
@@ -68,9 +73,16 @@ def simulate(
             _write(root / "catalogue" / "train" / "summary.json", json.dumps(_summary(collections, works)))
         ],
         "benchmarks": _benchmarks(root / "benchmarks", reranked),
+        **(_songs_themselves(root, collections, works) if songs else {}),
     }
 
 
+OF_RUNS = {
+    "ranks": "ranks.parquet",
+    "found": "found.parquet",
+    "pairs": "pairs.parquet",
+    "calibrations": "calibration.json",
+}
 CANDIDATES = 7  # that re-ranking orders anew
 BASELINES = ("ftm2d", "pca", "lda")
 SET_ASIDE_COLUMNS = ("dataset", "feature", "work", "performance", "reason", "remedy")
@@ -119,7 +131,45 @@ def _evaluate(
 
     evaluation = evaluate(compare, pairs, 200, 0)
     parquet.write_parts(folder / "found.parquet", evaluation.found)
+    parquet.write(folder / "pairs.parquet", evaluation.pairs)
+    json_files.write(folder / "calibration.json", evaluation.calibration)
     return evaluation.metrics, evaluation.ranks
+
+
+def _songs_themselves(root: Path, collections: Sequence[str], works: Mapping[str, int]) -> dict[str, Any]:
+    """Frames at 4 Hz: those of a work are one melody, in any key; titles; components of 2-D Fourier magnitudes; records."""
+    shard, titles = root / "fft" / "train" / "crema-4hz" / "0000.h5", {}
+    with frames.writing(shard, "crema", 12, 4.0) as file:
+        for collection in collections:
+            for number, (work, performance) in enumerate(
+                zip(*_songs(collection, works[collection]), strict=True)
+            ):
+                melody = np.random.default_rng([*work.encode()]).random((12, 160)) ** 6
+                file.append(work, performance, np.roll(melody, number % 5, axis=0)[:, : 120 + number % 40])
+                title = {
+                    "perf_title": f"Ballad no. {number} of {work[2:]}",
+                    "perf_artist": f"Sängerin {number % 9}",
+                }
+                titles.setdefault(work, {})[performance] = title
+    rng = np.random.default_rng(0)
+    directions = np.linalg.qr(rng.normal(size=(79, 20)))[0].T  # 79 values: windows of 3 s at 4 Hz
+    pca = root / "pca" / "fourier-crema-4hz" / "pca-20.npz"
+    pca.parent.mkdir(parents=True)
+    npz.write(pca, mean=np.zeros(79), components=directions, variance=np.geomspace(1, 0.01, 20))
+    representation = {"kind": "fourier", "seconds": [3.0]}
+    settings = {"features": ["crema"], "fft": {"rate": 4.0}, "representation": representation}
+    _write(root / "patches" / "fourier-crema-4hz.json", json.dumps(settings))
+    for number, job in enumerate(
+        ("fft/train-crema-4hz-0", "fft/train-crema-4hz-1", "train/default-1", "metrics")
+    ):
+        times = {"starttime": 1.7e9 + 40 * number, "endtime": 1.7e9 + 40 * number + 35}
+        _write(root / "metadata" / str(number), json.dumps({"log": [f"logs/{job}.log"], **times}))
+    return {
+        "frames": [shard],
+        "titles": [_write(root / "titles.json", json.dumps(titles))],
+        "pca": [pca],
+        "records": root / "metadata",
+    }
 
 
 def _history(reached: float, rng: np.random.Generator) -> list[dict[str, Any]]:

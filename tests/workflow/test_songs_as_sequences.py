@@ -11,6 +11,7 @@ import yaml
 
 import corpus
 from coversim.dataset.splits import split_by_hash
+from coversim.metric.metric import Metric
 from staleness import CLONED
 from workflow import ROOT, jobs, plan, run
 
@@ -32,6 +33,11 @@ MATCHED = {"match": 4} | TABLES  # two shards, two collections
 HELD = {"sequence_hubs": 1, "sequences": 2, "sequence_collection": 2} | MATCHED
 ALIGNED = {"sequence_differences": 4, "sequence_lda": 2} | HELD  # two rounds
 FITTED = {"sequence_moments": 2, "sequence_pca": 1} | ALIGNED
+TRAINED = {"sequence_train": 1} | HELD | {"evaluate": 1}  # beside discriminants
+NETWORK = {
+    "model": {"kind": "sequence_network", "channels": 4, "layers": 1},
+    "train": {"epochs": 1, "device": "cpu", "batch": {"works": 4}},
+}
 COUNTED = {"copies": 1, "pairs": 2, "set_aside": 1}
 ALL = {"fft": 2} | COUNTED | FITTED
 ONE_SHARD = ALL | {"fft": 1, "sequence_moments": 1}
@@ -153,6 +159,8 @@ def test_a_change_reruns_what_depends_on_it(place, change, expected):
         ("coversim/sequences/aligned.py", ALIGNED),
         ("coversim/sequences/matching.py", ALIGNED),
         ("coversim/sequences/distances.py", HELD),
+        ("coversim/sequences/network.py", HELD),
+        ("coversim/sequences/siamese.py", {}),
         ("coversim/sequences/songs.py", HELD),
         ("coversim/sequences/storage.py", HELD),
         ("coversim/sequences/shard.py", MATCHED),
@@ -192,3 +200,102 @@ def test_an_embedding_finds_candidates_and_sequences_order_them(place):
     for collection in ("valid", "test"):
         assert float(rows["ordered", collection]["map_reranked"]) > 0.9
         assert float(rows["ordered", collection]["candidates_reranked"]) == 3
+
+
+@pytest.fixture(scope="module")
+def with_network(finished, tmp_path_factory) -> Path:
+    """A network beside the discriminants that it starts from."""
+    place = shutil.copytree(finished, tmp_path_factory.mktemp("network") / "place", symlinks=True)
+    add_experiment(place, network=NETWORK)
+    done = run(place)
+    assert jobs(done) == TRAINED
+    return place
+
+
+def test_a_network_is_trained_on_what_the_alignment_of_covers_brings_together(with_network):
+    results = with_network / "run" / "results" / "small"
+    with (results / "metrics.tsv").open(newline="") as file:
+        found = {
+            row["collection"]: float(row["map"])
+            for row in csv.DictReader(file, dialect="excel-tab")
+            if row["experiment"] == "network"
+        }
+    assert set(found) == {"valid", "test"}
+    assert min(found.values()) > 0.9
+    [history] = results.glob("sequences/crema/network-*-1/history.tsv")
+    with history.open(newline="") as file:
+        assert [row["epoch"] for row in csv.DictReader(file, dialect="excel-tab")] == ["0", "1"]
+    assert not list(results.rglob("state.pt"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, {}),
+        ({"network": NETWORK, "same": NETWORK}, TABLES),
+        ({"renamed": NETWORK}, TRAINED),
+        (
+            {
+                "network": NETWORK,
+                "contrastive": {**NETWORK, "train": {**NETWORK["train"], "loss": {"kind": "contrastive"}}},
+            },
+            TRAINED,
+        ),
+        ({"network": {**NETWORK, "representation": {"hop": 0.5}, "pca": {"components": 8}}}, {"report": 1}),
+        ({"network": {**NETWORK, "train": {**NETWORK["train"], "device": "auto"}}}, TRAINED),
+    ],
+    ids=[
+        "nothing",
+        "the same again: it shares the network and the distances",
+        "another name: its training comes back",
+        "another loss: it trains only itself",
+        "what networks of whole songs see",
+        "another device",
+    ],
+)
+def test_a_change_trains_what_depends_on_it(with_network, tmp_path, changes, expected):
+    place = shutil.copytree(with_network, tmp_path / "place", symlinks=True)
+    if changes:
+        add_experiment(place, **changes)
+    assert jobs(plan(place)) == Counter(expected)
+
+
+@pytest.mark.parametrize(
+    "code", ["sequence_train.py", "coversim/sequences/siamese.py", "coversim/siamese/loop.py"]
+)
+def test_an_edit_of_the_training_trains_anew_and_leaves_the_discriminants(with_network, tmp_path, code):
+    place = shutil.copytree(with_network, tmp_path / "place", symlinks=True)
+    with (place / "clone" / "scripts" / code).open("a") as file:
+        file.write("\n_EDITED = True\n")
+    assert jobs(plan(place)) == TRAINED
+
+
+def test_each_seed_trains_a_network_of_its_own(with_network, tmp_path):
+    place = shutil.copytree(with_network, tmp_path / "place", symlinks=True)
+    configure(place, experiments=CONFIG["experiments"] | {"network": NETWORK}, seeds=[1, 2])
+    assert jobs(plan(place)) == TRAINED
+
+
+def test_a_training_comes_back_when_its_output_is_lost(with_network, tmp_path):
+    place = shutil.copytree(with_network, tmp_path / "place", symlinks=True)
+    results = place / "run" / "results" / "small"
+    [network] = results.glob("sequences/crema/network-*-1/projection.npz")
+    before = network.read_bytes()
+    network.unlink()
+    run(place, network.relative_to(results))
+    assert network.read_bytes() == before
+    [log] = (results / "logs" / "sequence_train").glob("*.log")
+    assert "trained before" in log.read_text()
+
+
+def test_networks_are_bundled(with_network, tmp_path):
+    place = shutil.copytree(with_network, tmp_path / "place", symlinks=True)
+    run(place, "models/network/1/metric.pt")
+    metric = Metric.load(place / "run" / "results" / "small" / "models" / "network" / "1" / "metric.pt")
+    song, cover, other = (
+        metric.embed(
+            corpus.song_path(place / "data", f"W_{work}", f"P_{work}.{number}", "crema", "per-feature")
+        )
+        for work, number in ((0, 0), (0, 1), (1, 0))
+    )
+    assert metric.distance(song, cover) < metric.distance(song, other)

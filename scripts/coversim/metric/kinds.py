@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import h5py
 import numpy as np
@@ -12,6 +12,9 @@ import torch
 from coversim.metric.songs import Song
 from coversim.siamese import encoder as encoders
 from coversim.storage import hdf5
+
+if TYPE_CHECKING:
+    from coversim.sequences.projection import PatchEncoder
 
 BLOCK = 2**14  # points that are subtracted at a time: some 20 MB
 FEW = 64  # points that are read at a time
@@ -169,16 +172,13 @@ class Sequences(Kind):
     def __init__(
         self,
         features: Sequence[str],
-        orders: np.ndarray,
-        components: np.ndarray,
+        projection: "PatchEncoder",
         probes: Arrays | None = None,
         strides: tuple[int, int] = (2, 1),
     ):
         """`probes`, songs to learn from as `packed` gives them, tell what is a hub; None: nothing is."""
-        from coversim.sequences.projection import Projection
-
         self.features, self.probes, self.strides = tuple(features), probes, strides
-        self.projection = Projection(orders, components)
+        self.projection = projection
 
     def embed(self, song: Song) -> SongSequence:
         """Its vectors, the mean chroma of its sections, and how near it is to the probes."""
@@ -264,21 +264,22 @@ class Sequences(Kind):
         return joined | {"offset": np.cumsum([0, *lengths])}
 
     def content(self) -> dict[str, Any]:
-        """Features, projection, strides and probes."""
-        arrays = {"orders": self.projection.orders, "components": self.projection.components}
+        """Features, projection or network, strides and probes."""
         return {
             "features": list(self.features),
             "strides": list(self.strides),
-            **{name: torch.from_numpy(array) for name, array in arrays.items()},
+            **{name: torch.from_numpy(array) for name, array in self.projection.arrays().items()},
             "probes": self.probes and {name: torch.from_numpy(array) for name, array in self.probes.items()},
         }
 
     @classmethod
     def of(cls, content: Mapping[str, Any], device: str = "cpu") -> Kind:
         """What `content` says; `device` does not matter."""
+        from coversim.sequences.network import of_arrays
+
         probes = content["probes"] and {name: tensor.numpy() for name, tensor in content["probes"].items()}
-        orders, components = (content[name].numpy() for name in ("orders", "components"))
-        return cls(content["features"], orders, components, probes, tuple(content["strides"]))
+        arrays = {name: value.numpy() for name, value in content.items() if isinstance(value, torch.Tensor)}
+        return cls(content["features"], of_arrays(arrays), probes, tuple(content["strides"]))
 
 
 def _rows(dataset: h5py.Dataset, rows: np.ndarray) -> np.ndarray:

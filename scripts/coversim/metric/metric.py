@@ -17,7 +17,7 @@ from coversim.metric import places
 from coversim.metric.kinds import KINDS, Kind, Sequences
 from coversim.metric.places import Place
 from coversim.metric.songs import Song, opened
-from coversim.sequences.projection import Projection
+from coversim.sequences.projection import PatchEncoder
 from coversim.storage import torch_files
 from coversim.storage.checksums import check
 
@@ -153,7 +153,7 @@ class Metric:
         )
 
     @property
-    def projection(self) -> Projection:
+    def projection(self) -> PatchEncoder:
         """By which it is found where two songs match: its own, or patches as they are."""
         if isinstance(self.kind, Sequences):
             return self.kind.projection

@@ -1,8 +1,6 @@
 """Two songs compared, as one picture: both chromagrams, how alike their moments are, and the path that was found."""
 
 import base64
-import struct
-import zlib
 from html import escape
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from coversim.metric.places import similarity
 from coversim.metric.songs import Song
 from coversim.sequences.patches import HOP, RATE
 from coversim.storage.atomic import replacing
+from coversim.storage.png import png
 
 SIZE = 560  # of the square, in units of the picture
 STRIP = 72  # width of a chromagram
@@ -119,23 +118,4 @@ def _image(x: float, y: float, width: float, height: float, values: np.ndarray) 
     return (
         f'<image x="{x}" y="{y}" width="{width}" height="{height}" preserveAspectRatio="none" '
         f'style="image-rendering:pixelated" href="data:image/png;base64,{data}"/>'
-    )
-
-
-def png(grey: np.ndarray) -> bytes:
-    """A PNG file of shades of grey (rows, columns) uint8."""
-
-    def chunk(name: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-
-    rows, columns = grey.shape
-    lines = np.concatenate(
-        [np.zeros((rows, 1), np.uint8), grey], axis=1
-    ).tobytes()  # each begins with its filter, none
-    header = struct.pack(">IIBBBBB", columns, rows, 8, 0, 0, 0, 0)
-    return (
-        b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", header)
-        + chunk(b"IDAT", zlib.compress(lines, 9))
-        + chunk(b"IEND", b"")
     )

@@ -7,7 +7,7 @@ import numpy as np
 from coversim.metric.songs import Song
 from coversim.sequences import patches
 from coversim.sequences.matching import THRESHOLD, best_transpositions, match
-from coversim.sequences.projection import Projection, transpose
+from coversim.sequences.projection import PatchEncoder, Projection, transpose
 
 TRANSPOSITIONS = 3  # that are tried
 FEWEST = 8  # patches on a path: what is shorter is by chance
@@ -32,7 +32,7 @@ def untrained(features: int) -> Projection:
     return Projection(orders, np.tile(np.eye(values, dtype=np.complex64), (patches.ORDERS, 1)))
 
 
-def common(first: Song, second: Song, projection: Projection) -> Place | None:
+def common(first: Song, second: Song, projection: PatchEncoder) -> Place | None:
     """The longest passage that two songs have in common; None where there is hardly anything."""
     (frames, other_frames) = (song.frames(patches.RATE) for song in (first, second))
     song, other = (projection(patches.patches(chroma)) for chroma in (frames, other_frames))
@@ -56,7 +56,7 @@ def common(first: Song, second: Song, projection: Projection) -> Place | None:
     )
 
 
-def similarity(first: Song, second: Song, projection: Projection, transposition: int) -> np.ndarray:
+def similarity(first: Song, second: Song, projection: PatchEncoder, transposition: int) -> np.ndarray:
     """Cosines of the patches of two songs, (L, M), the second played so many semitones higher."""
     song, other = (projection(patches.patches(chroma.frames(patches.RATE))) for chroma in (first, second))
     return song @ transpose(other, projection.orders, transposition).T

@@ -1,5 +1,6 @@
 """Reads what a run left behind, as tables: evaluations, training histories, songs set aside, Snakemake's benchmarks."""
 
+import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import groupby
@@ -14,7 +15,18 @@ from coversim.evaluation import metric_table
 from coversim.storage import parquet
 from coversim.storage.checksums import check
 
+FOUND_READ = 2_000_000  # rows, ten for a query: some 500 MB
 MEGABYTES_PER_MIB = 1024**2 / 1e6
+
+NOTHING_FOUND = pd.DataFrame(
+    {
+        **{name: pd.Series(dtype=str) for name in ("work", "performance", "found_work", "found_performance")},
+        "rank": pd.Series(dtype=int),
+        "is_cover": pd.Series(dtype=bool),
+        **{name: pd.Series(dtype=float) for name in ("distance", "probability")},
+    }
+)
+"""A found.parquet without a row."""
 
 Key = tuple[str, str]  # collection, experiment
 
@@ -58,16 +70,29 @@ def _read_ranks(path: Path) -> pd.DataFrame:
     return ranks.assign(closeness=(ranks.nearest_cover / ranks.nearest_non_cover).fillna(1.0))
 
 
-def read_first(path: Path, collection: str) -> dict[tuple[str, str], tuple[str, str]]:
-    """Of the queries, by work and performance, before whose covers another song stood first: which one, from found.parquet."""
-    first: dict[tuple[str, str], tuple[str, str]] = {}
+def read_pairs(paths: Iterable[Path], collection: str, experiments: Iterable[str]) -> dict[str, pd.DataFrame]:
+    """The pairs of a collection under the first seed of these experiments, from `…/{experiment}/{seed}/pairs.parquet`."""
+    files = first_seeds(paths)
+    tables = {name: parquet.read(files[name]).to_pandas() for name in experiments if name in files}
+    return {
+        name: table[table.collection == collection].reset_index(drop=True) for name, table in tables.items()
+    }
+
+
+def read_found(path: Path, collection: str) -> pd.DataFrame:
+    """The songs that the queries of a collection find first, from found.parquet; of very many queries, of the first."""
+    parts: list[pd.DataFrame] = []
     for part in parquet.read_parts(path):
-        if not part.num_rows:
-            continue
-        found = part.to_pandas().query("collection == @collection and rank == 1 and not is_cover")
-        queries = zip(found.work, found.performance, strict=True)
-        first |= zip(queries, zip(found.found_work, found.found_performance, strict=True), strict=True)
-    return first
+        if part.num_rows and sum(map(len, parts)) < FOUND_READ:
+            table = part.to_pandas()
+            parts.append(table[table.collection == collection])
+    return pd.concat(parts, ignore_index=True) if parts else NOTHING_FOUND
+
+
+def first_seeds(paths: Iterable[Path]) -> dict[str, Path]:
+    """Of files `…/{experiment}/{seed}/…` that of the lowest seed of each experiment."""
+    ordered = sorted(paths, key=lambda path: (path.parts[-3], int(path.parts[-2])), reverse=True)
+    return {path.parts[-3]: path for path in ordered}
 
 
 def read_histories(paths: Iterable[Path]) -> pd.DataFrame:
@@ -106,16 +131,32 @@ def read_jobs(folder: Path) -> pd.DataFrame:
     return jobs.rename(columns={"s": "seconds", "cpu_time": "cpu_seconds", "max_rss": "peak"})
 
 
-def costs_of(jobs: pd.DataFrame) -> pd.DataFrame:
-    """Time and memory of all jobs of each rule, the longest first."""
-    costs = jobs.groupby("rule", as_index=False).agg(
-        jobs=("seconds", "size"),
-        seconds=("seconds", "sum"),
-        longest=("seconds", "max"),
-        cpu_seconds=("cpu_seconds", lambda seconds: seconds.sum(min_count=1)),
-        peak=("peak", "max"),
-    )
-    return costs.sort_values(["seconds", "rule"], ascending=[False, True])
+def read_records(folder: Path | None, benchmarks: Path) -> pd.DataFrame:
+    """Rule, job, start and end, in seconds since 1970, of each job, from Snakemake's records `.snakemake/metadata`.
+
+    Of the jobs in `{benchmarks}/jobs.txt`, where it is there. A job that waited in a queue has waited within its time.
+    """
+    wanted = None
+    if (benchmarks / "jobs.txt").is_file():
+        lines = (benchmarks / "jobs.txt").read_text(encoding="utf-8").splitlines()
+        wanted = {_job(line.partition("/")[2]) for line in lines}
+    found = {}
+    for path in sorted(folder.iterdir()) if folder and folder.is_dir() else ():
+        try:
+            record = json.loads(path.read_text(encoding="utf-8"))
+            (log,), start, end = record["log"], float(record["starttime"]), float(record["endtime"])
+        except (OSError, ValueError, KeyError, TypeError):
+            continue  # one of another version, or of a job without a log
+        job = _job(log.partition("/")[2])
+        if wanted is None or job in wanted:
+            found[job] = (job.partition("-")[0], job, start, max(start, end))
+    return pd.DataFrame(found.values(), columns=["rule", "job", "start", "end"])
+
+
+def _job(path: str) -> str:
+    """The name that the paths of a job's log and of its benchmark file have in common."""
+    rule, _, name = path.rpartition(".")[0].partition("/")
+    return f"{rule}-{name.replace('/', '-') or rule}"
 
 
 def alignment_seconds(jobs: pd.DataFrame) -> dict[Key, float]:

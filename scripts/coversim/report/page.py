@@ -1,4 +1,4 @@
-"""The report: a run on one self-contained HTML page, without network access and without timestamps.
+"""The report: a run on one self-contained HTML page, without network access.
 
 Names, titles and settings are untrusted: the template escapes all of them, and a content security policy lets
 the page run only its own script.
@@ -7,26 +7,42 @@ the page run only its own script.
 import base64
 import hashlib
 import json
-import platform
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from importlib.metadata import PackageNotFoundError, version
-from math import isfinite, isnan, nan
+from math import nan
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jinja2
 import pandas as pd
 from markupsafe import Markup
 
-from coversim.dataset import titles
+from coversim.dataset.labels import COVER
+from coversim.evaluation import probability
 from coversim.evaluation.metric_names import PAIRS, RERANKED, RETRIEVAL
-from coversim.report import inputs, plots
+from coversim.report import (
+    components,
+    costs,
+    curves,
+    distributions,
+    downsampling,
+    examples,
+    forest,
+    formats,
+    inputs,
+    neighbours,
+    provenance,
+    queries,
+    reliability,
+    songmap,
+    songs,
+    strata,
+    training,
+)
 from coversim.report.inputs import Key, Results
+from coversim.report.songs import Songs
 from coversim.report.tables import (
     Headline,
     Table,
-    Training,
     collections_of,
     make_headline,
     make_table,
@@ -35,30 +51,34 @@ from coversim.report.tables import (
 from coversim.storage import json_files
 from coversim.storage.atomic import replacing
 
-PACKAGES = ("snakemake", "torch", "numpy", "scipy", "h5py", "pandas", "pyarrow", "scikit-learn")
 # sections of the configuration that are shown; an experiment's settings are those that its model carries
 OF_RUN = ("name", "datasets", "demo_corpus", "on_bad_song", "shards", "split", "pairs", "seeds", "evaluation")
 SET_ASIDE_SHOWN = 50
-QUERIES_SHOWN = 8
-LINES_SHOWN = 6  # in the plot of first ranks: more cannot be told apart
-CPU_BUDGET = 400  # MB, of a CPU job
-# Printed by the brief for tensors of [20890, 41760] and [12453, 24887]; nobody measured it again.
-BRIEF_GIGABYTES = (9.85, 2.10)
+SCRIPTS = ("report.js", "search.js", "map.js")
+LINES_SHOWN = 6  # in a plot of experiments: more cannot be told apart
 
 
-def write_report(
-    output: Path,
-    *,
-    config: Path,
-    evaluations: Sequence[Path],
-    ranks: Sequence[Path],
-    histories: Sequence[Path],
-    set_aside: Path,
-    summaries: Sequence[Path],
-    benchmarks: Path,
-    titles: Sequence[Path] = (),
-    found: Sequence[Path] = (),
-) -> None:
+class Files(NamedTuple):
+    """What a run left; see `write_report`."""
+
+    config: Path
+    evaluations: Sequence[Path]
+    ranks: Sequence[Path]
+    histories: Sequence[Path]
+    set_aside: Path
+    summaries: Sequence[Path]
+    benchmarks: Path
+    titles: Sequence[Path] = ()
+    found: Sequence[Path] = ()
+    pairs: Sequence[Path] = ()
+    calibrations: Sequence[Path] = ()
+    embeddings: Sequence[Path] = ()
+    frames: Sequence[Path] = ()
+    pca: Sequence[Path] = ()
+    records: Path | None = None
+
+
+def write_report(output: Path, **files: Any) -> None:
     """Write the page.
 
     Parameters
@@ -67,34 +87,48 @@ def write_report(
     config : resolved configuration, JSON
     evaluations, ranks, histories : `…/{experiment}/{seed}/metrics.json`, `ranks.parquet`, `history.tsv`
     set_aside : table of the songs that were set aside
-    summaries : `…/{dataset}/summary.json`
+    summaries : `catalogue/{dataset}/summary.json`
     benchmarks : folder of Snakemake's benchmark files, `{rule}/**/*.tsv`
     titles : metadata files of the data sets, for the titles of songs
-    found : `…/{experiment}/{seed}/found.parquet`, for what stood first in the place of a cover
+    found, pairs, calibrations : `…/{experiment}/{seed}/found.parquet`, `pairs.parquet`, `calibration.json`
+    embeddings : `…/{experiment}/{seed}/{dataset}.h5`, for the map
+    frames : `fft/{dataset}/{frames}/{shard}.h5`, for lengths, keys and pictures of songs
+    pca : `pca/{patches}/pca-{components}.npz`
+    records : folder of Snakemake's records, `.snakemake/metadata`
 
     Raises
     ------
     CoversimError
         If there is nothing to report, or a file is damaged.
     """
-    settings = json_files.read(config)
-    results = inputs.read_results(evaluations, ranks)
-    epochs = inputs.read_histories(histories)
-    jobs = inputs.read_jobs(benchmarks)
-    context = {
-        "name": settings["name"],
-        "summaries": {path.parts[-2]: json_files.read(path) for path in summaries},
-        **_comparisons(results, epochs, settings, inputs.alignment_seconds(jobs), _titles(titles), found),
-        "set_aside": _set_aside(inputs.read_table(set_aside), set_aside.name),
-        **_costs(inputs.costs_of(jobs)),
-        "versions": _versions(),
-        "config": _json({key: settings[key] for key in OF_RUN if key in settings}),
-        "settings": {
-            path.parts[-3]: _json(json_files.read(path).get("settings", {})) for path in sorted(evaluations)
-        },
-    }
+    context = _context(Files(**files))
     with replacing(output) as temporary:
         temporary.write_text(_render(context), encoding="utf-8", errors="backslashreplace")
+
+
+def _context(files: Files) -> dict[str, Any]:
+    settings = json_files.read(files.config)
+    results = inputs.read_results(files.evaluations, files.ranks)
+    epochs = inputs.read_histories(files.histories)
+    jobs = inputs.read_jobs(files.benchmarks)
+    gantt = costs.gantt(inputs.read_records(files.records, files.benchmarks))
+    return {
+        "name": settings["name"],
+        "summaries": {path.parts[-2]: json_files.read(path) for path in files.summaries},
+        **_comparisons(results, epochs, settings, inputs.alignment_seconds(jobs), files),
+        "components": components.first_kinds(files.pca),
+        "set_aside": _set_aside(inputs.read_table(files.set_aside), files.set_aside.name),
+        **costs.costs(costs.costs_of(jobs)),
+        "gantt": gantt,
+        "commit": provenance.commit(),
+        "date": provenance.date(gantt.ended),
+        "versions": provenance.versions(),
+        "config": _json({key: settings[key] for key in OF_RUN if key in settings}),
+        "settings": {
+            path.parts[-3]: _json(json_files.read(path).get("settings", {}))
+            for path in sorted(files.evaluations)
+        },
+    }
 
 
 def _comparisons(
@@ -102,28 +136,19 @@ def _comparisons(
     epochs: pd.DataFrame,
     settings: Mapping[str, Any],
     alignment_seconds: Mapping[Key, float],
-    titles: Mapping[tuple[str, str], str],
-    found: Sequence[Path],
+    files: Files,
 ) -> dict[str, Any]:
     """What the page says of the experiments."""
     experiments = list(results.metrics.index.unique("experiment"))
     ordered = [name for name in settings.get("experiments") or {} if name in experiments]
     reference = reference_of(ordered or experiments)
     bootstrap = {key: settings["evaluation"][key] for key in ("resamples", "seed")}
-    training = _training(epochs, settings)
+    trained = training.what_trained(epochs, settings)
     tables = [
-        make_table(results, collection, training, reference, **bootstrap)
+        make_table(results, collection, trained, reference, **bootstrap)
         for collection in collections_of(results)
     ]
     headline = make_headline(tables, results, **bootstrap)
-    collection = headline.table.collection
-    kinds = _line_kinds(headline, reference)
-    first_ranks = {
-        experiment: results.first_ranks[collection, experiment]
-        for experiment in kinds
-        if (collection, experiment) in results.first_ranks
-    }
-    of_best = sorted(path for path in found if path.parts[-3] == headline.row.experiment)
     return {
         "tables": tables,
         "headline": headline,
@@ -132,34 +157,118 @@ def _comparisons(
         "retrieval": RETRIEVAL,
         "reranked": RERANKED,
         "pairs": PAIRS,
-        "forests": {table.collection: _forest(table) for table in tables},
-        "first_ranks": plots.first_rank_chart(first_ranks, headline.table.songs, kinds),
-        "histograms": _histograms(results, headline.table),
-        "trainings": _training_charts(epochs, tables),
-        "queries": _queries(
-            results.queries.get((collection, headline.row.experiment)),
-            titles,
-            inputs.read_first(of_best[0], collection) if of_best else {},
-        ),
+        "forests": {table.collection: forest.forest(table) for table in tables},
+        "trainings": training.training_charts(epochs, tables),
+        "histograms": distributions.histograms(results, headline.table),
         "alignments": _alignments(results, headline.table, alignment_seconds),
+        **_of_headline(results, tables, headline, _line_kinds(headline, reference), bootstrap, files),
     }
+
+
+def _of_headline(
+    results: Results,
+    tables: Sequence[Table],
+    headline: Headline,
+    kinds: Mapping[str, str],
+    bootstrap: Mapping[str, int],
+    files: Files,
+) -> dict[str, Any]:
+    """What the page says of the collection that speaks first: curves, parts of it, and single songs."""
+    best, collection, pool = headline.row.experiment, headline.table.collection, headline.table.songs
+    asked = {
+        name: results.queries[collection, name] for name in kinds if (collection, name) in results.queries
+    }
+    first_ranks = {name: results.first_ranks[collection, name] for name in asked}
+    of_best = inputs.first_seeds(files.found).get(best)
+    found = inputs.read_found(of_best, collection) if of_best else inputs.NOTHING_FOUND
+    contents = {name: json_files.read(path) for name, path in inputs.first_seeds(files.calibrations).items()}
+    calibrations = {name: contents[name] for name in kinds if name in contents}
+    fitted = probability.read(contents[best]) if best in contents else None
+    pairs = {
+        name: table
+        for name, table in inputs.read_pairs(files.pairs, collection, list(kinds)).items()
+        if table.label.nunique() == 2
+    }
+    known = songs.read(files.titles, files.frames, _names(found, pairs.get(best)))
+    covers = _called(pairs, calibrations)
+    return {
+        "curves": [
+            curves.first_rank_chart(first_ranks, pool, kinds),
+            curves.recall_chart(asked, pool, kinds),
+        ]
+        if asked
+        else [],
+        "errors": [curves.roc_chart(pairs, kinds), curves.det_chart(pairs, kinds)] if pairs else [],
+        "reliabilities": [
+            chart
+            for chart in (
+                reliability.reliability_chart(calibrations, collection, kinds),
+                reliability.found_chart(found, best, kinds),
+            )
+            if chart
+        ],
+        "operating_points": reliability.operating_points(calibrations, collection, list(kinds)),
+        "kinds": kinds,
+        "strata": [
+            one
+            for one in (
+                strata.by_collection(tables, list(kinds)),
+                strata.by_size(asked, **bootstrap),
+                strata.by_length(asked, known.seconds, **bootstrap),
+                strata.by_transposition(covers, known.chroma, **bootstrap),
+                strata.by_ratio(covers, known.seconds, **bootstrap),
+            )
+            if one.parts
+        ],
+        "missed": examples.missed(pairs[best], known, fitted) if best in pairs else [],
+        "convincing": examples.convincing(found, known, fitted),
+        "search": neighbours.search_data(found, known),
+        "map": _map(tables, collection, known, files),
+        "downsampled": downsampling.downsampled(files.frames, files.summaries, known),
+        "queries": queries.hardest_and_easiest(asked.get(best), found, known.titles),
+    }
+
+
+def _names(found: pd.DataFrame, pairs: pd.DataFrame | None) -> set[songs.Name]:
+    """Work and performance of all songs of the collection that are spoken of."""
+    tables = [found[["work", "performance"]], found[["found_work", "found_performance"]]]
+    tables += [pairs[[f"work_{side}", f"performance_{side}"]] for side in "ab" if pairs is not None]
+    return {name for table in tables for name in table.drop_duplicates().itertuples(index=False, name=None)}
+
+
+def _called(
+    pairs: Mapping[str, pd.DataFrame], calibrations: Mapping[str, Mapping[str, Any]]
+) -> dict[str, pd.DataFrame]:
+    """The cover pairs of each experiment, and whether the threshold of the best accuracy calls them covers."""
+    limits = {
+        name: content["operating_points"]["best_accuracy"]["threshold"]
+        for name, content in calibrations.items()
+        if content["operating_points"]
+    }
+    return {
+        name: table[table.label == COVER].assign(
+            called=lambda covers, name=name: covers.distance <= limits[name]
+        )
+        for name, table in pairs.items()
+        if name in limits
+    }
+
+
+def _map(tables: Sequence[Table], collection: str, known: Songs, files: Files) -> songmap.Map | None:
+    """The map of the best experiment that embeds songs, on the works that chose it."""
+    there: dict[str, list[Path]] = {}
+    for path in sorted(files.embeddings):
+        there.setdefault(path.parts[-3], []).append(path)
+    chooser = next((table for table in tables if table.collection == "valid"), tables[0])
+    best = next((row.experiment for row in chooser.rows if row.experiment in there), None)
+    if best is None:
+        return None
+    seed = min({path.parts[-2] for path in there[best]}, key=int)
+    return songmap.song_map(best, [path for path in there[best] if path.parts[-2] == seed], collection, known)
 
 
 def _json(settings: Mapping[str, Any]) -> str:
     return json.dumps(settings, indent=2, ensure_ascii=False)
-
-
-def _training(epochs: pd.DataFrame, settings: Mapping[str, Any]) -> Training:
-    """Trained are the experiments of which a seed kept a later epoch than 0, and those that fuse one of them."""
-    untrained = epochs[epochs.kept & (epochs.epoch == 0)].groupby("experiment").seed.agg(list).to_dict()
-    seeds = epochs.groupby("experiment").seed.nunique()
-    trained = {name for name in seeds.index if len(untrained.get(name, ())) < seeds[name]}
-    fused = {
-        name
-        for name, chosen in (settings.get("experiments") or {}).items()
-        if chosen and trained & set(chosen.get("fuse", ()))
-    }
-    return Training(trained | fused, untrained)
 
 
 def _line_kinds(headline: Headline, reference: str) -> dict[str, str]:
@@ -169,22 +278,6 @@ def _line_kinds(headline: Headline, reference: str) -> dict[str, str]:
     chosen = dict.fromkeys([headline.row.experiment, reference, *baselines, *experiments])
     shown = [name for name in chosen if name in experiments][:LINES_SHOWN]
     return {name: f"line-{place}" for place, name in enumerate(shown)}
-
-
-def _forest(table: Table) -> dict[str, Any]:
-    """Axes of the dot-and-interval plot of a table: MAP, and its difference to the reference."""
-    maps = [
-        value
-        for row in table.rows
-        for value in (row.metrics["map"].high, row.metrics["map"].value, *row.map_of_seeds)
-    ]
-    differences = [
-        value for row in table.rows if row.difference for value in (row.difference.low, row.difference.high)
-    ]
-    return {
-        "map": plots.spanning(maps, zero=True),
-        "difference": plots.spanning(differences, zero=True) if differences else None,
-    }
 
 
 def _alignments(results: Results, table: Table, seconds: Mapping[Key, float]) -> list[dict[str, Any]]:
@@ -202,91 +295,6 @@ def _alignments(results: Results, table: Table, seconds: Mapping[Key, float]) ->
     ]
 
 
-def _histograms(results: Results, table: Table) -> list[dict[str, Any]]:
-    """Distances under each experiment's first seed, in the order of the table."""
-    charts = []
-    for row in table.rows:
-        place = (table.collection, row.experiment, row.seeds[0][0])
-        threshold = results.metrics["threshold"].get(place, nan)
-        if chart := plots.histogram_chart(row.experiment, results.histograms.get(place), threshold):
-            charts.append({"chart": chart, "row": row})
-    return charts
-
-
-def _best_baseline(tables: Sequence[Table]) -> tuple[str, float] | None:
-    """The baseline of the highest validation MAP, of several data sets the mean within each, as trainings measure it."""
-    within = [table for table in tables if table.collection.startswith("valid/")]
-    maps = pd.DataFrame(
-        [
-            (row.experiment, row.metrics["map"].value)
-            for table in within or [table for table in tables if table.collection == "valid"]
-            for row in table.rows
-            if row.kind == "baseline"
-        ],
-        columns=["experiment", "map"],
-    )
-    means = maps.groupby("experiment")["map"].mean().dropna()
-    return None if means.empty else (str(means.idxmax()), float(means.max()))
-
-
-def _training_charts(epochs: pd.DataFrame, tables: Sequence[Table]) -> list[dict[str, Any]]:
-    """Loss and validation MAP of each trained experiment; the MAP on one common axis, beside the best baseline."""
-    reference = _best_baseline(tables)
-    axis = plots.spanning([*epochs.valid_map, *([reference[1]] if reference else [])])
-    order = [row.experiment for row in tables[0].rows]
-    charts = []
-    for experiment in sorted(
-        epochs.experiment.unique(), key=lambda name: order.index(name) if name in order else len(order)
-    ):
-        own = epochs[epochs.experiment == experiment]
-        loss = plots.spanning(own.train_loss)
-        charts.append(
-            {
-                "experiment": experiment,
-                "kept": [int(epoch) for epoch in own.epoch[own.kept]],
-                "epochs": int(own.epoch.max()),
-                "loss": plots.training_chart(own, "train_loss", "training loss", loss, name_epochs=False),
-                "map": plots.training_chart(own, "valid_map", "validation MAP", axis, reference),
-            }
-        )
-    return charts
-
-
-def _queries(
-    queries: pd.DataFrame | None,
-    titles: Mapping[tuple[str, str], str],
-    first: Mapping[tuple[str, str], tuple[str, str]],
-) -> dict[str, list[dict[str, Any]]]:
-    """The hardest and the easiest queries, one per work, and which song, in `first`, stood before their covers."""
-    if queries is None:
-        return {}
-    shown = min(QUERIES_SHOWN, max(1, queries.index.unique("work").size // 2))
-    queries = queries.reset_index()
-    orders = {
-        "hardest": {"average_precision": True, "first_rank": False, "work": True, "performance": True},
-        "easiest": {"average_precision": False, "closeness": True, "work": True, "performance": True},
-    }
-    return {
-        label: [
-            query
-            | {"title": titles.get((query["work"], query["performance"]), "")}
-            | {"instead": _instead(first.get((query["work"], query["performance"])), titles)}
-            for query in queries.sort_values([*ascending], ascending=[*ascending.values()])
-            .drop_duplicates("work")
-            .head(shown)
-            .to_dict("records")
-        ]
-        for label, ascending in orders.items()
-    }
-
-
-def _instead(song: tuple[str, str] | None, titles: Mapping[tuple[str, str], str]) -> str:
-    """What stood first instead of a cover, with its title; empty where a cover did."""
-    if song is None:
-        return ""
-    return f"{titles[song]} ({' / '.join(song)})" if titles.get(song) else " / ".join(song)
-
-
 def _set_aside(songs: pd.DataFrame, name: str) -> dict[str, Any]:
     """The first songs of set_aside.tsv, and how often each reason occurs in all of it, the most frequent first."""
     # most reasons begin with the name of the song's file
@@ -302,42 +310,12 @@ def _set_aside(songs: pd.DataFrame, name: str) -> dict[str, Any]:
     }
 
 
-def _costs(costs: pd.DataFrame) -> dict[str, Any]:
-    """Time and memory of each rule, on an axis of MB from 0 to the brief's two tensors, or to the largest job."""
-    above = costs[costs.peak > CPU_BUDGET].sort_values("peak", ascending=False)
-    return {
-        "costs": costs.to_dict("records"),
-        "above_budget": above.to_dict("records"),
-        "cpu_budget": CPU_BUDGET,
-        "brief": BRIEF_GIGABYTES,
-        "memory_axis": plots.Axis(0, max(1000 * sum(BRIEF_GIGABYTES), costs.peak.max(skipna=True) or 0)),
-    }
-
-
-def _titles(files: Sequence[Path]) -> dict[tuple[str, str], str]:
-    """(work, performance) → title and artist of the performance."""
-    return {
-        name: " · ".join(filter(None, (song.performance_title or song.work_title, song.performance_artist)))
-        for file in files
-        for name, song in titles.read(file).items()
-    }
-
-
-def _versions() -> list[tuple[str, str]]:
-    """Python and the packages, as they are in the environment that writes the report."""
-    versions = [("Python", platform.python_version())]
-    for package in PACKAGES:
-        with suppress(PackageNotFoundError):
-            versions.append((package, version(package)))
-    return versions
-
-
 def _asset(name: str) -> str:
     return Path(__file__).with_name(name).read_text(encoding="utf-8")
 
 
 def _render(context: Mapping[str, Any]) -> str:
-    script = _asset("report.js")
+    script = "".join(map(_asset, SCRIPTS))
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -345,55 +323,10 @@ def _render(context: Mapping[str, Any]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {
-        "fixed": fixed,
-        "signed": signed,
-        "count": count,
-        "duration": duration,
-        "megabytes": megabytes,
-        "probability": probability,
-    }
+    environment.filters |= formats.FILTERS
     return environment.get_template("report.html.j2").render(
         context,
         style=Markup(_asset("report.css")),
         script=Markup(script),
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
     )
-
-
-def fixed(value: float, digits: int = 3) -> str:
-    """A number with so many digits; a dash for NaN and infinity."""
-    return f"{value:,.{digits}f}".replace("-", "−") if isfinite(value) else "–"
-
-
-def signed(value: float, digits: int = 3) -> str:
-    """A difference with its sign."""
-    return f"{value:+,.{digits}f}".replace("-", "−") if isfinite(value) else "–"
-
-
-def count(value: float) -> str:
-    """A whole number with separators."""
-    return f"{value:,.0f}"
-
-
-def duration(seconds: float) -> str:
-    """Time in the two largest units that say something."""
-    if isnan(seconds):
-        return "–"
-    if seconds < 59.95:
-        return f"{seconds:.1f} s"
-    minutes, seconds = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {seconds:02} s"
-
-
-def megabytes(value: float) -> str:
-    """Memory in MB or GB (powers of ten); a dash where it was not sampled."""
-    if isnan(value):
-        return "–"
-    return f"{value / 1000:.2f} GB" if value >= 1000 else f"{value:.0f} MB"
-
-
-def probability(p: float) -> str:
-    """A p value, no smaller than the bootstrap can tell."""
-    return "–" if isnan(p) else "< 0.001" if p < 0.001 else f"{p:.3f}"

@@ -1,20 +1,23 @@
-// Hover or arrow keys show a plot's values; a click on a column's head sorts its table; print unfolds.
+// Pointer or arrow keys show a plot's values; a click on a column's head sorts its table; print unfolds.
 "use strict";
 
 const tip = document.getElementById("tip");
 const cursor = document.createElement("div");
 cursor.className = "cursor";
 
+function tell(text, x, y) {
+  tip.textContent = text;
+  tip.hidden = false;
+  const left = Math.min(Math.max(x + 12, 4), document.documentElement.clientWidth - tip.offsetWidth - 4);
+  tip.style.left = `${left + scrollX}px`;
+  tip.style.top = `${Math.max(y - tip.offsetHeight - 4, 4) + scrollY}px`;
+}
+
 function show(plot, index) {
   const [at, text] = plot.tips[index];
   const box = plot.getBoundingClientRect();
   plot.shown = index;
-  tip.textContent = text;
-  tip.hidden = false;
-  const x = box.left + (at / 100) * box.width;
-  const left = Math.min(Math.max(x + 12, 4), document.documentElement.clientWidth - tip.offsetWidth - 4);
-  tip.style.left = `${left + scrollX}px`;
-  tip.style.top = `${Math.max(box.top - tip.offsetHeight - 4, 4) + scrollY}px`;
+  tell(text, box.left + (at / 100) * box.width, box.top);
   if (plot.classList.contains("plot")) {
     cursor.style.left = `${at}%`;
     plot.append(cursor);
@@ -59,6 +62,12 @@ for (const head of document.querySelectorAll(".sortable thead th[aria-sort]")) {
     body.append(...rows);
   });
 }
+
+// a table that is wider than the page says so
+const widths = new ResizeObserver((entries) => {
+  for (const { target } of entries) target.toggleAttribute("data-more", target.scrollWidth > target.clientWidth + 1);
+});
+for (const scroll of document.querySelectorAll(".scroll")) widths.observe(scroll);
 
 addEventListener("beforeprint", () => {
   for (const folded of document.querySelectorAll("details.collection, details.more")) folded.open = true;

@@ -12,7 +12,7 @@ import numpy as np
 
 from coversim.sequences import patches
 from coversim.sequences.matching import THRESHOLD, best_transpositions, match
-from coversim.sequences.projection import Projection, SecondMoments
+from coversim.sequences.projection import PatchEncoder, Projection, SecondMoments
 from coversim.storage import frames
 from coversim.storage.songs import members
 
@@ -36,13 +36,20 @@ class Aligned(NamedTuple):
     transposition: int  # semitones by which the other is to be played higher
 
 
-def aligned(covers: Sequence[Song], projection: Projection) -> Iterator[Aligned]:
+def aligned(covers: Sequence[Song], encoder: PatchEncoder) -> Iterator[Aligned]:
     """The pairs of a work's covers of which enough patches align closely."""
-    vectors = [projection(song.patches) for song in covers]
-    means = [song.profiles.mean(axis=0) for song in covers]
-    for song, other in combinations(range(len(covers)), 2):
+    vectors = [encoder(song.patches) for song in covers]
+    return aligned_vectors(vectors, [song.profiles for song in covers], encoder.orders)
+
+
+def aligned_vectors(
+    vectors: Sequence[np.ndarray], profiles: Sequence[np.ndarray], orders: np.ndarray
+) -> Iterator[Aligned]:
+    """The same, of the vectors of covers."""
+    means = [of_song.mean(axis=0) for of_song in profiles]
+    for song, other in combinations(range(len(vectors)), 2):
         keys = best_transpositions(means[song][None], means[other][None], TRANSPOSITIONS)[0, 0]
-        found = match(vectors[song], vectors[other], keys, projection.orders)
+        found = match(vectors[song], vectors[other], keys, orders)
         if found is not None:
             close = found.cosines > THRESHOLD
             if close.sum() >= FEWEST:

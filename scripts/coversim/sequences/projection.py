@@ -8,12 +8,13 @@ the same, however large they are.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from scipy.linalg import eigh
 
 from coversim.errors import CoversimError
-from coversim.sequences.patches import ORDERS, phases
+from coversim.sequences.patches import ORDERS, WINDOW, phases
 from coversim.storage import npz
 
 SIZE = 64  # real numbers of a vector
@@ -70,6 +71,28 @@ class SecondMoments:
         return moments
 
 
+class PatchEncoder(Protocol):
+    """What makes vectors of patches: a Projection, or a network that adds to one."""
+
+    @property
+    def orders(self) -> np.ndarray:
+        """Of the components, (K,)."""
+
+    @property
+    def size(self) -> int:
+        """Real numbers of a vector."""
+
+    @property
+    def channels(self) -> int:
+        """Features of the frames."""
+
+    def __call__(self, patches: np.ndarray) -> np.ndarray:
+        """Vectors (L, size) float32 at unit length, of patches (L, 7, F); of silence, zero."""
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All of it, by name."""
+
+
 @dataclass(frozen=True)
 class Projection:
     """Components (K, F), complex, and the order of the patches, (K,), that each one belongs to, ascending."""
@@ -82,19 +105,26 @@ class Projection:
         """Real numbers of a vector: one of a component of a real order, two of another."""
         return len(self.orders) + int(_complex(self.orders).sum())
 
+    @property
+    def channels(self) -> int:
+        """Features of the frames."""
+        return self.components.shape[1] // WINDOW
+
     def __call__(self, patches: np.ndarray) -> np.ndarray:
         """Vectors (L, size) float32 at unit length, of patches (L, 7, F); of silence, zero."""
         values = np.empty((len(patches), len(self.orders)), np.complex64)
         for order in np.unique(self.orders):
             own = self.orders == order
             values[:, own] = patches[:, order] @ self.components[own].conj().T
-        vectors = np.concatenate([values.real, values.imag[:, _complex(self.orders)]], axis=1)
-        length = np.linalg.norm(vectors, axis=1, keepdims=True)
-        return vectors / np.maximum(length, np.finfo(np.float32).tiny)
+        return unit(as_real(values, self.orders))
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All of it, by name."""
+        return {"orders": self.orders, "components": self.components}
 
     def save(self, path: Path | str) -> None:
         """Write the projection to an .npz file."""
-        npz.write(path, orders=self.orders, components=self.components)
+        npz.write(path, **self.arrays())
 
     @classmethod
     def load(cls, path: Path | str) -> "Projection":
@@ -111,8 +141,18 @@ def as_complex(vectors: np.ndarray, orders: np.ndarray) -> np.ndarray:
 
 def transpose(vectors: np.ndarray, orders: np.ndarray, semitones: int) -> np.ndarray:
     """Vectors (L, size) of a projection with these orders, of the song played `semitones` higher."""
-    values = as_complex(vectors, orders) * phases(orders, semitones)
+    return as_real(as_complex(vectors, orders) * phases(orders, semitones), orders)
+
+
+def as_real(values: np.ndarray, orders: np.ndarray) -> np.ndarray:
+    """Complex numbers (L, K), one for each component, as vectors (L, size): what `as_complex` undoes."""
     return np.concatenate([values.real, values.imag[:, _complex(orders)]], axis=1)
+
+
+def unit(vectors: np.ndarray) -> np.ndarray:
+    """Vectors (L, size) at unit length; zero stays zero."""
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors / np.maximum(length, np.finfo(np.float32).tiny)
 
 
 def principal_components(sources: Sequence[SecondMoments], size: int) -> Projection:

@@ -11,7 +11,7 @@ from coversim.sequences import storage
 from coversim.sequences.distances import hubness, likeness
 from coversim.sequences.matching import best_transpositions, restored, scores, stored
 from coversim.sequences.patches import patches, profiles
-from coversim.sequences.projection import Projection
+from coversim.sequences.projection import PatchEncoder
 from coversim.sequences.storage import Sequences, Song
 from coversim.storage import frames
 from coversim.storage.hashing import stable_hash
@@ -24,7 +24,7 @@ def write_hubs(
     shards: Sequence[Path],
     catalogues: Sequence[Path],
     copies: Sequence[Path],
-    projection: Projection,
+    projection: PatchEncoder,
     output: Path,
 ) -> None:
     """Write the sequences of HUBS training songs, by stable hash, as many of each data set.
@@ -46,7 +46,12 @@ def write_hubs(
 
 
 def write_songs(
-    shards: Sequence[Path], catalogue: Path, copies: Path, projection: Projection, hubs: Path, output: Path
+    shards: Sequence[Path],
+    catalogue: Path,
+    copies: Path,
+    projection: PatchEncoder,
+    hubs: Path,
+    output: Path,
 ) -> None:
     """Write the sequences of a shard's songs that count, with their hubness.
 
@@ -73,6 +78,6 @@ def likenesses(song: Song, others: Sequences) -> np.ndarray:
     return likeness(found, len(song.vectors), others.lengths)
 
 
-def _song(song: frames.SongFrames, split: str, projection: Projection) -> Song:
+def _song(song: frames.SongFrames, split: str, projection: PatchEncoder) -> Song:
     vectors = stored(projection(patches(song.frames)))
     return Song(song.work, song.performance, split, vectors, profiles(song.frames))

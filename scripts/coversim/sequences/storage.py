@@ -20,8 +20,8 @@ from typing import NamedTuple
 import h5py
 import numpy as np
 
-from coversim.sequences.patches import WINDOW, section_counts
-from coversim.sequences.projection import Projection
+from coversim.sequences.patches import section_counts
+from coversim.sequences.projection import PatchEncoder
 from coversim.storage import hdf5
 
 ROWS = 1024  # of a chunk, where vectors are appended
@@ -87,11 +87,10 @@ class Sequences(NamedTuple):
         )
 
 
-def write(path: str | os.PathLike, songs: Sequence[Song], projection: Projection) -> None:
+def write(path: str | os.PathLike, songs: Sequence[Song], projection: PatchEncoder) -> None:
     """Write songs, whose vectors are of this projection, to a file that appears once it is whole."""
-    channels = projection.components.shape[1] // WINDOW
     vectors = [np.empty((0, projection.size), np.int8), *(song.vectors for song in songs)]
-    profiles = [np.empty((0, channels, 12), np.float32), *(song.profiles for song in songs)]
+    profiles = [np.empty((0, projection.channels, 12), np.float32), *(song.profiles for song in songs)]
     with hdf5.creating(path) as file:
         for name in ("work", "performance", "split"):
             hdf5.write(file, name, hdf5.text([getattr(song, name) for song in songs]))

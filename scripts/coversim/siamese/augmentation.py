@@ -71,3 +71,11 @@ def _uniform(generator: torch.Generator) -> float:
 def _integer(highest: int, generator: torch.Generator) -> int:
     """0 … highest."""
     return int(torch.randint(highest + 1, (), generator=generator))
+
+
+def varied(frames: Tensor, settings: dict, generator: torch.Generator) -> Tensor:
+    """A song as training sees it this time: augmented, and an excerpt of it if so configured."""
+    frames = augment(frames, settings["train"]["augmentation"], generator)
+    if settings["train"]["excerpt"]:
+        frames = excerpt(frames, round(settings["train"]["excerpt"] * settings["fft"]["rate"]), generator)
+    return frames

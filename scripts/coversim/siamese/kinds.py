@@ -21,7 +21,7 @@ class Kind:
     pairwise: bool = False
     """Whether it compares songs pair by pair, and embeds none."""
     projection: str = ""
-    """How patches become the vectors of a sequence, `pca` or `lda`, where it compares songs as sequences."""
+    """How patches become the vectors of a sequence, `pca`, `lda` or `network`, where it compares songs as sequences."""
 
     def sees(self, epochs: int) -> tuple[str, ...]:
         """The splits whose songs the model depends on; on those of its PCA apart."""
@@ -56,4 +56,5 @@ KINDS = {
     "chroma": Kind(reads=("sharpness", "neighbours"), pairwise=True),
     "sequence_pca": Kind(reads=("neighbours",), pairwise=True, projection="pca"),
     "sequence_lda": Kind(reads=("neighbours",), pairwise=True, projection="lda"),
+    "sequence_network": Kind(reads=("channels", "layers"), trains=True, pairwise=True, projection="network"),
 }

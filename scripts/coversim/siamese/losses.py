@@ -36,8 +36,14 @@ def batch_loss(embeddings: Tensor, work: Tensor, settings: dict) -> Tensor:
     """
     distance = distances(embeddings, embeddings)
     anchor, cover = anchors_and_covers(work)
-    negatives = choose_negatives(distance, work, anchor, cover, settings["negatives"])
-    return LOSSES[settings["kind"]](distance[anchor, cover], distance[anchor], negatives, settings)
+    others = distance[anchor]
+    return loss(distance[anchor, cover], others, work[anchor][:, None] != work, settings)
+
+
+def loss(cover: Tensor, others: Tensor, negatives: Tensor, settings: dict) -> Tensor:
+    """The loss of pairs, of whose `negatives` (C, B) those count that `train.loss` of the configuration names."""
+    chosen = choose_negatives(cover, others, negatives, settings["negatives"])
+    return LOSSES[settings["kind"]](cover, others, chosen, settings)
 
 
 def anchors_and_covers(work: Tensor) -> tuple[Tensor, Tensor]:
@@ -47,19 +53,18 @@ def anchors_and_covers(work: Tensor) -> tuple[Tensor, Tensor]:
     return anchor, cover
 
 
-def choose_negatives(distance: Tensor, work: Tensor, anchor: Tensor, cover: Tensor, which: str) -> Tensor:
-    """Which songs (C, B) are the negatives of each pair of an anchor and a cover.
+def choose_negatives(cover: Tensor, others: Tensor, negatives: Tensor, which: str) -> Tensor:
+    """Which of the `negatives` (C, B) of each pair of an anchor and a cover the loss sees.
 
-    `all`: every song of another work. `hardest`: the nearest of them. `semi_hard`: the nearest that is farther
+    `all` of them. `hardest`: the nearest. `semi_hard`: the nearest that is farther
     away than the cover (Schroff, Kalenichenko & Philbin 2015, "FaceNet"), none where there is none.
     """
-    negatives = work[anchor][:, None] != work
     if which == "all":
         return negatives
     if which == "semi_hard":
-        negatives &= distance[anchor] > distance[anchor, cover][:, None]
-    nearest = distance[anchor].detach().masked_fill(~negatives, torch.inf).argmin(dim=1, keepdim=True)
-    return negatives & (torch.arange(len(work), device=work.device) == nearest)
+        negatives = negatives & (others > cover[:, None])
+    nearest = others.detach().masked_fill(~negatives, torch.inf).argmin(dim=1, keepdim=True)
+    return negatives & (torch.arange(others.shape[1], device=others.device) == nearest)
 
 
 def contrastive(cover: Tensor, others: Tensor, negatives: Tensor, settings: dict) -> Tensor:

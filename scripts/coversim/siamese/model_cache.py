@@ -1,12 +1,14 @@
 """Where trainings are remembered: one folder per key, a digest of all that a training depends on.
 
 <states>/<settings and seed>/<key>/state.pt                  an interrupted training
-<states>/<settings and seed>/<key>/model.pt, history.tsv     a finished one
+<states>/<settings and seed>/<key>/model.pt, history.tsv     a finished one; of sequences, projection.npz instead of model.pt
 """
 
 import hashlib
 import json
+import logging
 import shutil
+import sys
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -28,9 +30,21 @@ def training_key(settings: dict, seed: int, code: str, inputs: Iterable[bytes]) 
     return digest.hexdigest()[:32]
 
 
-def is_finished(state: Path) -> bool:
-    """Whether the training of a key is finished, and what it left is as it was written."""
-    return all((state / name).exists() and is_intact(state / name) for name in ("model.pt", "history.tsv"))
+def is_finished(state: Path, model: str = "model.pt") -> bool:
+    """Whether the training of a key is finished, and what it left, the file `model`, is as it was written."""
+    return all((state / name).exists() and is_intact(state / name) for name in (model, "history.tsv"))
+
+
+def keep_log(path: Path) -> Path:
+    """Say again what earlier attempts said, since Snakemake begins each with an empty log; and keep what this one says."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists():
+        sys.stderr.write(path.read_text(encoding="utf-8"))
+    root = logging.getLogger()
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(root.handlers[0].formatter if root.handlers else None)
+    root.addHandler(handler)
+    return path
 
 
 def copy(source: Path, target: Path) -> None:

@@ -26,6 +26,7 @@ LOCKS = Path(".snakemake", "locks")
 JOBS = Path("benchmarks", "jobs.txt")
 """The benchmark file of each job of the run: those of jobs that it no longer has lie beside them."""
 NO_OUTPUTS = {"catalogue", "experiments", "patches", "logs", "benchmarks", "training_state"}  # folders
+TRAININGS = {"train", "sequence_train"}  # rules
 
 
 def check_folder(results: Path) -> None:
@@ -81,7 +82,7 @@ def begin(results: Path, plan: Plan, dag: Any) -> None:
         remove_leftovers(results)
         _touch_what_is_from_the_future(results)
         for job in jobs:
-            if job.rule.name == "train" and dag.reason(job).forced:
+            if job.rule.name in TRAININGS and dag.reason(job).forced:
                 shutil.rmtree(results / job.params.state, ignore_errors=True)
         plan.write(results)
         if any(job.rule.name == "report" for job in jobs):

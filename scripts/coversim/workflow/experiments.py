@@ -50,8 +50,13 @@ class Experiment:
     def trains(self) -> bool:
         """Whether it, or a part of it, is trained, and so depends on the seed."""
         return any(part.trains for part in self.parts) or (
-            self.has_model and self.settings["train"]["epochs"] > 0
+            (self.has_model or self.trains_sequences) and self.settings["train"]["epochs"] > 0
         )
+
+    @property
+    def trains_sequences(self) -> bool:
+        """Whether a network makes the vectors of its sequences."""
+        return not self.parts and KINDS[self.settings["model"]["kind"]].projection == "network"
 
     @property
     def embeds(self) -> bool:
@@ -73,7 +78,12 @@ class Experiment:
     @property
     def projection(self) -> str:
         """How patches become the vectors of its sequences; empty where it does not compare sequences."""
-        return KINDS[self.compares_by].projection if self.aligns else ""
+        kind = KINDS[self.compares_by].projection if self.aligns else ""
+        return f"{kind}-{self.training}" if self.trains_sequences else kind
+
+    def projection_of(self, seed: int | str) -> str:
+        """The same with this seed, on which a network depends."""
+        return f"{self.projection}-{seed}" if self.trains_sequences else self.projection
 
     @property
     def frames(self) -> dict[str, tuple[str, dict[str, Any]]]:
@@ -94,7 +104,8 @@ class Experiment:
         train, model = self.settings["train"], self.settings["model"]
         kind = KINDS[model["kind"]]
         untrained = ("epochs", "works") if kind.fitted_on else ("epochs",)
-        kept = {key: value for key, value in self.settings.items() if key not in ("query", "rerank", "fuse")}
+        unread = ("query", "rerank", "fuse", *(("representation", "pca") if self.trains_sequences else ()))
+        kept = {key: value for key, value in self.settings.items() if key not in unread}
         return kept | {
             "train": {
                 key: train[key] for key in (train if train["epochs"] else untrained) if key != "device"
@@ -112,7 +123,7 @@ class Experiment:
         """How its songs are aligned: all with all, or each with the first that its embedding finds."""
         method = self.compares_by
         return {
-            "method": method,
+            "method": f"{method}-{self.training}" if self.trains_sequences else method,
             "transpositions": self.settings["model"]["transpositions"] if method == "qmax" else 1,
             "sharpness": words(self.settings["model"]["sharpness"]),
             "candidates": self.settings["rerank"]["candidates"],

@@ -51,7 +51,7 @@ def test_a_search_finds_the_nearest_songs_but_never_the_song_itself(kind, songs,
     if kind == "sequence":
         metric = tmp_path / "sequence.pt"
         projection = untrained(1)
-        Metric(Sequences(["crema"], projection.orders, projection.components)).save(metric)
+        Metric(Sequences(["crema"], projection)).save(metric)
     add(tmp_path / "songs.cat", songs_in([songs]), metric)
     found = Catalogue.load(tmp_path / "songs.cat")
     query = path_of(songs, "W_1", "P_a", "hpcp")  # which stands for the song as its crema does
@@ -68,7 +68,7 @@ def test_a_search_finds_the_nearest_songs_but_never_the_song_itself(kind, songs,
 
 def test_of_many_songs_those_with_the_nearest_outlines_are_matched_in_order(songs, tmp_path):
     projection = untrained(1)
-    Metric(Sequences(["crema"], projection.orders, projection.components)).save(tmp_path / "metric.pt")
+    Metric(Sequences(["crema"], projection)).save(tmp_path / "metric.pt")
     add(tmp_path / "songs.cat", songs_in([songs]), tmp_path / "metric.pt")
     found = Catalogue.load(tmp_path / "songs.cat")
     song = found.metric.embed(path_of(songs, "W_2", "P_c"))
@@ -200,7 +200,7 @@ def test_a_catalogue_is_a_table_that_pandas_reads(kind, songs, metric_file, tmp_
     if kind == "sequence":
         metric = tmp_path / "sequence.pt"
         projection = untrained(1)
-        Metric(Sequences(["crema"], projection.orders, projection.components)).save(metric)
+        Metric(Sequences(["crema"], projection)).save(metric)
     add(tmp_path / "songs.cat", songs_in([songs]), metric)
     assert export(tmp_path / "songs.cat", tmp_path / "songs.parquet") == 5
     table = pd.read_parquet(tmp_path / "songs.parquet")

@@ -33,7 +33,7 @@ def metric(metric_file) -> Metric:
 def sequences(probes=None) -> Metric:
     """A metric of untrained sequences."""
     projection = untrained(1)
-    return Metric(Sequences(["crema"], projection.orders, projection.components, probes), CALIBRATION)
+    return Metric(Sequences(["crema"], projection, probes), CALIBRATION)
 
 
 def as_the_workflow_does(model: Path, song: Path, tempi: list[float]) -> np.ndarray:

@@ -19,16 +19,12 @@ from hypothesis import strategies as st
 
 from coversim.errors import CoversimError
 from coversim.evaluation.metric_names import RERANKED
-from coversim.report.inputs import (
-    Results,
-    alignment_seconds,
-    costs_of,
-    read_histories,
-    read_jobs,
-    read_results,
-)
-from coversim.report.page import _best_baseline, duration, megabytes, probability, write_report
-from coversim.report.plots import Axis, histogram_chart, spanning
+from coversim.report.costs import costs_of
+from coversim.report.distributions import histogram_chart
+from coversim.report.formats import duration, megabytes, probability
+from coversim.report.inputs import Results, alignment_seconds, read_histories, read_jobs, read_results
+from coversim.report.page import write_report
+from coversim.report.plots import Axis, spanning
 from coversim.report.tables import (
     Difference,
     Estimate,
@@ -40,6 +36,7 @@ from coversim.report.tables import (
     make_table,
     paired_difference,
 )
+from coversim.report.training import best_baseline, what_trained
 from coversim.storage.checksums import record_of
 from simulated_run import simulate
 
@@ -70,7 +67,7 @@ class Page(HTMLParser):
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """A run of two trained experiments and two baselines; no test may change its files."""
-    return simulate(tmp_path_factory.mktemp("run"), EXPERIMENTS)
+    return simulate(tmp_path_factory.mktemp("run"), EXPERIMENTS, songs=True)
 
 
 @pytest.fixture(scope="module")
@@ -101,13 +98,13 @@ def test_the_page_needs_no_network(run, page):
         for key, value in attributes.items()
         if key in ("src", "href")
     ]
-    assert all(address.startswith("#") for address in addresses)
+    assert all(address.startswith(("#", "data:image/png;base64,")) for address in addresses)
     assert "link" not in {tag for tag, _ in page.elements}
     assert "url(" not in run["output"].read_text()
 
 
 def test_the_page_is_light(run, page):
-    assert run["output"].stat().st_size < 200_000
+    assert run["output"].stat().st_size < 500_000
 
 
 def test_the_same_run_gives_the_same_page(run, page):
@@ -281,7 +278,8 @@ def test_names_and_titles_from_outside_are_shown_as_text(tmp_path):
     )
     write_report(**run, titles=[titles])
     page = Page(run["output"])
-    assert [attributes for tag, attributes in page.elements if tag == "script"] == [{}]
+    scripts = [attributes for tag, attributes in page.elements if tag == "script"]
+    assert [attributes for attributes in scripts if attributes.get("type") != "application/json"] == [{}]
     assert not [key for _, attributes in page.elements for key in attributes if key.startswith("on")]
     assert page.text.count("<script>alert('☠ & ü')</script>{{ 7*7 }}") > 5
 
@@ -429,6 +427,13 @@ def test_what_fuses_a_trained_experiment_is_no_baseline(tmp_path):
     assert re.search(r"untrained seeds? [\d, ]+, baseline", text)
 
 
+def test_what_learns_from_covers_without_epochs_is_no_baseline():
+    kinds = {"order": "sequence_lda", "lda": "lda", "plain": "sequence_pca", "default": "motif"}
+    experiments = {name: {"model": {"kind": kind}} for name, kind in kinds.items()}
+    found = what_trained(read_histories([]), {"model": {"kind": "motif"}, "experiments": experiments})
+    assert found.trained == {"order", "lda"}
+
+
 @pytest.mark.parametrize("kind", ["evaluations", "ranks"])
 def test_a_damaged_file_is_named(tmp_path, kind):
     run = simulate(tmp_path, {"default": 0.5}, seeds=[1])
@@ -477,7 +482,7 @@ def test_axes_hold_their_values_and_name_round_ones_in_order(values, zero):
 
 
 def test_a_logarithmic_axis_names_powers_of_ten():
-    assert Axis(1, 1000, logarithmic=True).ticks() == [
+    assert Axis(1, 1000, "logarithmic").ticks() == [
         (0, "1"),
         (33.33, "10"),
         (66.67, "100"),
@@ -501,11 +506,14 @@ def test_the_script_writes_the_same_page_without_torch(run, page, tmp_path):
     arguments = [
         *("--config", run["config"], "--set-aside", run["set_aside"]),
         *("--evaluations", *run["evaluations"], "--ranks", *run["ranks"], "--found", *run["found"]),
-        *("--histories", *run["histories"]),
+        *("--pairs", *run["pairs"], "--calibrations", *run["calibrations"], "--frames", *run["frames"]),
+        *("--embeddings", *run["embeddings"], "--pca", *run["pca"], "--titles", *run["titles"]),
+        *("--histories", *run["histories"], "--records", run["records"]),
         *("--summaries", *run["summaries"], "--benchmarks", run["benchmarks"], "--output", output),
     ]
     scripts = Path(__file__).parents[3] / "scripts"
-    blocked = f"import sys, runpy; sys.modules['torch'] = None; sys.path.insert(0, {str(scripts)!r}); " + (
+    (tmp_path / "torch.py").write_text("raise ImportError('the environment of the report has no torch')")
+    blocked = f"import sys, runpy; sys.path[:0] = {[str(tmp_path), str(scripts)]!r}; " + (
         "sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
     )
     subprocess.run([sys.executable, "-c", blocked, scripts / "report.py", *arguments], check=True)
@@ -532,7 +540,7 @@ def test_a_training_stands_beside_the_baseline_that_is_best_by_its_own_measure()
         return Table(collection, 1, 1, 1, rows)
 
     over_all = table("valid", default=0.9, pca=0.5, lda=0.4)
-    assert _best_baseline([table("test", lda=0.9), over_all]) == ("pca", 0.5)
+    assert best_baseline([table("test", lda=0.9), over_all]) == ("pca", 0.5)
     each = [table("valid/a", default=0.9, pca=0.5, lda=0.4), table("valid/b", default=0.9, pca=0.1, lda=0.4)]
-    assert _best_baseline([over_all, *each]) == ("lda", pytest.approx(0.4))
-    assert _best_baseline([table("valid", default=0.9)]) is None
+    assert best_baseline([over_all, *each]) == ("lda", pytest.approx(0.4))
+    assert best_baseline([table("valid", default=0.9)]) is None

@@ -47,7 +47,7 @@ def test_an_embedding_is_bundled_with_its_tempi_and_calibration(tmp_path):
 def test_sequences_are_bundled_with_the_songs_that_show_hubs(tmp_path):
     projection = untrained(1)
     projection.save(tmp_path / "projection.npz")
-    plain = Sequences(["crema"], projection.orders, projection.components)
+    plain = Sequences(["crema"], projection)
     probes = plain.packed([plain.embed(opened(chroma(seed), ("crema",), 8)) for seed in (3, 4)])
     with hdf5.creating(tmp_path / "hubs.h5") as file:
         for name in ("work", "performance", "split"):
@@ -56,7 +56,7 @@ def test_sequences_are_bundled_with_the_songs_that_show_hubs(tmp_path):
             hdf5.write(file, name, probes[name])
         hdf5.write(file, "order", projection.orders)
     metric = bundle(tmp_path, "--projection", tmp_path / "projection.npz", "--hubs", tmp_path / "hubs.h5")
-    expected = Metric(Sequences(["crema"], projection.orders, projection.components, probes))
+    expected = Metric(Sequences(["crema"], projection, probes))
     assert metric.distance(*two(metric)) == expected.distance(*two(expected))
     assert metric.distance(*two(metric)) != pytest.approx(Metric(plain).distance(*two(Metric(plain))))
     assert np.isfinite(metric.distance(*two(metric)))

@@ -22,9 +22,10 @@ from coversim.siamese import encoder
 from coversim.siamese import training as training_module
 from coversim.siamese.encoder import embed
 from coversim.siamese.history import HISTORY, kept_epoch
+from coversim.siamese.loop import WARM_UP, learning_rate
 from coversim.siamese.model_cache import KEPT, forget_old, training_key
 from coversim.siamese.songs import load_songs
-from coversim.siamese.training import WARM_UP, Songs, learning_rate, train, validation_map
+from coversim.siamese.training import Songs, train, validation_map
 from coversim.storage import frames, parquet
 from experiments import experiment
 

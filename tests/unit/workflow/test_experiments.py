@@ -83,6 +83,28 @@ def test_what_compares_songs_as_sequences_has_a_projection_and_no_model():
     assert {name for name, experiment in resolved.items() if experiment.projection} == {"sequence"}
 
 
+def test_a_network_of_sequences_is_named_by_its_training_and_its_seed():
+    network = {"model": {"kind": "sequence_network"}}
+    experiments = {
+        "network": network,
+        "same": network | {"representation": {"hop": 0.5}, "pca": {"components": 8}},
+        "wider": {"model": {"kind": "sequence_network", "channels": 9}},
+        "untrained": network | {"train": {"epochs": 0}},
+        "lda": {"model": {"kind": "sequence_lda"}},
+    }
+    resolved = resolve(changed(experiments=experiments, seeds=[3, 4]), ["crema"])
+    one, same, wider = (resolved[name] for name in ("network", "same", "wider"))
+    assert one.runs == ["network/3", "network/4"]
+    assert resolved["untrained"].runs == ["untrained/3"]
+    assert [one.has_model, one.embeds, one.patches] == [False, False, ""]
+    assert one.projection_of(3) == f"network-{one.training}-3"
+    assert one.projection_of(3) == same.projection_of(3)
+    assert one.alignment == same.alignment
+    assert len({one.projection_of(3), one.projection_of(4), wider.projection_of(3)}) == 3
+    assert one.alignment != wider.alignment
+    assert resolved["lda"].projection_of(3) == resolved["lda"].projection == "lda"
+
+
 @pytest.mark.parametrize("fft", [{"rate": 2.0}, {"frames": 256}])
 def test_sequences_of_another_frame_rate_are_refused(fft):
     experiments = {"sequence": {"fft": fft, "model": {"kind": "sequence_lda"}}}

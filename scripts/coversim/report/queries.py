@@ -1,0 +1,56 @@
+"""The hardest and the easiest queries, and what stood before their covers."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from coversim.report.songs import Name
+
+QUERIES_SHOWN = 8
+
+
+def hardest_and_easiest(
+    queries: pd.DataFrame | None,
+    found: pd.DataFrame,
+    titles: Mapping[Name, str],
+) -> dict[str, list[dict[str, Any]]]:
+    """The hardest and the easiest queries, one per work, and which song stood before their covers.
+
+    `queries` and `found` have the columns of ranks.parquet, by work and performance, and of found.parquet.
+    """
+    if queries is None:
+        return {}
+    wrong = found[(found["rank"] == 1) & ~found.is_cover.astype(bool)]
+    first = dict(
+        zip(
+            zip(wrong.work, wrong.performance, strict=True),
+            zip(wrong.found_work, wrong.found_performance, strict=True),
+            strict=True,
+        )
+    )
+    shown = min(QUERIES_SHOWN, max(1, queries.index.unique("work").size // 2))
+    queries = queries.reset_index()
+    orders = {
+        "hardest": {"average_precision": True, "first_rank": False, "work": True, "performance": True},
+        "easiest": {"average_precision": False, "closeness": True, "work": True, "performance": True},
+    }
+    return {
+        label: [
+            query
+            | {"title": titles.get((query["work"], query["performance"]), "")}
+            | {"instead": _instead(first.get((query["work"], query["performance"])), titles)}
+            for query in queries.sort_values([*ascending], ascending=[*ascending.values()])
+            .drop_duplicates("work")
+            .head(shown)
+            .to_dict("records")
+        ]
+        for label, ascending in orders.items()
+    }
+
+
+def _instead(song: Name | None, titles: Mapping[Name, str]) -> str:
+    """What stood first instead of a cover, with its title; empty where a cover did."""
+    if song is None:
+        return ""
+    return f"{titles[song]} ({' / '.join(song)})" if titles.get(song) else " / ".join(song)
