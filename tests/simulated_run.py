@@ -16,7 +16,7 @@ from coversim.alignment.candidates import nearest
 from coversim.dataset.pairs import pair_table
 from coversim.evaluation.comparison import by_embedding
 from coversim.evaluation.evaluate import evaluate
-from coversim.siamese.training import HISTORY
+from coversim.siamese.history import HISTORY
 from coversim.storage import distances, embeddings, frames, json_files, npz, parquet
 
 COLLECTIONS = {"valid": 40, "test": 60, "benchmark": 30}  # works

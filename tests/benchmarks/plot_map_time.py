@@ -30,8 +30,12 @@ def picture(table: pd.DataFrame) -> str:
     ]
     for column, source in enumerate(sources):
         parts += _panel(table, source, MARGIN + column * (WIDTH + GAP))
-    parts.append(f'<text x="{width / 2}" y="{HEIGHT + 68}" text-anchor="middle">time per pair of songs</text>')
-    parts.append(f'<text transform="translate(14 {30 + HEIGHT / 2}) rotate(-90)" text-anchor="middle">MAP</text>')
+    parts.append(
+        f'<text x="{width / 2}" y="{HEIGHT + 68}" text-anchor="middle">time per pair of songs</text>'
+    )
+    parts.append(
+        f'<text transform="translate(14 {30 + HEIGHT / 2}) rotate(-90)" text-anchor="middle">MAP</text>'
+    )
     for place, method in enumerate(table["method"]):
         x, y = MARGIN + (place % 2) * width / 2, HEIGHT + 92 + 18 * (place // 2)
         parts.append(f'<circle cx="{x}" cy="{y - 4}" r="5" fill="{COLOURS[place]}"/>')
