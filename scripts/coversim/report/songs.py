@@ -48,11 +48,10 @@ def read(metadata: Iterable[Path], shards: Iterable[Path], wanted: set[Name]) ->
         if not shard.rate:
             continue
         songs.rate = shard.rate
-        places = [
-            place for place, song in enumerate(shard.songs) if song in wanted and song not in songs.places
-        ]
+        listed = shard.songs
+        places = [place for place, song in enumerate(listed) if song in wanted and song not in songs.places]
         for place, values in zip(places, shard.frames(places), strict=True):
-            song = shard.songs[place]
+            song = listed[place]
             songs.places[song] = (path, place)
             names.append(song)
             seconds.append(values.shape[1] / shard.rate)
