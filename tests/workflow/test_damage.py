@@ -16,7 +16,7 @@ from coversim.features.pca import Moments, Projection
 from coversim.report import inputs
 from coversim.siamese import encoder
 from coversim.storage import embeddings, frames, hdf5, json_files, parquet, songs
-from staleness import RESULTS, song
+from staleness import RESULTS
 from workflow import jobs, run
 
 READERS: dict[str, Callable[[Path], object]] = {
@@ -134,7 +134,7 @@ def test_a_run_stops_at_a_damaged_shard_and_is_mended_by_deleting_it(place):
     figures = table.read_bytes()
     shard = found(place, "fft/train/crema-4hz/0001.h5")
     shard.write_bytes(shard.read_bytes()[:-1000])
-    song(place, "train").touch()  # something else to do
+    (place / RESULTS / "set_aside.tsv").unlink()  # what needs it
     done = run(place, "--keep-going", check=False)
     assert done.returncode != 0
     logs = "".join(path.read_text() for path in (place / RESULTS / "logs").rglob("*.log"))

@@ -74,8 +74,11 @@ def test_a_job_that_fails_shows_its_own_message(see, damaged):
 
 
 def test_ctrl_c_says_in_the_last_line_that_nothing_is_lost_and_how_to_go_on(place):
+    configuration = (place / "run.yaml").read_text()
+    (place / "run.yaml").write_text(configuration.replace("epochs: 2", "epochs: 1000\n  patience: 1000"))
     status, said = on_a_terminal(place, *TRAIN, typed_at="· now ", typed=b"\x03")
     assert status != 0
     assert said.strip().splitlines()[-1] == INTERRUPTED.strip()
+    (place / "run.yaml").write_text(configuration)
     run(place)
     assert "Nothing to be done" in plan(place).stdout
