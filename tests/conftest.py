@@ -13,7 +13,13 @@ hypothesis.settings.load_profile("gate")
 
 
 # each test of these files is by itself: they share the finished run of tests/workflow/conftest.py, and nothing else
-SPLIT = ("test_staleness.py", "test_options.py", "test_interruptions.py", "test_terminal.py", "test_damage.py")
+SPLIT = (
+    "test_staleness.py",
+    "test_options.py",
+    "test_interruptions.py",
+    "test_terminal.py",
+    "test_damage.py",
+)
 
 
 class OneSlurm(LoadFileScheduling):
