@@ -24,7 +24,7 @@ CONFIG = {
     "demo_corpus": {"works": 30, "seed": 1},
     "shards": 2,
     "evaluation": {"resamples": 100},
-    "experiments": {"default": None, "brief": None, "pca": None},
+    "experiments": dict.fromkeys(("default", "brief", "pca", "sequence")),
 }
 
 
