@@ -24,7 +24,7 @@ rule report:
         set_aside=rules.set_aside.output.table,
         corpus=PLAN.corpus_of("train"),
     output:
-        report="report.html",
+        report=report("report.html", caption="captions/report.rst", category="Report"),
     log:
         "logs/report.log",
     benchmark:

@@ -57,7 +57,13 @@ def test_snakemakes_report_does_not_replace_ours(place, tmp_path):
     assert bare.returncode != 0
     assert "Remedy: name another file: --report snakemake.html" in bare.stderr
     assert report("snakemake.html").returncode == 0
-    assert (place / RESULTS / "snakemake.html").stat().st_size > 10_000
+    theirs = (place / RESULTS / "snakemake.html").read_text(encoding="utf-8")
+    for category, name, caption in (
+        ("Report", "report.html", "The run on one page"),
+        ("Metrics", "metrics.tsv", "One row per experiment"),
+        ("Songs", "set_aside.tsv", "Songs that the run went without"),
+    ):
+        assert all(text in theirs for text in (f'"{category}"', name, caption))
     assert (place / RESULTS / "report.html").read_bytes() == ours
 
 

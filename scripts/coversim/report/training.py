@@ -26,10 +26,10 @@ def what_trained(epochs: pd.DataFrame, settings: Mapping[str, Any]) -> Training:
 
 
 def _learns_at_once(chosen: Mapping[str, Any], settings: Mapping[str, Any]) -> bool:
-    """Whether an experiment's kind of model learns from covers without epochs: discriminants, of songs or of sequences."""
+    """Whether an experiment's kind of model learns from covers before any epoch: discriminants, of songs or of sequences."""
     name = (settings.get("model", {}) | chosen.get("model", {})).get("kind")
     kind = KINDS.get(name)
-    return kind is not None and not kind.trains and (bool(kind.fitted_on) or kind.projection == "lda")
+    return kind is not None and (bool(kind.fitted_on) or kind.projection in ("lda", "network"))
 
 
 def best_baseline(tables: Sequence[Table]) -> tuple[str, float] | None:

@@ -429,9 +429,10 @@ def test_what_fuses_a_trained_experiment_is_no_baseline(tmp_path):
 
 def test_what_learns_from_covers_without_epochs_is_no_baseline():
     kinds = {"order": "sequence_lda", "lda": "lda", "plain": "sequence_pca", "default": "motif"}
+    kinds["added"] = "sequence_network"  # to discriminants
     experiments = {name: {"model": {"kind": kind}} for name, kind in kinds.items()}
     found = what_trained(read_histories([]), {"model": {"kind": "motif"}, "experiments": experiments})
-    assert found.trained == {"order", "lda"}
+    assert found.trained == {"order", "lda", "added"}
 
 
 @pytest.mark.parametrize("kind", ["evaluations", "ranks"])
