@@ -113,7 +113,7 @@ def _snakemake(arguments, directory, output, python):
 
 
 _SERVER = multiprocessing.get_context("forkserver")
-_SERVER.set_forkserver_preload(["snakemake.cli", "pandas"])
+_SERVER.set_forkserver_preload(["snakemake_ready"])
 
 
 def jobs(done):
