@@ -166,7 +166,7 @@ def test_alignment_fans_out_over_the_shards_of_each_collection(classics):
     aligned = ("chroma", "qmax", "qmax_sharp", "qmax_2hz", "default", "late")
     assert jobs(classics[1])["align"] == len(aligned) * 2 * SMALL["shards"]
     assert jobs(classics[1])["train"] == 2  # default, default_tempi
-    assert jobs(classics[1])["fit"] == 3  # lda, lda_same, untrained
+    assert jobs(classics[1])["fit"] == 4  # lda, lda_same, pca_20s, untrained
     assert not (classics[0] / "models" / "qmax").exists()
 
 
@@ -176,6 +176,7 @@ def test_the_classics_stand_in_the_same_table(classics):
         "chroma",
         "lda",
         "lda_same",
+        "pca_20s",
         "untrained",
         "qmax",
         "qmax_hubs",
