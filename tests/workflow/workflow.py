@@ -113,7 +113,11 @@ def _snakemake(arguments, directory, output, python):
 
 
 _SERVER = multiprocessing.get_context("forkserver")
-_SERVER.set_forkserver_preload(["snakemake_ready"])
+_SERVER.set_forkserver_preload(
+    # what Snakemake and the Snakefile import as they start
+    ["snakemake.cli", "snakemake.profiles", "snakemake.report.html_reporter"]
+    + ["graphlib", "jsonschema", "packaging.version", "pandas", "requests"]
+)
 
 
 def jobs(done):
