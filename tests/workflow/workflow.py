@@ -113,11 +113,11 @@ def _snakemake(arguments, directory, output, python):
 
 
 _SERVER = multiprocessing.get_context("forkserver")
-_SERVER.set_forkserver_preload(
-    # what Snakemake and the Snakefile import as they start
-    ["snakemake.cli", "snakemake.profiles", "snakemake.report.html_reporter"]
-    + ["graphlib", "jsonschema", "packaging.version", "pandas", "requests"]
+IMPORTED_AS_IT_STARTS = (
+    *("snakemake.cli", "snakemake.profiles", "snakemake.report.html_reporter"),
+    *("graphlib", "jsonschema", "packaging.version", "pandas", "requests"),
 )
+_SERVER.set_forkserver_preload([*IMPORTED_AS_IT_STARTS])
 
 
 def jobs(done):
