@@ -4,6 +4,7 @@ import os
 import pty
 import re
 import sys
+import time
 
 import pytest
 
@@ -14,8 +15,8 @@ from workflow import plan, run
 TRAIN = ("--forcerun", "train", "--until", "train")
 
 
-def on_a_terminal(place, *arguments, typed_at="", typed=b""):
-    """Run Snakemake on a terminal, where something is typed once a text appears: exit status, and what it says.
+def on_a_terminal(place, *arguments, typed_when=None, typed=b""):
+    """Run Snakemake on a terminal, where something is typed once a log begins: exit status, and what it says.
 
     Colours are left out, and of a line that was written over what stood there is kept.
     """
@@ -28,7 +29,9 @@ def on_a_terminal(place, *arguments, typed_at="", typed=b""):
     said = b""
     while block := _read(terminal):
         said += block
-        if typed and typed_at.encode() in said:
+        if typed and b" now " in said:
+            while not (typed_when.exists() and typed_when.stat().st_size):
+                time.sleep(0.05)
             os.write(terminal, typed)
             typed = b""
     status = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
@@ -76,7 +79,9 @@ def test_a_job_that_fails_shows_its_own_message(see, damaged):
 def test_ctrl_c_says_in_the_last_line_that_nothing_is_lost_and_how_to_go_on(place):
     configuration = (place / "run.yaml").read_text()
     (place / "run.yaml").write_text(configuration.replace("epochs: 2", "epochs: 1000\n  patience: 1000"))
-    status, said = on_a_terminal(place, *TRAIN, typed_at="· now ", typed=b"\x03")
+    [log] = (place / RESULTS / "logs" / "train").glob("network*.log")
+    log.unlink()
+    status, said = on_a_terminal(place, *TRAIN, typed_when=log, typed=b"\x03")
     assert status != 0
     assert said.strip().splitlines()[-1] == INTERRUPTED.strip()
     (place / "run.yaml").write_text(configuration)

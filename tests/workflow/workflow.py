@@ -113,7 +113,11 @@ def _snakemake(arguments, directory, output, python):
 
 
 _SERVER = multiprocessing.get_context("forkserver")
-_SERVER.set_forkserver_preload(["snakemake_ready"])
+IMPORTED_AS_IT_STARTS = (
+    *("snakemake.cli", "snakemake.profiles", "snakemake.report.html_reporter"),
+    *("graphlib", "jsonschema", "packaging.version", "pandas", "requests"),
+)
+_SERVER.set_forkserver_preload([*IMPORTED_AS_IT_STARTS])
 
 
 def jobs(done):
