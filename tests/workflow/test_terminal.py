@@ -3,6 +3,7 @@
 import os
 import pty
 import re
+import signal
 import sys
 import time
 
@@ -22,6 +23,7 @@ def on_a_terminal(place, *arguments, typed_when=None, typed=b""):
     """
     process, terminal = pty.fork()
     if process == 0:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # tests that were started in the background ignore it
         os.chdir(place / "run")
         snakemake = [sys.executable, "-m", "snakemake", "--snakefile", str(place / "clone" / "Snakefile")]
         options = ["--configfile", str(place / "run.yaml"), "--cores", "2"]
