@@ -29,7 +29,7 @@ def first_rank_chart(first_ranks: Mapping[str, np.ndarray], songs: int, kinds: M
         x_label="k (logarithmic)",
         y_label="share of queries",
         x_ticks=x.ticks(),
-        y_ticks=[(y.at(share), f"{share:.0%}".replace("%", " %")) for share in (0, 0.25, 0.5, 0.75, 1)],
+        y_ticks=SHARE_TICKS,
         lines=[Line(name, kinds[name], points(at, map(y.at, shares))) for name, shares in within.items()],
         tips=[
             (
