@@ -143,7 +143,6 @@ class Sequence(RuleBasedStateMachine):
             wait_for_jobs(
                 self.place
             )  # a run that is killed and renamed while its jobs write is not promised to go on well
-            unlock(before)
             before.rename(self.results)
 
     @rule(times=st.booleans())
@@ -152,7 +151,6 @@ class Sequence(RuleBasedStateMachine):
         before, self.name = self.results, f"copied{self.names}"
         if before.exists():
             wait_for_jobs(self.place)
-            unlock(before)
             copy = shutil.copy2 if times else shutil.copy
             shutil.copytree(before, self.results, copy_function=copy)
 
@@ -162,11 +160,6 @@ class Sequence(RuleBasedStateMachine):
             if path.is_file():
                 then = path.stat().st_mtime + 60 * minutes
                 os.utime(path, (then, then))
-
-
-def unlock(results: Path) -> None:
-    """As `snakemake --unlock` does, which a killed run asks for once its folder has another name."""
-    shutil.rmtree(results / ".snakemake" / "locks", ignore_errors=True)
 
 
 def wait_for_jobs(place: Path) -> None:

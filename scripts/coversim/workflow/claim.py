@@ -23,6 +23,8 @@ from coversim.storage.fence import claim_of, hand_on, is_handed_on
 from coversim.workflow.plan import CONFIG, Plan
 
 LOCKS = Path(".snakemake", "locks")
+HOLDER = LOCKS / "holder"
+"""A copy of the claim, which goes along with Snakemake's lock when the folder is renamed or copied."""
 JOBS = Path("benchmarks", "jobs.txt")
 """The benchmark file of each job of the run: those of jobs that it no longer has lie beside them."""
 NO_OUTPUTS = {"catalogue", "experiments", "patches", "logs", "benchmarks", "training_state"}  # folders
@@ -43,8 +45,11 @@ def check_folder(results: Path) -> None:
 
 
 def clear_dead_lock(results: Path) -> None:
-    """Remove Snakemake's lock where the process that took it was killed on this computer."""
-    if owner(results) == "dead":
+    """Remove Snakemake's lock where the process that took it was killed on this computer, or is unknown.
+
+    It is unknown where a process was killed between Snakemake's lock and its claim.
+    """
+    if {owner(results), _holder(results / HOLDER)} <= {"", "dead"}:
         shutil.rmtree(results / LOCKS, ignore_errors=True)
 
 
@@ -113,8 +118,12 @@ def shared_by_jobs() -> dict[str, int]:
 
 def owner(results: Path) -> str:
     """The process that is at work in `results`; empty if none is, `dead` if it was killed on this computer."""
+    return _holder(claim_of(results))
+
+
+def _holder(claim: Path) -> str:
     try:
-        host, process, started, _ = claim_of(results).read_text(encoding="utf-8").split()
+        host, process, started, _ = claim.read_text(encoding="utf-8").split()
     except (FileNotFoundError, NotADirectoryError):
         return ""
     if host == socket.gethostname():
@@ -159,6 +168,8 @@ def _take(results: Path) -> None:
         f"{socket.gethostname()} {process.pid} {process.create_time():.2f} {token}\n", encoding="utf-8"
     )
     temporary.replace(claim)
+    (results / LOCKS).mkdir(parents=True, exist_ok=True)
+    shutil.copy(claim, results / HOLDER)
     atexit.register(claim.unlink, missing_ok=True)
     hand_on(token, results)
 

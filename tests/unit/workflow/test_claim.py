@@ -1,6 +1,7 @@
 """One run at a time on a results folder; a job of an earlier run changes nothing there."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -81,7 +82,6 @@ def test_a_run_owns_the_folder_under_its_present_name(holder, results):
 
 
 def test_a_killed_process_holds_nothing_and_its_lock_is_cleared(holder, results):
-    (results / LOCKS).mkdir(parents=True)
     clear_dead_lock(results)
     assert (results / LOCKS).exists()
     holder.kill()
@@ -89,6 +89,23 @@ def test_a_killed_process_holds_nothing_and_its_lock_is_cleared(holder, results)
     clear_dead_lock(results)
     assert not (results / LOCKS).exists()
     start(results)
+
+
+def test_the_lock_of_a_killed_process_is_cleared_in_a_copy_and_that_of_a_living_one_stays(holder, results):
+    lock = Path(shutil.copytree(results, results.with_name("copy"))) / LOCKS
+    clear_dead_lock(results.with_name("copy"))
+    assert lock.exists()
+    holder.kill()
+    holder.wait()
+    clear_dead_lock(results.with_name("copy"))
+    assert not lock.exists()
+
+
+def test_a_lock_is_cleared_whose_process_was_killed_before_its_claim(results):
+    (results / LOCKS).mkdir(parents=True)
+    (results / LOCKS / "0.output.lock").write_text("metrics.tsv")
+    clear_dead_lock(results)
+    assert not (results / LOCKS).exists()
 
 
 def test_a_process_that_ended_leaves_no_claim(holder, results):
@@ -133,7 +150,7 @@ def test_an_output_of_a_run_that_is_over_is_left_alone(results):
     assert done.returncode == 0
     assert "another run has begun" in done.stderr
     assert (results / "model.pt").read_text() == "new"
-    assert [path.name for path in results.iterdir()] == ["model.pt"]
+    assert {path.name for path in results.iterdir()} == {"model.pt", ".snakemake"}
 
 
 def start_of_another_run(results):
@@ -202,7 +219,7 @@ def test_beside_a_living_run_nothing_is_marked(holder, results, monkeypatch):
     monkeypatch.chdir(results)
     (results / "a.h5").touch()
     doubt_unrecorded(results, is_output=lambda path: True)
-    assert not (results / ".snakemake").exists()
+    assert not (results / ".snakemake" / "incomplete").exists()
 
 
 def test_a_full_disk_at_the_start_is_one_clear_message(results):
