@@ -174,6 +174,17 @@ def test_a_second_run_is_refused_and_the_first_one_ends_well(unfinished_place, f
     assert contents(place) == contents(finished_place)
 
 
+def test_a_lock_without_an_owner_holds_nothing_up(place):
+    """As a run leaves it that is killed after Snakemake took its lock, and before the first job."""
+    lock = place / RESULTS / ".snakemake" / "locks" / "0.output.lock"
+    lock.parent.mkdir()
+    lock.write_text("set_aside.tsv\n")
+    (place / RESULTS / "set_aside.tsv").unlink()
+    run(place, "set_aside.tsv")
+    assert (place / RESULTS / "set_aside.tsv").exists()
+    assert not lock.parent.exists()
+
+
 def test_on_a_full_disk_each_output_is_whole_or_absent(place, finished_place, tmp_path, monkeypatch):
     """The limit on the size of a file, set for the shells of jobs alone, meets writers as a full disk does."""
     (tmp_path / "limit.sh").write_text("ulimit -f 2\n")  # blocks of 1,024 bytes
