@@ -52,8 +52,8 @@ with workflow_errors():
     check_files(workflow.configfiles)
     files = [os.path.relpath(path) for path in workflow.configfiles]
     files += ["--config"] if workflow.config_settings.config else []
-    if workflow.modifier.is_module:  # whose configuration Snakemake merges over nothing
-        config = merge(read(CLONE / "config.yaml"), config)
+    # Snakemake puts the experiments of a user's file before those of config.yaml, and merges that of a module over nothing
+    config = merge(read(CLONE / "config.yaml"), config)
     schema = CLONE / "schemas" / "config.schema.yaml"
     config = validate(config, schema, files)
     if workflow.is_main_process:

@@ -160,7 +160,7 @@ def _songs_themselves(root: Path, collections: Sequence[str], works: Mapping[str
     settings = {"features": ["crema"], "fft": {"rate": 4.0}, "representation": representation}
     _write(root / "patches" / "fourier-crema-4hz.json", json.dumps(settings))
     for number, job in enumerate(
-        ("fft/train-crema-4hz-0", "fft/train-crema-4hz-1", "train/default-1", "metrics")
+        ("fft/train-crema-4hz-0", "fft/train-crema-4hz-1", "train/vector-1", "metrics")
     ):
         times = {"starttime": 1.7e9 + 40 * number, "endtime": 1.7e9 + 40 * number + 35}
         _write(root / "metadata" / str(number), json.dumps({"log": [f"logs/{job}.log"], **times}))
@@ -217,7 +217,7 @@ def _benchmarks(folder: Path, reranked: Sequence[str]) -> Path:
     jobs = {
         "fft/train-crema-4hz-0": (12.5, "0:00:12", 181.2, 800, 170, 172, 3.1, 0.2, 88.0, 11.0),
         "fft/train-crema-4hz-1": (13.5, "0:00:13", 190.0, 800, 170, 172, 3.1, 0.2, 88.0, 12.0),
-        "train/default-1": (3725.0, "1:02:05", 612.4, 2100, 600, 600, 0, 0, 196.0, 7300.0),
+        "train/vector-1": (3725.0, "1:02:05", 612.4, 2100, 600, 600, 0, 0, 196.0, 7300.0),
         "pca/p-96": (0.3, "0:00:00", *["NA"] * 8),
         "metrics/metrics": (0.1, "0:00:00", *["-"] * 8),
     }

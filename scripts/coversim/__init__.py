@@ -1,7 +1,7 @@
 """Cover-song similarity: the packages of the workflow, and the metric that it leaves.
 
 from coversim import Metric
-metric = Metric.load("results/mine/models/default/1/metric.pt")
+metric = Metric.load("results/mine/models/sequence/1/metric.pt")
 metric.distance("W_1/P_1.h5", "W_1/P_2.h5")
 """
 

@@ -2,7 +2,7 @@
 
 python tests/benchmarks/bench_pca.py [patches] [size] [components]
 
-By default patches as of `default`; `2000 9216 128` are those of `brief` with three features, few beside their size.
+By default patches as of `vector`; `2000 9216 128` are those of `brief` with three features, few beside their size.
 """
 
 import sys

@@ -116,7 +116,7 @@ def test_training_goes_on_after_every_kind_of_end(slurm, runs, undisturbed, agai
 def test_a_job_whose_gpu_is_unusable_fails_and_says_so(slurm, runs, again):
     remove(again, "training_state", "models")
     config = {**CONFIG, "train": {**CONFIG["train"], "device": "auto"}}
-    target = "models/default/1/model.pt"
+    target = "models/vector/1/model.pt"
     process = runs.start(again, target, "--profile", "slurm", *QUICK, "--retries", "0", config=config)
     assert process.wait(600) != 0
     assert "cannot use a GPU here (CUDA_VISIBLE_DEVICES: 0). Remedy:" in training_log(again, 1)
@@ -130,11 +130,11 @@ def last(slurm, directory, comment, attempt=-1):
 
 def train(seed):
     """Comment of a training's SLURM jobs."""
-    return f"rule_train_wildcards_default_{seed}"
+    return f"rule_train_wildcards_vector_{seed}"
 
 
 def training_log(directory, seed):
-    log = directory / RESULTS / f"logs/train/default-{seed}.log"
+    log = directory / RESULTS / f"logs/train/vector-{seed}.log"
     return log.read_text() if log.exists() else ""
 
 
@@ -144,7 +144,7 @@ def epochs_in(log):
 
 def hold_training(directory):
     """Wait until both seeds have trained for two more epochs, and stop them there; their processes."""
-    logs = {f"default/{seed}/model.pt": partial(training_log, directory, seed) for seed in (1, 2)}
+    logs = {f"vector/{seed}/model.pt": partial(training_log, directory, seed) for seed in (1, 2)}
     before = {model: epochs_in(log()) for model, log in logs.items()}
     held = hold(
         directory, "train.py", list(logs), ready=lambda model: epochs_in(logs[model]()) > before[model] + 1

@@ -72,10 +72,10 @@ def test_jobs_get_the_environment_of_the_shell_that_submits_them(site):
 
 
 def test_a_network_is_trained_and_embeds_in_one_job(slurm, runs, undisturbed, again):
-    remove(again, "models/default/1", "embeddings/default/1")
+    remove(again, "models/vector/1", "embeddings/vector/1")
     runs.run(
         again,
-        "embeddings/default/1/train.h5",
+        "embeddings/vector/1/train.h5",
         "--profile",
         "slurm",
         *QUICK,

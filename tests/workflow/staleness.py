@@ -36,7 +36,7 @@ CONFIG = {
     "train": {"epochs": 2},
     "evaluation": {"resamples": 100},
     "experiments": {
-        **dict.fromkeys(("default", "brief", "ftm2d", "pca", "sequence")),
+        **dict.fromkeys(("vector", "brief", "ftm2d", "pca", "sequence")),
         "network": {},
         "baseline": {"model": {"kind": "mean"}, "train": {"epochs": 0}},
     },

@@ -36,7 +36,7 @@ def test_a_benchmark_is_evaluated_whole_but_for_the_works_that_were_seen(tmp_pat
     split = json.loads((results / "catalogue/train/summary.json").read_text())["split"]
     unseen = split["test"]["works"]
     assert unseen > 0
-    assert [row["experiment"] for row in rows] == ["default", "pca"]
+    assert [row["experiment"] for row in rows] == ["vector", "pca"]
     for row in rows:
         assert int(row["works"]) == len(OTHERS) + unseen
         assert int(row["songs"]) == 2 * 5 + 1 + 2 * unseen
@@ -50,4 +50,4 @@ def test_a_benchmark_is_evaluated_whole_but_for_the_works_that_were_seen(tmp_pat
         ("6", "0", "", "")
     ] * 2
     assert report.count("There are no metrics: no song here has a cover.") == 1
-    assert "ours: no song has a cover" in (results / "logs/evaluate/default-1.log").read_text()
+    assert "ours: no song has a cover" in (results / "logs/evaluate/vector-1.log").read_text()

@@ -95,7 +95,7 @@ def test_copies_change_no_metric(finished):
 
 
 def test_they_train_no_network(finished):
-    [log] = (finished[0] / "run/results/small/logs/train").glob("default*.log")
+    [log] = (finished[0] / "run/results/small/logs/train").glob("vector*.log")
     assert "trained before" in log.read_text()
 
 

@@ -27,9 +27,9 @@ CONFIG = SMALL | {
         "brief": {"fft": {"frames": 64}, "pca": {"components": 16}},
         "ftm2d": None,
         "sequence": None,
-        "default": {"rerank": {"candidates": 3}},
+        "vector": {"rerank": {"candidates": 3}},
         "lda": {"model": {"kind": "lda"}, "train": {"epochs": 0}},
-        "late": {"fuse": ["default", "pca"]},
+        "late": {"fuse": ["vector", "pca"]},
         "qmax": {"model": {"kind": "qmax"}},
     },
 }
@@ -84,7 +84,7 @@ def test_every_collection_has_the_songs_of_its_data_sets(results):
         expected[split] = expected[f"{split}/irish"] | expected[f"{split}/tunes"]
     assert len(expected["test"]) < sum(len(expected[f"test/{name}"]) for name in ("irish", "tunes"))
     expected["covers80"] = songs(results, "covers80", "covers80")
-    for experiment in ("default", "brief", "lda", "pca", "late", "qmax"):
+    for experiment in ("vector", "brief", "lda", "pca", "late", "qmax"):
         for collection, of in expected.items():
             assert pools[experiment, collection] == (len({work for work, _ in of}), len(of)), experiment
 
@@ -113,7 +113,7 @@ def test_pairs_and_distances_tell_songs_of_the_same_name_apart(results):
 
 def test_each_song_of_each_data_set_has_an_embedding(results):
     for name in ("tunes", "irish"):
-        found = embeddings.read(results / f"embeddings/default/1/{name}.h5")
+        found = embeddings.read(results / f"embeddings/vector/1/{name}.h5")
         assert set(zip(found.works.tolist(), found.performances.tolist(), strict=True)) == songs(
             results, name, "train", "valid", "test"
         )
@@ -124,7 +124,7 @@ def test_the_report_and_the_terminal_show_each_collection(finished, results):
     for said in ("Test works of irish", "Validation works of tunes", "Benchmark covers80"):
         assert f"<h3>{said}</h3>" in page
     assert "test/irish" in finished[2].stdout
-    assert json.loads((results / "evaluation/default/1/metrics.json").read_text())["collections"].keys() == {
+    assert json.loads((results / "evaluation/vector/1/metrics.json").read_text())["collections"].keys() == {
         *COLLECTIONS
     }
 

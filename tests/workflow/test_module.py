@@ -24,7 +24,7 @@ CONFIG = {
     "demo_corpus": {"works": 30, "seed": 1},
     "shards": 2,
     "evaluation": {"resamples": 100},
-    "experiments": dict.fromkeys(("default", "brief", "pca", "sequence")),
+    "experiments": dict.fromkeys(("vector", "brief", "pca", "sequence")),
 }
 
 

@@ -51,7 +51,7 @@ def run(tmp_path_factory):
     run = simulate(
         tmp_path_factory.mktemp("run"),
         {
-            "default": 0.45,
+            "vector": 0.45,
             "brief": 0.75,
             "an-experiment-with-a-very-long-name-" * 3: 0.6,
             ATTACK: 0.6,
@@ -235,7 +235,7 @@ def test_the_numbers_are_those_of_the_table_of_metrics(open_page, run, tmp_path)
 
 
 def test_a_song_is_found_by_keyboard_with_its_ten_nearest(open_page, run):
-    found = pd.read_parquet(next(path for path in run["found"] if path.parts[-3:-1] == ("default", "1")))
+    found = pd.read_parquet(next(path for path in run["found"] if path.parts[-3:-1] == ("vector", "1")))
     query = found[(found.collection == "test") & (found.performance == "P_test00003")].sort_values("rank")
     page = open_page()
     page.get_by_label("Title, artist or name of a song").focus()

@@ -47,7 +47,7 @@ CONFIG = {
     "model": {"motifs": 4, "embedding": 4, "tempi": [1.0]},
     "train": {"epochs": 1},
     "evaluation": {"resamples": 100},
-    "experiments": {**dict.fromkeys(("default", "brief", "ftm2d", "pca", "sequence")), "network": {}},
+    "experiments": {**dict.fromkeys(("vector", "brief", "ftm2d", "pca", "sequence")), "network": {}},
 }
 TELL_TIMES = {"report.html"}
 NOT_OUTPUTS = {"catalogue", "logs", "benchmarks", "training_state", "config.json"}

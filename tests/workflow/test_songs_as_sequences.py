@@ -23,7 +23,7 @@ CONFIG = {
     "split": SPLIT,
     "evaluation": {"resamples": 100},
     "experiments": {
-        **dict.fromkeys(("default", "brief", "ftm2d", "pca")),
+        **dict.fromkeys(("vector", "brief", "ftm2d", "pca")),
         "sequence": {"model": {"kind": "sequence_lda"}},
     },
 }

@@ -53,14 +53,14 @@ def test_every_rule_runs(finished):
 def test_fft_and_pca_moments_fan_out_over_the_shards(finished):
     ran = jobs(finished[1])
     assert ran["fft"] == 2 * SMALL["shards"]  # crema at 4 Hz, and in 64 frames for the brief
-    assert ran["pca_moments"] == 3 * SMALL["shards"]  # the patches of default, brief and pca
+    assert ran["pca_moments"] == 3 * SMALL["shards"]  # the patches of vector, brief and pca
 
 
 def test_the_metrics_table_has_a_row_per_experiment_seed_and_collection(results):
     rows = read_tsv(results / "metrics.tsv")
     assert sorted((row["experiment"], row["collection"]) for row in rows) == [
         (experiment, collection)
-        for experiment in ("brief", "default", "ftm2d", "pca")
+        for experiment in ("brief", "vector", "ftm2d", "pca")
         for collection in ("test", "valid")
     ]
     columns = "experiment seed collection works songs queries map map_low map_high mr1 mrr p_at_10 hit_at_1 hit_at_10 roc_auc roc_auc_nearest eer accuracy"
@@ -85,7 +85,7 @@ def test_two_runs_with_the_same_seed_give_the_same_figures(finished, results, tm
     for name in (
         "metrics.tsv",
         "pairs/train.parquet",
-        "models/default/1/model.pt",
+        "models/vector/1/model.pt",
         "embeddings/brief/1/train.h5",
     ):
         assert (again / name).read_bytes() == (results / name).read_bytes(), name
@@ -141,7 +141,7 @@ def test_the_ablation_trains_every_factor_with_three_seeds_in_one_run(tmp_path):
     ablation = yaml.safe_load((ROOT / "config" / "ablation.yaml").read_text())
     planned = snakemake(tmp_path / "ablation", "-n", config=merge(SMALL, ablation))
     baselines, fused = ["untrained", "ftm2d", "pca"], ["features_late"]
-    networks = {*ablation["experiments"], "default", "brief"} - {*baselines, *fused}
+    networks = {*ablation["experiments"], "vector", "brief"} - {*baselines, *fused, "sequence"}
     assert jobs(planned)["train"] == 3 * len(networks)
     assert jobs(planned)["fit"] == len(baselines)
     assert jobs(planned)["fuse"] == 3 * len(fused)
@@ -153,25 +153,27 @@ CLASSICS = yaml.safe_load((ROOT / "config" / "classics.yaml").read_text())
 
 @pytest.fixture(scope="module")
 def classics(tmp_path_factory):
-    """A finished run of the classics, with the first songs of `default` and of a late fusion re-ranked."""
+    """A finished run of the classics, with the first songs of `vector` and of a late fusion re-ranked."""
     config = merge(merge(SMALL, CLASSICS), {"experiments": {"brief": None, "ftm2d": None, "pca": None}})
     few = {"rerank": {"candidates": 5}}
-    reranked = {"default": few, "late": {"fuse": ["default", "lda"], **few}}
+    reranked = {"vector": few, "late": {"fuse": ["vector", "lda"], **few}}
     config = merge(config, {"experiments": reranked, "train": {"epochs": 1}})
     directory = tmp_path_factory.mktemp("classics") / "run"
     return directory / "results" / "small", snakemake(directory, config=config), config
 
 
 def test_alignment_fans_out_over_the_shards_of_each_collection(classics):
-    aligned = ("chroma", "qmax", "qmax_sharp", "qmax_2hz", "default", "late")
+    aligned = ("chroma", "qmax", "qmax_sharp", "qmax_2hz", "vector", "late")
     assert jobs(classics[1])["align"] == len(aligned) * 2 * SMALL["shards"]
-    assert jobs(classics[1])["train"] == 2  # default, default_tempi
+    assert jobs(classics[1])["train"] == 2  # vector, vector_tempi
     assert jobs(classics[1])["fit"] == 4  # lda, lda_same, pca_20s, untrained
     assert not (classics[0] / "models" / "qmax").exists()
 
 
-def test_the_classics_stand_in_the_same_table(classics):
-    rows = {(row["experiment"], row["collection"]): row for row in read_tsv(classics[0] / "metrics.tsv")}
+def test_the_classics_stand_in_the_same_table_after_the_experiments_of_config_yaml(classics):
+    table = read_tsv(classics[0] / "metrics.tsv")
+    assert list(dict.fromkeys(row["experiment"] for row in table))[:2] == ["vector", "chroma"]
+    rows = {(row["experiment"], row["collection"]): row for row in table}
     assert {name for name, _ in rows} == {
         "chroma",
         "lda",
@@ -183,8 +185,8 @@ def test_the_classics_stand_in_the_same_table(classics):
         "qmax_sharp",
         "qmax_sharp_hubs",
         "qmax_2hz",
-        "default",
-        "default_tempi",
+        "vector",
+        "vector_tempi",
         "late",
     }
     for row in rows.values():
@@ -198,7 +200,7 @@ def test_the_classics_stand_in_the_same_table(classics):
 def test_late_fusion_trains_nothing_and_holds_all_its_parts(classics):
     fused, *parts = (
         embeddings.read(classics[0] / f"embeddings/{name}/1/train.h5").embeddings
-        for name in ("late", "default", "lda")
+        for name in ("late", "vector", "lda")
     )
     assert jobs(classics[1])["fuse"] == 1
     assert fused.shape[1] == sum(part.shape[1] for part in parts)
@@ -208,7 +210,7 @@ def test_late_fusion_trains_nothing_and_holds_all_its_parts(classics):
 def test_re_ranked_figures_are_further_columns(classics):
     rows = {(row["experiment"], row["collection"]): row for row in read_tsv(classics[0] / "metrics.tsv")}
     for collection in ("valid", "test"):
-        for row in (rows["default", collection], rows["late", collection]):
+        for row in (rows["vector", collection], rows["late", collection]):
             assert row["candidates_reranked"] == "5"
             for figure in ("map", "mrr", "hit_at_1"):
                 ends = [float(row[f"{figure}_reranked{end}"]) for end in ("_low", "", "_high")]
@@ -219,7 +221,7 @@ def test_re_ranked_figures_are_further_columns(classics):
 
 def test_no_alignment_job_takes_more_than_400_mb(classics):
     results, _, config = classics
-    experiments = ("qmax", "chroma", "default")
+    experiments = ("qmax", "chroma", "vector")
     targets = [f"aligned/{experiment}/1/valid/0000.h5" for experiment in experiments]
     for target in targets:
         (results / target).unlink()

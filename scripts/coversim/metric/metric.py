@@ -42,7 +42,7 @@ class Comparison:
 class Metric:
     """The distance of two songs, small for covers.
 
-        metric = Metric.load("results/mine/models/default/1/metric.pt")
+        metric = Metric.load("results/mine/models/sequence/1/metric.pt")
         a, b = metric.embed("P_1.h5"), metric.embed(chroma, rate=44100 / 512)
         metric.distance(a, b), metric.probability(a, b)
 

@@ -18,6 +18,7 @@ from markupsafe import Markup
 
 from coversim.dataset.labels import COVER
 from coversim.evaluation import probability
+from coversim.evaluation.headline import first_of
 from coversim.evaluation.metric_names import PAIRS, RERANKED, RETRIEVAL
 from coversim.report import (
     components,
@@ -46,7 +47,6 @@ from coversim.report.tables import (
     collections_of,
     make_headline,
     make_table,
-    reference_of,
 )
 from coversim.storage import json_files
 from coversim.storage.atomic import replacing
@@ -139,20 +139,16 @@ def _comparisons(
     files: Files,
 ) -> dict[str, Any]:
     """What the page says of the experiments."""
-    experiments = list(results.metrics.index.unique("experiment"))
-    ordered = [name for name in settings.get("experiments") or {} if name in experiments]
-    reference = reference_of(ordered or experiments)
+    collections = collections_of(results)
+    order = [*(settings.get("experiments") or {}), *results.metrics.index.unique("experiment")]
+    first = first_of(order, results.metrics.loc[collections[0]].index.unique("experiment"))
     bootstrap = {key: settings["evaluation"][key] for key in ("resamples", "seed")}
     trained = training.what_trained(epochs, settings)
-    tables = [
-        make_table(results, collection, trained, reference, **bootstrap)
-        for collection in collections_of(results)
-    ]
-    headline = make_headline(tables, results, **bootstrap)
+    tables = [make_table(results, collection, trained, first, **bootstrap) for collection in collections]
+    headline = make_headline(tables, results, first, **bootstrap)
     return {
         "tables": tables,
         "headline": headline,
-        "reference": reference,
         "resamples": bootstrap["resamples"],
         "retrieval": RETRIEVAL,
         "reranked": RERANKED,
@@ -161,7 +157,7 @@ def _comparisons(
         "trainings": training.training_charts(epochs, tables),
         "histograms": distributions.histograms(results, headline.table),
         "alignments": _alignments(results, headline.table, alignment_seconds),
-        **_of_headline(results, tables, headline, _line_kinds(headline, reference), bootstrap, files),
+        **_of_headline(results, tables, headline, order, bootstrap, files),
     }
 
 
@@ -169,27 +165,28 @@ def _of_headline(
     results: Results,
     tables: Sequence[Table],
     headline: Headline,
-    kinds: Mapping[str, str],
+    order: Sequence[str],
     bootstrap: Mapping[str, int],
     files: Files,
 ) -> dict[str, Any]:
     """What the page says of the collection that speaks first: curves, parts of it, and single songs."""
-    best, collection, pool = headline.row.experiment, headline.table.collection, headline.table.songs
+    first, collection, pool = headline.row.experiment, headline.table.collection, headline.table.songs
+    kinds = _line_kinds(headline)
     asked = {
         name: results.queries[collection, name] for name in kinds if (collection, name) in results.queries
     }
     first_ranks = {name: results.first_ranks[collection, name] for name in asked}
-    of_best = inputs.first_seeds(files.found).get(best)
-    found = inputs.read_found(of_best, collection) if of_best else inputs.NOTHING_FOUND
+    of_first = inputs.first_seeds(files.found).get(first)
+    found = inputs.read_found(of_first, collection) if of_first else inputs.NOTHING_FOUND
     contents = {name: json_files.read(path) for name, path in inputs.first_seeds(files.calibrations).items()}
     calibrations = {name: contents[name] for name in kinds if name in contents}
-    fitted = probability.read(contents[best]) if best in contents else None
+    fitted = probability.read(contents[first]) if first in contents else None
     pairs = {
         name: table
         for name, table in inputs.read_pairs(files.pairs, collection, list(kinds)).items()
         if table.label.nunique() == 2
     }
-    known = songs.read(files.titles, files.frames, _names(found, pairs.get(best)))
+    known = songs.read(files.titles, files.frames, _names(found, pairs.get(first)))
     covers = _called(pairs, calibrations)
     return {
         "curves": [
@@ -203,7 +200,7 @@ def _of_headline(
             chart
             for chart in (
                 reliability.reliability_chart(calibrations, collection, kinds),
-                reliability.found_chart(found, best, kinds),
+                reliability.found_chart(found, first, kinds),
             )
             if chart
         ],
@@ -220,12 +217,12 @@ def _of_headline(
             )
             if one.parts
         ],
-        "missed": examples.missed(pairs[best], known, fitted) if best in pairs else [],
+        "missed": examples.missed(pairs[first], known, fitted) if first in pairs else [],
         "convincing": examples.convincing(found, known, fitted),
         "search": neighbours.search_data(found, known),
-        "map": _map(tables, collection, known, files),
+        "map": _map(order, collection, known, files),
         "downsampled": downsampling.downsampled(files.frames, files.summaries, known),
-        "queries": queries.hardest_and_easiest(asked.get(best), found, known.titles),
+        "queries": queries.hardest_and_easiest(asked.get(first), found, known.titles),
     }
 
 
@@ -254,30 +251,30 @@ def _called(
     }
 
 
-def _map(tables: Sequence[Table], collection: str, known: Songs, files: Files) -> songmap.Map | None:
-    """The map of the best experiment that embeds songs, on the works that chose it."""
+def _map(order: Sequence[str], collection: str, known: Songs, files: Files) -> songmap.Map | None:
+    """The map of the first experiment that embeds songs."""
     there: dict[str, list[Path]] = {}
     for path in sorted(files.embeddings):
         there.setdefault(path.parts[-3], []).append(path)
-    chooser = next((table for table in tables if table.collection == "valid"), tables[0])
-    best = next((row.experiment for row in chooser.rows if row.experiment in there), None)
-    if best is None:
+    first = first_of(order, there)
+    if not first:
         return None
-    seed = min({path.parts[-2] for path in there[best]}, key=int)
-    return songmap.song_map(best, [path for path in there[best] if path.parts[-2] == seed], collection, known)
+    seed = min({path.parts[-2] for path in there[first]}, key=int)
+    return songmap.song_map(
+        first, [path for path in there[first] if path.parts[-2] == seed], collection, known
+    )
 
 
 def _json(settings: Mapping[str, Any]) -> str:
     return json.dumps(settings, indent=2, ensure_ascii=False)
 
 
-def _line_kinds(headline: Headline, reference: str) -> dict[str, str]:
-    """Experiment → CSS class of its line: the best, the reference, the baselines, then by MAP, up to a limit."""
+def _line_kinds(headline: Headline) -> dict[str, str]:
+    """Experiment → CSS class of its line: the headline's, the baselines, then by MAP, up to a limit."""
     experiments = [row.experiment for row in headline.table.rows]
     baselines = [row.experiment for row in headline.table.rows if row.kind == "baseline"]
-    chosen = dict.fromkeys([headline.row.experiment, reference, *baselines, *experiments])
-    shown = [name for name in chosen if name in experiments][:LINES_SHOWN]
-    return {name: f"line-{place}" for place, name in enumerate(shown)}
+    chosen = dict.fromkeys([headline.row.experiment, *baselines, *experiments])
+    return {name: f"line-{place}" for place, name in enumerate([*chosen][:LINES_SHOWN])}
 
 
 def _alignments(results: Results, table: Table, seconds: Mapping[Key, float]) -> list[dict[str, Any]]:

@@ -11,8 +11,10 @@ from coversim.evaluation import bootstrap
 from coversim.evaluation.metric_names import PAIRS, RERANKED, RETRIEVAL
 from coversim.report.inputs import Results
 
-REFERENCE = "default"
-FLOOR = "brief"  # the original set-up: trained, and still something to beat
+BESIDE = (
+    "vector",
+    "brief",
+)  # trained, and still something to beat: one embedding per song, and the original set-up
 
 
 @dataclass
@@ -60,7 +62,7 @@ class Row:
     untrained: list[int]  # seeds that kept epoch 0
     map_of_seeds: list[float]  # one per measurement
     metrics: dict[str, Estimate]
-    difference: Difference | None  # to the reference; None for the reference itself
+    difference: Difference | None  # to the reference, the headline's experiment; None for that itself
 
     @property
     def made_of(self) -> str:
@@ -91,11 +93,10 @@ class Table:
 
 @dataclass
 class Headline:
-    """The best experiment that has a network, beside the others that matter."""
+    """The experiment that speaks for the run, beside the others that matter."""
 
     row: Row
     table: Table
-    chosen_on: str  # the collection whose MAP named it the best
     beside: list[tuple[str, Difference]]
 
 
@@ -103,11 +104,6 @@ def name_seeds(seeds: Sequence[Sequence[int]]) -> str:
     """Seeds in words; an equals sign stands between those with equal metrics."""
     groups = [" = ".join(map(str, equal)) for equal in seeds]
     return f"{'seeds' if sum(map(len, seeds)) > 1 else 'seed'} {', '.join(groups)}"
-
-
-def reference_of(experiments: Sequence[str]) -> str:
-    """What the others are compared with: `default` where there is one, otherwise the first."""
-    return REFERENCE if REFERENCE in experiments else experiments[0]
 
 
 def collections_of(results: Results) -> list[str]:
@@ -185,23 +181,16 @@ def paired_difference(
     return Difference(*bootstrap.paired_difference(both.a, both.b, works, resamples, seed))
 
 
-def make_headline(tables: Sequence[Table], results: Results, resamples: int, seed: int) -> Headline:
-    """The experiment with a network that has the highest validation MAP, on the first table, beside the baselines.
-
-    Where there are only baselines, the highest of them speaks; where there is no validation, the first table
-    itself names the best. Beside it stand the experiments that trained nothing, and `brief`.
-    """
+def make_headline(
+    tables: Sequence[Table], results: Results, experiment: str, resamples: int, seed: int
+) -> Headline:
+    """An experiment on the first table, beside those that trained nothing, and those of BESIDE."""
     table = tables[0]
-    chooser = next((t for t in tables if t.collection == "valid"), table)
     present = {row.experiment: row for row in table.rows}
-    eligible = [row.experiment for row in chooser.rows if row.experiment in present]
-    best = next(
-        (name for name in eligible if present[name].kind != "baseline"),
-        eligible[0] if eligible else table.rows[0].experiment,
-    )
-    beside = [
-        name for name, row in present.items() if name != best and (row.kind == "baseline" or name == FLOOR)
-    ]
     queries = {name: results.queries.get((table.collection, name)) for name in present}
-    differences = {name: paired_difference(queries[best], queries[name], resamples, seed) for name in beside}
-    return Headline(present[best], table, chooser.collection, [(n, d) for n, d in differences.items() if d])
+    differences = {
+        name: paired_difference(queries[experiment], queries[name], resamples, seed)
+        for name, row in present.items()
+        if name != experiment and (row.kind == "baseline" or name in BESIDE)
+    }
+    return Headline(present[experiment], table, [(name, d) for name, d in differences.items() if d])

@@ -90,7 +90,7 @@ def files(collections, tmp_path):
 
 def test_the_script_writes_all_metrics_of_all_collections(files, collections, tmp_path):
     output, ranks = tmp_path / "metrics.json", tmp_path / "ranks.parquet"
-    command = [sys.executable, SCRIPTS / "evaluate.py", "--experiment", "default", "--seed", "3"]
+    command = [sys.executable, SCRIPTS / "evaluate.py", "--experiment", "vector", "--seed", "3"]
     command += ["--embeddings", *files[0], "--pairs", *files[1], "--resamples", "200"]
     command += ["--collections", *(path.stem for path in files[1])]
     command += ["--pair-distances", tmp_path / "pairs.parquet", "--found", tmp_path / "found.parquet"]
@@ -98,7 +98,7 @@ def test_the_script_writes_all_metrics_of_all_collections(files, collections, tm
     subprocess.run([*command, "--output", output, "--ranks", ranks], check=True)
 
     result = json.loads(output.read_text())
-    assert (result["experiment"], result["seed"]) == ("default", 3)
+    assert (result["experiment"], result["seed"]) == ("vector", 3)
     assert list(result["collections"]) == ["valid", "test", "benchmark"]
     for collection, metrics in result["collections"].items():
         for name in (*INTERVALS, *PAIR_INTERVALS):
@@ -136,7 +136,7 @@ def test_more_threads_change_no_metric(files, tmp_path):
     metrics = []
     for threads in ("1", "2"):
         output = tmp_path / f"{threads}.json"
-        command = [sys.executable, SCRIPTS / "evaluate.py", "--experiment", "default", "--seed", "3"]
+        command = [sys.executable, SCRIPTS / "evaluate.py", "--experiment", "vector", "--seed", "3"]
         command += [
             "--embeddings",
             *files[0],

@@ -20,7 +20,7 @@ def model(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def metric_file(model) -> Path:
     path = model.with_name("metric.pt")
-    about = {"experiment": "default", "seed": 1}
+    about = {"experiment": "vector", "seed": 1}
     Metric(Embeddings(encoders.content_of(model)), CALIBRATION, about).save(path)
     return path
 

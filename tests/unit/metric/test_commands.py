@@ -40,7 +40,7 @@ def pair(songs) -> tuple[Path, Path]:
 def folder(songs, metric_file, tmp_path, call) -> Path:
     path = tmp_path / "söngs cat"
     status, said, _ = call("catalogue", "add", path, songs, "--metric", metric_file)
-    assert (status, said) == (0, f"{path}: 5 songs added, 5 in all, by default/1 (embedding)\n")
+    assert (status, said) == (0, f"{path}: 5 songs added, 5 in all, by vector/1 (embedding)\n")
     return path
 
 
@@ -89,22 +89,40 @@ def test_and_drawn_as_png(call, pair, metric_file, tmp_path, monkeypatch):
     assert not (tmp_path / "other.png").exists()
 
 
-def test_the_results_of_a_run_stand_for_their_best_metric(call, pair, metric_file, tmp_path):
+def test_the_results_of_a_run_stand_for_its_first_experiment(call, pair, metric_file, tmp_path):
     lines = ["experiment\tseed\tcollection\tmap"]
-    for experiment, value in (("good", 0.9), ("better", 0.8)):
+    for run, value in (("first/1", 0.7), ("first/2", 0.8), ("other/1", 0.75)):
+        folder = tmp_path / "models" / run
+        folder.mkdir(parents=True)
+        (folder / "metric.pt").write_bytes(metric_file.read_bytes())
+        experiment, seed = run.split("/")
+        lines += [f"{experiment}\t{seed}\t{split}\t{value}" for split in ("valid", "test")]
+
+    def said(*more):
+        (tmp_path / "metrics.tsv").write_text("\n".join([*lines, *more]) + "\n")
+        status, _, said = call("compare", *pair, "--metric", tmp_path)
+        assert status == 0
+        return said
+
+    assert "models/first/2/metric.pt (validation MAP 0.800)" in said()
+    (tmp_path / "models/first/2/metric.pt").unlink()
+    assert "models/first/1/metric.pt (validation MAP 0.700; first has 0.800 and no metric.pt." in said()
+    (tmp_path / "models/first/1/metric.pt").unlink()
+    with_qmax = said("qmax\t1\tvalid\t0.99")  # which has no model
+    assert "models/other/1/metric.pt (validation MAP 0.750; qmax has 0.990 and no metric.pt." in with_qmax
+    assert "search --rerank" in with_qmax
+
+
+def test_an_experiment_that_is_better_than_the_first_is_named(call, pair, metric_file, tmp_path):
+    lines = ["experiment\tseed\tcollection\tmap"]
+    for experiment, value in (("first", 0.7), ("better", 0.8)):
         folder = tmp_path / "models" / experiment / "1"
         folder.mkdir(parents=True)
         (folder / "metric.pt").write_bytes(metric_file.read_bytes())
-        lines += [f"{experiment}\t1\tvalid\t{value}", f"{experiment}\t1\ttest\t{1 - value}"]
+        lines.append(f"{experiment}\t1\tvalid\t{value}")
     (tmp_path / "metrics.tsv").write_text("\n".join(lines) + "\n")
     said = call("compare", *pair, "--metric", tmp_path)[2]
-    assert "models/good/1/metric.pt (validation MAP 0.900, the highest)" in said
-    lines.append("qmax\t1\tvalid\t0.99")  # which has no model
-    (tmp_path / "metrics.tsv").write_text("\n".join(lines) + "\n")
-    status, _, said = call("compare", *pair, "--metric", tmp_path)
-    assert status == 0
-    assert "models/good/1/metric.pt (validation MAP 0.900; qmax has 0.990 and no metric.pt." in said
-    assert "search --rerank" in said
+    assert "models/first/1/metric.pt (validation MAP 0.700; better has 0.800)" in said
 
 
 def test_what_is_found_is_a_table_where_nobody_looks(call, folder, pair, songs):

@@ -88,7 +88,7 @@ def test_an_array_that_is_no_chroma_is_refused(metric, array, rate, said):
 
 @pytest.mark.parametrize("tempi", [[], [0.9, 1.1]])
 def test_what_is_loaded_says_what_was_saved(model, songs, tmp_path, tempi):
-    saved = Metric(Embeddings(encoders.content_of(model), tempi), CALIBRATION, {"experiment": "default"})
+    saved = Metric(Embeddings(encoders.content_of(model), tempi), CALIBRATION, {"experiment": "vector"})
     saved.save(tmp_path / "metric.pt")
     loaded = Metric.load(tmp_path / "metric.pt")
     a, b = path_of(songs, "W_1", "P_a"), path_of(songs, "W_3", "P_d")

@@ -4,18 +4,18 @@ COLUMNS = "experiment\tseed\tcollection\tsongs\tmap\tmap_low\tmap_high\tmr1\thit
 
 
 def test_a_run_ends_with_its_metrics_and_the_reports_path(tmp_path, capsys):
-    (tmp_path / "metrics.tsv").write_text(COLUMNS + "default\t1\ttest\t120\t0.5012\t0.41\t0.59\t3.25\t0.44\n")
+    (tmp_path / "metrics.tsv").write_text(COLUMNS + "vector\t1\ttest\t120\t0.5012\t0.41\t0.59\t3.25\t0.44\n")
     (tmp_path / "report.html").touch()
     print_headline(tmp_path)
     said = capsys.readouterr().out
-    assert "default" in said
+    assert "vector" in said
     assert "0.501 (0.410 to 0.590)" in said
     assert f"report: {tmp_path / 'report.html'}" in said
     assert "WARNING" not in said
 
 
 def test_a_metric_that_does_not_exist_is_a_dash(tmp_path, capsys):
-    (tmp_path / "metrics.tsv").write_text(COLUMNS + "default\t1\ttest\t3\t\t\t\t\t\n")
+    (tmp_path / "metrics.tsv").write_text(COLUMNS + "vector\t1\ttest\t3\t\t\t\t\t\n")
     print_headline(tmp_path)
     assert "– (– to –)" in capsys.readouterr().out
 

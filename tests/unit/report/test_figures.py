@@ -39,14 +39,14 @@ def pairs(seed: int, pairs: int = 400) -> pd.DataFrame:
 
 def test_the_area_under_the_roc_curve_is_that_of_scikit_learn():
     table = pairs(1)
-    chart = curves.roc_chart({"default": table}, {"default": "line-0"})
+    chart = curves.roc_chart({"vector": table}, {"vector": "line-0"})
     x, y = points_of(chart.lines[1]) / 100
     assert np.trapezoid(y, x) == pytest.approx(roc_auc_score(table.label == COVER, -table.distance), abs=0.01)
 
 
 def test_the_det_curve_shows_misses_over_false_alarms_in_normal_deviates():
     table = pairs(1, 4000)
-    chart = curves.det_chart({"default": table}, {"default": "line-0"})
+    chart = curves.det_chart({"vector": table}, {"vector": "line-0"})
     x, y = points_of(chart.lines[0])
     slope = np.polyfit(x, y, 1)[0]
     assert slope < 0
@@ -57,7 +57,7 @@ def test_the_det_curve_shows_misses_over_false_alarms_in_normal_deviates():
 
 def test_recall_is_the_mean_of_the_queries_at_each_depth_and_whole_at_the_last_candidate():
     table = pd.DataFrame({"recall_at_1": [0, 0.5], "recall_at_10": [0.5, 1], "recall_at_100": [1.0, 1.0]})
-    chart = curves.recall_chart({"default": table}, songs=31, kinds={"default": "line-0"})
+    chart = curves.recall_chart({"vector": table}, songs=31, kinds={"vector": "line-0"})
     assert points_of(chart.lines[0])[1].tolist() == [25, 75, 100]
     assert [tip.splitlines()[0] for _, tip in chart.tips] == ["within 1", "within 10", "within 30"]
 
@@ -70,19 +70,19 @@ def test_reliability_shows_bins_with_enough_pairs_only():
             }
         }
     }
-    chart = reliability.reliability_chart({"default": content}, "test", {"default": "line-0"})
+    chart = reliability.reliability_chart({"vector": content}, "test", {"vector": "line-0"})
     _, line = chart.lines
     assert points_of(line).tolist() == [[10], [20]]
-    assert reliability.reliability_chart({"default": content}, "benchmark", {}) is None
+    assert reliability.reliability_chart({"vector": content}, "benchmark", {}) is None
 
 
 def test_songs_that_were_found_are_as_often_covers_as_counted():
     found = pd.DataFrame(
         {"probability": [0.05] * 10 + [0.95] * 10, "is_cover": [True] + [False] * 10 + [True] * 9}
     )
-    _, line = reliability.found_chart(found, "default", {"default": "line-0"}).lines
+    _, line = reliability.found_chart(found, "vector", {"vector": "line-0"}).lines
     assert points_of(line)[1].tolist() == [10, 90]
-    assert reliability.found_chart(found.assign(probability=math.nan), "default", {}) is None
+    assert reliability.found_chart(found.assign(probability=math.nan), "vector", {}) is None
 
 
 def queries(relevant: list[int]) -> pd.DataFrame:
@@ -94,23 +94,23 @@ def queries(relevant: list[int]) -> pd.DataFrame:
 
 def test_queries_are_parted_by_the_size_of_their_work_and_each_part_has_its_mean():
     table = queries([1, 1, 2, 7, 12])
-    found = strata.by_size({"default": table}, 200, 0)
+    found = strata.by_size({"vector": table}, 200, 0)
     assert [(part.label, part.size) for part in found.parts] == [
         ("2", 2),
         ("3", 1),
         ("5 to 9", 1),
         ("10 or more", 1),
     ]
-    assert found.parts[0].estimates["default"].value == pytest.approx(table.average_precision[:2].mean())
+    assert found.parts[0].estimates["vector"].value == pytest.approx(table.average_precision[:2].mean())
 
 
 def test_queries_are_parted_by_length_into_parts_of_equal_size_and_unknown_ones_are_left_out():
     table = queries([1] * 9)
     seconds = pd.Series(np.arange(60.0, 140, 10), table.index[:8])
-    found = strata.by_length({"default": table}, seconds, 200, 0)
+    found = strata.by_length({"vector": table}, seconds, 200, 0)
     assert [part.size for part in found.parts] == [2, 2, 2, 2]
     assert found.parts[0].label.startswith("1:00 to")
-    assert strata.by_length({"default": table}, seconds[:0], 200, 0).parts == []
+    assert strata.by_length({"vector": table}, seconds[:0], 200, 0).parts == []
 
 
 def covers(count: int) -> pd.DataFrame:
@@ -130,9 +130,9 @@ def test_the_semitones_between_two_songs_are_those_by_which_one_was_transposed()
         [[*table.work_a, *table.work_b], [*table.performance_a, *table.performance_b]]
     )
     known = pd.DataFrame(np.concatenate([chroma, moved]), index)
-    found = strata.by_transposition({"default": table}, known, 200, 0)
+    found = strata.by_transposition({"vector": table}, known, 200, 0)
     assert [(part.label, part.size) for part in found.parts] == [("0", 1), ("3", 2), ("5", 1)]
-    assert found.parts[1].estimates["default"].value == 0
+    assert found.parts[1].estimates["vector"].value == 0
 
 
 def test_pairs_are_parted_by_how_much_longer_the_longer_song_is():
@@ -143,7 +143,7 @@ def test_pairs_are_parted_by_how_much_longer_the_longer_song_is():
         for pair in zip(table[f"work_{side}"], table[f"performance_{side}"], strict=True)
     ]
     seconds = pd.Series([100, 100, 130, 104, 300, 100], pd.MultiIndex.from_tuples(names), dtype=float)
-    found = strata.by_ratio({"default": table}, seconds, 200, 0)
+    found = strata.by_ratio({"vector": table}, seconds, 200, 0)
     assert [(part.label, part.size) for part in found.parts] == [
         ("within 5 %", 1),
         ("15 to 40 %", 1),
@@ -153,12 +153,12 @@ def test_pairs_are_parted_by_how_much_longer_the_longer_song_is():
 
 def test_sources_are_test_works_and_benchmarks_but_no_validation_works():
     tables = [
-        Table(name, 3, 6, 6, [Row("default", "trained", [[1]], [], [0.5], {"map": Estimate(0.5)}, None)])
+        Table(name, 3, 6, 6, [Row("vector", "trained", [[1]], [], [0.5], {"map": Estimate(0.5)}, None)])
         for name in ("test/irish", "test/dutch", "valid/irish", "benchmark")
     ]
-    found = strata.by_collection(tables, ["default"])
+    found = strata.by_collection(tables, ["vector"])
     assert [part.label for part in found.parts] == ["test/irish", "test/dutch", "benchmark"]
-    assert strata.by_collection(tables[:1], ["default"]).parts == []
+    assert strata.by_collection(tables[:1], ["vector"]).parts == []
 
 
 def records(*jobs: tuple[str, float, float]) -> pd.DataFrame:

@@ -40,7 +40,7 @@ from coversim.report.training import best_baseline, what_trained
 from coversim.storage.checksums import record_of
 from simulated_run import simulate
 
-EXPERIMENTS = {"default": 0.45, "brief": 0.75, "ftm2d": 0.68, "pca": 0.62}
+EXPERIMENTS = {"vector": 0.45, "brief": 0.75, "ftm2d": 0.68, "pca": 0.62}
 HOSTILE = "\"><script>alert('☠ & ü')</script>{{ 7*7 }}</title>"
 
 
@@ -76,7 +76,7 @@ def page(run):
     return Page(run["output"])
 
 
-def tables_of(run, trained=("default", "brief"), reference="default"):
+def tables_of(run, trained=("vector", "brief"), reference="vector"):
     results = read_results(run["evaluations"], run["ranks"])
     tables = [make_table(results, c, Training({*trained}, {}), reference, 500, 0) for c in ("test", "valid")]
     return results, tables
@@ -115,17 +115,17 @@ def test_the_same_run_gives_the_same_page(run, page):
 
 
 def test_the_headline_states_the_paired_differences_to_baselines_and_brief(run, page):
-    best = average_precisions(run, "default", "test")
-    assert f"default finds covers with a mean average precision of {best.mean():.3f}" in page.text
+    best = average_precisions(run, "vector", "test")
+    assert f"vector finds covers with a mean average precision of {best.mean():.3f}" in page.text
     for other in ("pca", "ftm2d", "brief"):
         difference = (best - average_precisions(run, other, "test")).mean()
         assert f"above {other} by {difference:.3f}" in page.text
 
 
 def test_a_difference_whose_interval_includes_zero_is_not_claimed(tmp_path):
-    run = simulate(tmp_path, {"default": 0.6, "pca": 0.6})
-    results, tables = tables_of(run, trained=["default"])
-    headline = make_headline(tables, results, 500, 0)
+    run = simulate(tmp_path, {"vector": 0.6, "pca": 0.6})
+    results, tables = tables_of(run, trained=["vector"])
+    headline = make_headline(tables, results, "vector", 500, 0)
     (_, difference), *_ = headline.beside
     assert not difference.significant
     write_report(**run)
@@ -133,7 +133,7 @@ def test_a_difference_whose_interval_includes_zero_is_not_claimed(tmp_path):
 
 
 def test_a_trained_experiment_below_a_baseline_is_said_to_be_below(tmp_path):
-    run = simulate(tmp_path, {"default": 0.8, "pca": 0.3})
+    run = simulate(tmp_path, {"vector": 0.8, "pca": 0.3})
     write_report(**run)
     assert "below pca by" in Page(run["output"]).text
 
@@ -145,11 +145,30 @@ def test_a_difference_is_significant_if_its_interval_excludes_zero(low, high, si
     assert Difference(0.0, low, high, 0.5).significant == significant
 
 
-def test_the_best_experiment_is_chosen_on_validation_works(run):
-    results, tables = tables_of(run)
-    test, valid = tables
-    test.rows.reverse()  # whatever the test works say
-    assert make_headline(tables, results, 500, 0).row.experiment == valid.rows[0].experiment == "default"
+def test_the_first_experiment_of_the_configuration_speaks_whatever_the_metrics_say(tmp_path):
+    run = simulate(tmp_path, {"sequence": 0.7, "vector": 0.4, "pca": 0.5}, seeds=[1], songs=True)
+    write_report(**run)
+    text = Page(run["output"]).text
+    assert "sequence finds covers with a mean average precision of" in text
+    assert "sequence is the first experiment of the configuration; no metric chose it" in text
+    assert re.search("below vector by .* below pca by", text)  # the first step is named beside the baselines
+    assert "Δ MAP is the paired difference to sequence" in text
+
+
+def test_the_map_is_of_the_first_experiment_that_embeds_songs(tmp_path):
+    run = simulate(tmp_path, {"sequence": 0.3, "vector": 0.6, "pca": 0.4}, seeds=[1], songs=True)
+    run["embeddings"] = [path for path in run["embeddings"] if path.parts[-3] != "sequence"]
+    write_report(**run)
+    assert "songs as vector embeds them" in Page(run["output"]).text
+
+
+def test_without_the_first_experiment_the_next_one_speaks(tmp_path):
+    run = simulate(tmp_path, {"vector": 0.5, "pca": 0.6}, seeds=[1])
+    config = json.loads(run["config"].read_text())
+    config["experiments"] = {"sequence": None} | config["experiments"]
+    run["config"].write_text(json.dumps(config))
+    write_report(**run)
+    assert "vector finds covers with" in Page(run["output"]).text
 
 
 def test_metrics_are_means_over_seeds(run):
@@ -158,7 +177,7 @@ def test_metrics_are_means_over_seeds(run):
         assert row.metrics["map"].value == pytest.approx(np.mean(row.map_of_seeds))
         assert row.metrics["map"].low < row.metrics["map"].value < row.metrics["map"].high
     assert {row.experiment: len(row.map_of_seeds) for row in test.rows} == {
-        "default": 3,
+        "vector": 3,
         "brief": 3,
         "pca": 1,
         "ftm2d": 1,
@@ -167,7 +186,7 @@ def test_metrics_are_means_over_seeds(run):
 
 def test_experiments_are_compared_on_the_queries_that_both_answered(run):
     results, _ = tables_of(run)
-    whole, other = (results.queries["test", experiment] for experiment in ("default", "pca"))
+    whole, other = (results.queries["test", experiment] for experiment in ("vector", "pca"))
     whole_difference = paired_difference(whole, other, 500, 0)
     kept = len(other) // 2
     difference = paired_difference(whole, other[:kept], 500, 0)
@@ -177,21 +196,21 @@ def test_experiments_are_compared_on_the_queries_that_both_answered(run):
 
 
 def test_re_ranked_metrics_stand_beside_the_others_with_their_cost(tmp_path):
-    run = simulate(tmp_path, EXPERIMENTS, seeds=[1], reranked=["default"])
+    run = simulate(tmp_path, EXPERIMENTS, seeds=[1], reranked=["vector"])
     write_report(**run)
     page = Page(run["output"])
     _, (test, _) = tables_of(run)
     found = {row.experiment: row.metrics for row in test.rows}
     metrics = json.loads(run["evaluations"][0].read_text())["collections"]["test"]
     for name in RERANKED:
-        estimate = found["default"][name]
+        estimate = found["vector"][name]
         assert estimate.value == pytest.approx(metrics[name])
         assert estimate.low < estimate.value < estimate.high
         assert math.isnan(found["pca"][name].value)
         assert f" {estimate.value:.3f} " in page.text
     assert "Re-ranked" in page.text
     per_query = 50 / metrics["queries"]
-    assert f"default {per_query:.2f} s per query, with its first 7 songs" in page.text
+    assert f"vector {per_query:.2f} s per query, with its first 7 songs" in page.text
 
 
 def test_what_alignment_took_is_summed_over_shards_and_averaged_over_seeds(tmp_path):
@@ -246,7 +265,7 @@ def test_a_collection_without_a_query_has_dashes_instead_of_metrics(tmp_path):
 
 
 def test_the_hardest_queries_name_what_stood_first_instead_of_a_cover(tmp_path):
-    run = simulate(tmp_path, {"default": 0.7}, seeds=[1], collections=["valid"])
+    run = simulate(tmp_path, {"vector": 0.7}, seeds=[1], collections=["valid"])
     table = pq.read_table(run["found"][0]).to_pandas()
     first = table[table["rank"] == 1].set_index("performance")
     missed, hit = first[~first.is_cover], first[first.is_cover]
@@ -287,7 +306,7 @@ def test_names_and_titles_from_outside_are_shown_as_text(tmp_path):
 def test_bytes_that_are_no_text_do_not_stop_the_report(tmp_path):
     song = {"work": "W_\udcff", "performance": "P_1", "reason": "no crema file", "remedy": ""}
     run = simulate(
-        tmp_path, {"default": 0.5}, seeds=[1], set_aside=[{"dataset": "train", "feature": "crema", **song}]
+        tmp_path, {"vector": 0.5}, seeds=[1], set_aside=[{"dataset": "train", "feature": "crema", **song}]
     )
     write_report(**run)
     assert r"W_\udcff" in Page(run["output"]).text
@@ -299,7 +318,7 @@ def test_fifty_songs_set_aside_are_listed_and_the_others_counted(tmp_path):
         for n in range(40)
         for feature, reason in (("crema", "no crema file"), ("hpcp", f"W_{n}/P_{n}.h5: all values are zero"))
     ]
-    run = simulate(tmp_path, {"default": 0.5}, seeds=[1], set_aside=songs[:75])
+    run = simulate(tmp_path, {"vector": 0.5}, seeds=[1], set_aside=songs[:75])
     write_report(**run)
     text = Page(run["output"]).text
     assert "38 songs were set aside" in text
@@ -328,7 +347,7 @@ def test_jobs_that_the_run_no_longer_has_cost_nothing(run, tmp_path):
 
 
 def test_the_settings_shown_are_those_that_models_carry(tmp_path):
-    run = simulate(tmp_path, {"default": 0.5}, seeds=[1])
+    run = simulate(tmp_path, {"vector": 0.5}, seeds=[1])
     [metrics] = run["evaluations"]
     carried = {"settings": {"pca": {"components": 96}}}
     metrics.write_text(json.dumps(json.loads(metrics.read_text()) | carried))
@@ -346,7 +365,7 @@ def test_the_briefs_memory_is_shown_as_the_briefs(page):
 
 
 def test_a_run_without_benchmark_files_has_a_report(tmp_path):
-    run = simulate(tmp_path, {"default": 0.5}, seeds=[1]) | {"benchmarks": tmp_path / "absent"}
+    run = simulate(tmp_path, {"vector": 0.5}, seeds=[1]) | {"benchmarks": tmp_path / "absent"}
     write_report(**run)
     assert "No benchmark files were found" in Page(run["output"]).text
 
@@ -363,7 +382,7 @@ def test_the_kept_epoch_is_the_first_with_the_highest_validation_map(run):
 
 
 def test_experiments_without_an_epoch_are_baselines(run):
-    assert set(read_histories(run["histories"]).experiment) == {"default", "brief"}
+    assert set(read_histories(run["histories"]).experiment) == {"vector", "brief"}
 
 
 def keep_epoch_0(path: Path) -> None:
@@ -379,12 +398,12 @@ def keep_epoch_0(path: Path) -> None:
 def test_a_network_that_kept_epoch_0_is_called_untrained(tmp_path):
     run = simulate(tmp_path, EXPERIMENTS)
     for path in run["histories"]:
-        if path.parts[-3:-1] in {("brief", "1"), ("brief", "2"), ("brief", "3"), ("default", "2")}:
+        if path.parts[-3:-1] in {("brief", "1"), ("brief", "2"), ("brief", "3"), ("vector", "2")}:
             keep_epoch_0(path)
     write_report(**run)
     text = Page(run["output"]).text
     assert "brief seeds 1, 2, 3, untrained" in text
-    assert "default seeds 1, 2, 3; seed 2 untrained" in text
+    assert "vector seeds 1, 2, 3; seed 2 untrained" in text
     assert "brief kept epoch 0 (untrained), 0 (untrained), 0 (untrained) of 30" in text
     assert re.search(
         "Untrained, since no epoch raised the MAP on the validation works[a-z ]+: brief [.]", text
@@ -392,23 +411,23 @@ def test_a_network_that_kept_epoch_0_is_called_untrained(tmp_path):
 
 
 def test_a_headline_of_an_untrained_network_says_so(tmp_path):
-    run = simulate(tmp_path, {"default": 0.5, "pca": 0.8}, seeds=[1])
+    run = simulate(tmp_path, {"vector": 0.5, "pca": 0.8}, seeds=[1])
     keep_epoch_0(run["histories"][0])
     write_report(**run)
     text = Page(run["output"]).text
-    assert "default , untrained because no epoch raised its MAP on the validation works, finds covers" in text
+    assert "vector , untrained because no epoch raised its MAP on the validation works, finds covers" in text
 
 
 def test_seeds_with_equal_metrics_are_one_measurement(tmp_path):
     run = simulate(tmp_path, EXPERIMENTS)
-    folders = {path.parts[-2]: path.parent for path in run["evaluations"] if path.parts[-3] == "default"}
+    folders = {path.parts[-2]: path.parent for path in run["evaluations"] if path.parts[-3] == "vector"}
     for name in ("metrics.json", "ranks.parquet"):
         shutil.copy(folders["1"] / name, folders["3"] / name)
         record_of(folders["3"] / name).unlink(missing_ok=True)
     metrics = folders["3"] / "metrics.json"
     metrics.write_text(json.dumps(json.loads(metrics.read_text()) | {"seed": 3}))
     _, (test, _) = tables_of(run)
-    row = next(row for row in test.rows if row.experiment == "default")
+    row = next(row for row in test.rows if row.experiment == "vector")
     assert row.seeds == [[1, 3], [2]]
     assert len(row.map_of_seeds) == 2
     write_report(**run)
@@ -418,7 +437,7 @@ def test_seeds_with_equal_metrics_are_one_measurement(tmp_path):
 def test_what_fuses_a_trained_experiment_is_no_baseline(tmp_path):
     run = simulate(tmp_path, EXPERIMENTS | {"late": 0.4, "untrained": 0.6})
     config = json.loads(run["config"].read_text())
-    config["experiments"] |= {"late": {"fuse": ["pca", "default"]}, "untrained": {"fuse": ["pca", "ftm2d"]}}
+    config["experiments"] |= {"late": {"fuse": ["pca", "vector"]}, "untrained": {"fuse": ["pca", "ftm2d"]}}
     run["config"].write_text(json.dumps(config))
     run["histories"] = [path for path in run["histories"] if path.parts[-3] not in ("late", "untrained")]
     write_report(**run)
@@ -428,7 +447,7 @@ def test_what_fuses_a_trained_experiment_is_no_baseline(tmp_path):
 
 
 def test_what_learns_from_covers_without_epochs_is_no_baseline():
-    kinds = {"order": "sequence_lda", "lda": "lda", "plain": "sequence_pca", "default": "motif"}
+    kinds = {"order": "sequence_lda", "lda": "lda", "plain": "sequence_pca", "vector": "motif"}
     kinds["added"] = "sequence_network"  # to discriminants
     experiments = {name: {"model": {"kind": kind}} for name, kind in kinds.items()}
     found = what_trained(read_histories([]), {"model": {"kind": "motif"}, "experiments": experiments})
@@ -437,7 +456,7 @@ def test_what_learns_from_covers_without_epochs_is_no_baseline():
 
 @pytest.mark.parametrize("kind", ["evaluations", "ranks"])
 def test_a_damaged_file_is_named(tmp_path, kind):
-    run = simulate(tmp_path, {"default": 0.5}, seeds=[1])
+    run = simulate(tmp_path, {"vector": 0.5}, seeds=[1])
     run[kind][0].write_bytes(b"\x00 not what it says")
     with pytest.raises(CoversimError, match=f"{run[kind][0].name}.*Remedy"):
         write_report(**run)
@@ -446,14 +465,14 @@ def test_a_damaged_file_is_named(tmp_path, kind):
 
 @pytest.mark.parametrize("content", [b"", b'dataset\tfeature\n"train\tcrema\n'])
 def test_a_table_that_was_cut_off_is_named(tmp_path, content):
-    run = simulate(tmp_path, {"default": 0.5}, seeds=[1])
+    run = simulate(tmp_path, {"vector": 0.5}, seeds=[1])
     run["set_aside"].write_bytes(content)
     with pytest.raises(CoversimError, match=r"set_aside.tsv: no table .*Remedy: delete it"):
         write_report(**run)
 
 
 def test_without_an_evaluation_there_is_no_report(tmp_path):
-    run = simulate(tmp_path, {"default": 0.5}, seeds=[1]) | {"evaluations": [], "ranks": []}
+    run = simulate(tmp_path, {"vector": 0.5}, seeds=[1]) | {"evaluations": [], "ranks": []}
     with pytest.raises(CoversimError, match="no evaluation"):
         write_report(**run)
 
@@ -533,15 +552,15 @@ def test_test_works_come_first_then_benchmarks_then_validation_works():
 
 def test_a_training_stands_beside_the_baseline_that_is_best_by_its_own_measure():
     def table(collection, **maps):
-        kinds = {"default": "trained"}
+        kinds = {"vector": "trained"}
         rows = [
             Row(name, kinds.get(name, "baseline"), [[1]], [], [value], {"map": Estimate(value)}, None)
             for name, value in maps.items()
         ]
         return Table(collection, 1, 1, 1, rows)
 
-    over_all = table("valid", default=0.9, pca=0.5, lda=0.4)
+    over_all = table("valid", vector=0.9, pca=0.5, lda=0.4)
     assert best_baseline([table("test", lda=0.9), over_all]) == ("pca", 0.5)
-    each = [table("valid/a", default=0.9, pca=0.5, lda=0.4), table("valid/b", default=0.9, pca=0.1, lda=0.4)]
+    each = [table("valid/a", vector=0.9, pca=0.5, lda=0.4), table("valid/b", vector=0.9, pca=0.1, lda=0.4)]
     assert best_baseline([over_all, *each]) == ("lda", pytest.approx(0.4))
-    assert best_baseline([table("valid", default=0.9)]) is None
+    assert best_baseline([table("valid", vector=0.9)]) is None

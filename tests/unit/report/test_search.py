@@ -129,7 +129,7 @@ def enlarge(run: dict, songs: int) -> pd.DataFrame:
 
 
 def test_the_page_of_15_000_songs_has_less_than_15_megabytes_and_finds_them_all(tmp_path):
-    run = simulate(tmp_path, {"default": 0.45}, [1], songs=True)
+    run = simulate(tmp_path, {"vector": 0.45}, [1], songs=True)
     enlarge(run, 15_000)
     write_report(**run)
     assert '"queries": 15000' in run["output"].read_text(encoding="utf-8")

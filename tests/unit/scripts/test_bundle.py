@@ -25,7 +25,7 @@ def bundle(folder: Path, *arguments: object, songs: tuple[str, ...] = SONGS) -> 
     settings.write_text(json.dumps({"features": ["crema"]}))
     calibration.write_text(json.dumps(CALIBRATION))
     catalogue.write_text("work\tperformance\tshard\tsplit\n" + "\n".join(songs) + "\n")
-    options = ["--experiment", "default", "--seed", 3, "--settings", settings, "--calibration", calibration]
+    options = ["--experiment", "vector", "--seed", 3, "--settings", settings, "--calibration", calibration]
     options += ["--songs", catalogue, "--output", folder / "metric.pt", *arguments]
     subprocess.run([sys.executable, SCRIPTS / "bundle.py", *map(str, options)], check=True)
     return Metric.load(folder / "metric.pt")
@@ -41,7 +41,7 @@ def test_an_embedding_is_bundled_with_its_tempi_and_calibration(tmp_path):
     expected = Metric(Embeddings(encoder.content_of(model), [0.9, 1.1]), CALIBRATION)
     assert metric.distance(*two(metric)) == expected.distance(*two(expected))
     assert metric.probability(*two(metric)) == expected.probability(*two(expected))
-    assert metric.name == "default/3 (embedding)"
+    assert metric.name == "vector/3 (embedding)"
 
 
 def test_sequences_are_bundled_with_the_songs_that_show_hubs(tmp_path):

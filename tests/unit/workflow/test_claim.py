@@ -187,7 +187,7 @@ def test_what_is_newer_than_now_is_touched_and_nothing_else(results):
 
 
 def test_a_training_that_is_forced_is_forgotten_and_no_other(results):
-    states = [f"training_state/{name}/1" for name in ("default", "other")]
+    states = [f"training_state/{name}/1" for name in ("vector", "other")]
     for state in states:
         (results / state / "key").mkdir(parents=True)
     jobs = [job("train", params=SimpleNamespace(state=states[0])), job()]

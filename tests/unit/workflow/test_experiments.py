@@ -30,14 +30,14 @@ def test_an_experiment_set_to_null_is_left_out():
 
 
 def test_the_five_experiments_of_the_default_run():
-    assert list(resolve(DEFAULTS, ["crema"])) == ["default", "sequence", "brief", "ftm2d", "pca"]
+    assert list(resolve(DEFAULTS, ["crema"])) == ["sequence", "vector", "brief", "ftm2d", "pca"]
 
 
 def test_a_setting_per_feature_comes_down_to_those_of_the_experiment():
     config = changed(features=["hpcp", "crema"], experiments={"one": {"model": {"sharpness": 2}}})
     default = DEFAULTS["model"]["sharpness"]
     resolved = resolve(config, ["cens"])
-    assert resolved["default"].settings["model"]["sharpness"] == [default["hpcp"], default["crema"]]
+    assert resolved["vector"].settings["model"]["sharpness"] == [default["hpcp"], default["crema"]]
     assert resolved["one"].settings["model"]["sharpness"] == [2, 2]
 
 
@@ -64,14 +64,14 @@ def test_the_plan_knows_the_size_of_patches_without_making_any(changes):
 
 
 def test_a_run_beside_others_has_their_seed_or_its_only_one():
-    experiments = {"late": {"fuse": ["default", "pca"]}}
+    experiments = {"late": {"fuse": ["vector", "pca"]}}
     late = resolve(changed(seeds=[1, 2], experiments=experiments), ["crema"])["late"]
-    assert [part.run_of("2") for part in late.parts] == ["default/2", "pca/1"]
+    assert [part.run_of("2") for part in late.parts] == ["vector/2", "pca/1"]
     assert late.runs == ["late/1", "late/2"]
 
 
 def test_what_compares_songs_as_sequences_has_a_projection_and_no_model():
-    experiments = {"sequence": {"model": {"kind": "sequence_pca"}}, "joined": {"fuse": ["default", "pca"]}}
+    experiments = {"sequence": {"model": {"kind": "sequence_pca"}}, "joined": {"fuse": ["vector", "pca"]}}
     resolved = resolve(changed(seeds=[1, 2], experiments=experiments), ["crema"])
     sequence = resolved["sequence"]
     assert (sequence.projection, sequence.runs, list(sequence.frames)) == (
@@ -149,8 +149,8 @@ def test_experiments_share_a_training_where_their_models_depend_on_equal_setting
         ),
         ["crema"],
     )
-    assert named["tempi"].training == named["reranked"].training == named["default"].training
-    trainings = [named[name].training for name in ("default", "wider", "brief", "ftm2d", "pca")]
+    assert named["tempi"].training == named["reranked"].training == named["vector"].training
+    trainings = [named[name].training for name in ("vector", "wider", "brief", "ftm2d", "pca")]
     assert len(set(trainings)) == 5
 
 
@@ -167,7 +167,7 @@ def test_hubs_are_corrected_where_songs_are_re_ranked_or_compared_pair_by_pair()
     )
     found = {name: one.reranking["neighbours"] for name, one in named.items()}
     assert found == {
-        **dict.fromkeys(("default", "brief", "ftm2d", "pca"), ""),
+        **dict.fromkeys(("vector", "brief", "ftm2d", "pca"), ""),
         "sequence": 0,
         "qmax": 0,
         "hubs": 5,
@@ -181,8 +181,8 @@ def test_what_is_re_ranked_by_sequences_has_their_projection_and_stays_the_same_
         changed(experiments={"reranked": {"rerank": {"candidates": 100, "by": "sequence_pca"}}}), ["crema"]
     )
     assert named["reranked"].projection == "pca"
-    assert named["reranked"].training == named["default"].training
-    assert named["default"].projection == ""
+    assert named["reranked"].training == named["vector"].training
+    assert named["vector"].projection == ""
     with pytest.raises(CoversimError, match=r"'reranked': sequences \(sequence_lda\).*fft\.rate to 4\.0"):
         resolve(
             changed(
@@ -203,7 +203,7 @@ def test_qmax_tries_so_many_transpositions_wherever_it_aligns():
                 "one": {"model": {"kind": "qmax", "transpositions": 1}},
                 "chroma": {"model": {"kind": "chroma"}},
                 "reranked": {"rerank": {"candidates": 100}, **one},
-                "default": one,
+                "vector": one,
             }
         ),
         ["crema"],
@@ -212,6 +212,6 @@ def test_qmax_tries_so_many_transpositions_wherever_it_aligns():
     assert tried == {"qmax": DEFAULTS["model"]["transpositions"], "one": 1, "chroma": 1, "reranked": 1}
     assert (
         named["reranked"].training
-        == named["default"].training
-        == resolve(DEFAULTS, ["crema"])["default"].training
+        == named["vector"].training
+        == resolve(DEFAULTS, ["crema"])["vector"].training
     )

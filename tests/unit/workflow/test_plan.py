@@ -90,22 +90,22 @@ def test_naming_a_root_is_all_it_takes_to_leave_the_demo_corpus(tmp_path):
     root = data_set(tmp_path / "data", many(40), features=("hpcp",))
     made = plan(tmp_path, datasets={"train": {"root": root}})
     assert not made.demo
-    assert list(made.experiments["default"].frames) == ["hpcp-4hz"]
+    assert list(made.experiments["vector"].frames) == ["hpcp-4hz"]
 
 
 def test_the_best_feature_that_there_is_is_used(tmp_path):
     root = data_set(tmp_path / "data", many(40), features=("cens", "crema", "hpcp"))
-    assert list(plan(tmp_path, datasets={"train": {"root": root}}).experiments["default"].frames) == [
+    assert list(plan(tmp_path, datasets={"train": {"root": root}}).experiments["vector"].frames) == [
         "crema-4hz"
     ]
 
 
 def test_untrained_experiments_have_one_seed(tmp_path):
     runs = plan(tmp_path, seeds=[1, 2, 3]).runs
-    assert [run for run in runs if run.startswith(("default/", "ftm2d/"))] == [
-        "default/1",
-        "default/2",
-        "default/3",
+    assert [run for run in runs if run.startswith(("vector/", "ftm2d/"))] == [
+        "vector/1",
+        "vector/2",
+        "vector/3",
         "ftm2d/1",
     ]
 
@@ -115,7 +115,7 @@ def test_experiments_that_compare_pair_by_pair_have_frames_and_neither_model_nor
     assert [run for run in made.runs if run.startswith("classic")] == ["classic/1"]
     assert not any(run.startswith("classic") for run in made.models)
     classic = made.experiments["classic"]
-    assert classic.frames == made.experiments["default"].frames
+    assert classic.frames == made.experiments["vector"].frames
     assert not classic.patches
     assert classic.alignment == {
         "method": "qmax",
@@ -127,10 +127,10 @@ def test_experiments_that_compare_pair_by_pair_have_frames_and_neither_model_nor
 
 
 def test_what_is_fused_has_embeddings_and_no_model_and_as_many_seeds_as_its_parts(tmp_path):
-    experiments = {"late": {"fuse": ["default", "pca"]}, "untrained": {"fuse": ["pca", "ftm2d"]}}
+    experiments = {"late": {"fuse": ["vector", "pca"]}, "untrained": {"fuse": ["pca", "ftm2d"]}}
     made = plan(tmp_path, seeds=[1, 2], experiments=experiments)
     late, untrained = made.experiments["late"], made.experiments["untrained"]
-    assert [part.name for part in late.parts] == ["default", "pca"]
+    assert [part.name for part in late.parts] == ["vector", "pca"]
     assert (late.runs, untrained.runs) == (["late/1", "late/2"], ["untrained/1"])
     assert late.embeds
     assert not set(late.runs + untrained.runs) & set(made.models)
@@ -142,8 +142,8 @@ def test_what_fuses_others_sees_frames_only_to_align_them(tmp_path):
     root = data_set(tmp_path / "data", many(40), features=("crema", "hpcp"))
     benchmark = data_set(tmp_path / "other", many(3, prefix="X"), features=("hpcp",))
     datasets = {"train": {"root": root}, "benchmark": {"root": benchmark}}
-    names = ("default", "brief", "ftm2d", "pca", "sequence")
-    experiments = {name: {"features": ["hpcp"]} for name in names} | {"late": {"fuse": ["default", "pca"]}}
+    names = ("vector", "brief", "ftm2d", "pca", "sequence")
+    experiments = {name: {"features": ["hpcp"]} for name in names} | {"late": {"fuse": ["vector", "pca"]}}
     made = plan(tmp_path, datasets=datasets, experiments=experiments)  # late's own features would be crema
     assert set(made.frames) == {"hpcp-4hz", "hpcp-256frames"}
     experiments["late"]["rerank"] = {"candidates": 5}
@@ -156,7 +156,7 @@ def test_what_fuses_others_sees_frames_only_to_align_them(tmp_path):
 
 
 def test_what_fuses_others_has_no_settings_of_a_network(tmp_path):
-    experiments = {"late": {"fuse": ["default", "pca"], "model": {"kind": "qmax"}}}
+    experiments = {"late": {"fuse": ["vector", "pca"], "model": {"kind": "qmax"}}}
     with pytest.raises(
         CoversimError, match="'late' fuses others and trains nothing: model would not be read"
     ):
@@ -167,20 +167,18 @@ def test_what_fuses_others_has_no_settings_of_a_network(tmp_path):
 def test_what_has_no_embedding_of_its_own_is_not_fused(tmp_path, part):
     experiments = {
         "classic": {"model": {"kind": "qmax"}},
-        "early": {"fuse": ["default", "pca"]},
-        "late": {"fuse": ["default", part]},
+        "early": {"fuse": ["vector", "pca"]},
+        "late": {"fuse": ["vector", part]},
     }
-    with pytest.raises(
-        CoversimError, match=f"'late' fuses '{part}'.* Remedy: name experiments among default"
-    ):
+    with pytest.raises(CoversimError, match=f"'late' fuses '{part}'.* Remedy: name experiments among vector"):
         plan(tmp_path, experiments=experiments)
 
 
 def test_what_is_fused_is_sought_at_the_same_tempi(tmp_path):
     experiments = {
-        "default": {"query": {"tempi": [0.9, 1.1]}},
+        "vector": {"query": {"tempi": [0.9, 1.1]}},
         "pca": {"query": {"tempi": [0.9]}},
-        "late": {"fuse": ["default", "pca"]},
+        "late": {"fuse": ["vector", "pca"]},
     }
     with pytest.raises(CoversimError, match=r"'late' fuses others that are sought at different tempi"):
         plan(tmp_path, experiments=experiments)
@@ -190,8 +188,8 @@ def test_what_is_fused_is_sought_at_the_same_tempi(tmp_path):
 
 def test_re_ranking_changes_no_model(tmp_path):
     made = plan(tmp_path, experiments={"better": {"rerank": {"candidates": 50, "weight": 0.5}}})
-    better, default = made.experiments["better"], made.experiments["default"]
-    assert better.model_settings == default.model_settings
+    better, vector = made.experiments["better"], made.experiments["vector"]
+    assert better.model_settings == vector.model_settings
     assert aligning(made) == ["better"]
     assert better.alignment == {
         "method": "qmax",
@@ -200,12 +198,12 @@ def test_re_ranking_changes_no_model(tmp_path):
         "candidates": 50,
     }
     assert better.reranking == {"weight": 0.5, "neighbours": 10}
-    assert default.reranking == {"weight": "", "neighbours": ""}
+    assert vector.reranking == {"weight": "", "neighbours": ""}
 
 
 def test_what_a_song_is_sought_by_changes_no_model(tmp_path):
     made = plan(tmp_path, experiments={"sought": {"query": {"tempi": [0.85, 1, 1.18]}}})
-    assert made.experiments["sought"].model_settings == made.experiments["default"].model_settings
+    assert made.experiments["sought"].model_settings == made.experiments["vector"].model_settings
 
 
 @pytest.mark.parametrize("changes", [{"model": {"tempi": [0.9, 1.1]}}, {"query": {"tempi": [0.9]}}])
@@ -230,8 +228,8 @@ def test_of_a_baselines_settings_only_those_that_it_reads_count(tmp_path):
 
 def test_experiments_that_differ_only_in_training_share_frames_and_pca(tmp_path):
     made = plan(tmp_path, experiments={"other": {"train": {"epochs": 3}}})
-    assert made.experiments["other"].patches == made.experiments["default"].patches
-    assert made.experiments["other"].frames == made.experiments["default"].frames
+    assert made.experiments["other"].patches == made.experiments["vector"].patches
+    assert made.experiments["other"].frames == made.experiments["vector"].frames
 
 
 def test_works_that_a_benchmark_shares_with_training_works_are_left_out(tmp_path):
@@ -403,4 +401,4 @@ def test_the_best_feature_that_all_training_data_sets_have_is_used(tmp_path):
         name: {"root": data_set(tmp_path / name, many(40, prefix=name), features)}
         for name, features in {"a": ("crema", "hpcp"), "z": ("hpcp", "cens")}.items()
     }
-    assert plan(tmp_path, datasets=datasets).experiments["default"].settings["features"] == ["hpcp"]
+    assert plan(tmp_path, datasets=datasets).experiments["vector"].settings["features"] == ["hpcp"]
