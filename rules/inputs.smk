@@ -195,6 +195,15 @@ def hubs_of(wildcards):
     return fitted_to_sequences(wildcards, "hubs.h5")
 
 
+# experiment/seed of each training, and what it went through
+HISTORIES = {run: f"models/{run}/history.tsv" for run in PLAN.models} | {
+    f"{one.name}/{seed}": f"sequences/{features_of(one)}/{one.projection_of(seed)}/history.tsv"
+    for one in PLAN.experiments.values()
+    if one.trains_sequences
+    for seed in one.seeds
+}
+
+
 def pairs_to_train(wildcards):
     """The pairs of each training data set, where non-covers come from them and not from the batch."""
     train = experiment_of(wildcards).settings["train"]

@@ -20,7 +20,7 @@ rule report:
         embeddings=embeddings_to_map,
         frames=frames_to_tell,
         pca=pca_to_show,
-        histories=[f"models/{run}/history.tsv" for run in PLAN.models],
+        histories=list(HISTORIES.values()),
         set_aside=rules.set_aside.output.table,
         corpus=PLAN.corpus_of("train"),
     output:
@@ -43,12 +43,13 @@ rule report:
         content=content("config.json", *SUMMARIES, *SETTINGS_OF_PATCHES),  # which tell of titles too
         summaries=SUMMARIES,
         titles=PLAN.titles,
+        histories=[f"{run}={path}" for run, path in HISTORIES.items()],
     shell:
         'python "$COVERSIM_SCRIPTS"/report.py'
         " --config config.json"
         " --evaluations {input.evaluations:q} --ranks {input.ranks:q} --found {input.found:q}"
         " --pairs {input.pairs:q} --calibrations {input.calibrations:q} --embeddings {input.embeddings:q}"
         " --frames {input.frames:q} --pca {input.pca:q} --records .snakemake/metadata"
-        " --histories {input.histories:q} --set-aside {input.set_aside:q}"
+        " --histories {params.histories:q} --set-aside {input.set_aside:q}"
         " --summaries {params.summaries:q} --titles {params.titles:q}"
         " --benchmarks benchmarks --output {output.report:q} 2> {log:q}"

@@ -22,7 +22,7 @@ def main() -> None:
     parser.add_argument("--embeddings", type=Path, nargs="*", default=[], help="…/EXPERIMENT/SEED/DATASET.h5")
     parser.add_argument("--frames", type=Path, nargs="*", default=[], help="fft/DATASET/FRAMES/SHARD.h5")
     parser.add_argument("--pca", type=Path, nargs="*", default=[], help="pca/PATCHES/pca-COMPONENTS.npz")
-    parser.add_argument("--histories", type=Path, nargs="*", default=[], help="…/EXPERIMENT/SEED/history.tsv")
+    parser.add_argument("--histories", nargs="*", default=[], help="of trainings: EXPERIMENT/SEED=PATH")
     parser.add_argument(
         "--set-aside", type=Path, required=True, help="table of the songs that were set aside"
     )
@@ -35,7 +35,9 @@ def main() -> None:
     )
     parser.add_argument("--titles", type=Path, nargs="*", default=[], help="metadata JSON of the data sets")
     parser.add_argument("--output", type=Path, required=True, help="the HTML file")
-    write_report(**vars(parser.parse_args()))
+    arguments = vars(parser.parse_args())
+    histories = (training.split("=", 1) for training in arguments["histories"])
+    write_report(**arguments | {"histories": {run: Path(path) for run, path in histories}})
 
 
 if __name__ == "__main__":

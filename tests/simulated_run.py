@@ -46,7 +46,8 @@ def simulate(
         "seeds": list(seeds),
         "evaluation": {"resamples": 2000, "seed": 0},
     }
-    files: dict[str, list[Path]] = {name: [] for name in (*OF_RUNS, "evaluations", "embeddings", "histories")}
+    files: dict[str, list[Path]] = {name: [] for name in (*OF_RUNS, "evaluations", "embeddings")}
+    histories = {}
     for experiment, noise in experiments.items():
         for seed in seeds[:1] if experiment in BASELINES else seeds:
             rng = np.random.default_rng([seed, *experiment.encode()])
@@ -63,11 +64,12 @@ def simulate(
                 files["embeddings"].append(folder / "train.h5")
             history = [] if experiment in BASELINES else _history(metrics["valid"]["map"], rng)
             path = root / "models" / experiment / str(seed) / "history.tsv"
-            files["histories"].append(_write_tsv(path, HISTORY, history))
+            histories[f"{experiment}/{seed}"] = _write_tsv(path, HISTORY, history)
     return {
         "output": root / "report.html",
         "config": _write(root / "config.json", json.dumps(config, ensure_ascii=False)),
         **files,
+        "histories": histories,
         "set_aside": _write_tsv(root / "set_aside.tsv", SET_ASIDE_COLUMNS, set_aside),
         "summaries": [
             _write(root / "catalogue" / "train" / "summary.json", json.dumps(_summary(collections, works)))

@@ -1,6 +1,7 @@
 """Songs compared as sequences, through the real Snakemake: what is made of what, and what a change reruns."""
 
 import csv
+import re
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -226,6 +227,8 @@ def test_a_network_is_trained_on_what_the_alignment_of_covers_brings_together(wi
     with history.open(newline="") as file:
         assert [row["epoch"] for row in csv.DictReader(file, dialect="excel-tab")] == ["0", "1"]
     assert not list(results.rglob("state.pt"))
+    report = (results / "report.html").read_text()
+    assert re.search(r'<section id="training">.*?<span class="name">network</span>', report, re.DOTALL)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """Reads what a run left behind, as tables: evaluations, training histories, songs set aside, Snakemake's benchmarks."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -95,18 +95,18 @@ def first_seeds(paths: Iterable[Path]) -> dict[str, Path]:
     return {path.parts[-3]: path for path in ordered}
 
 
-def read_histories(paths: Iterable[Path]) -> pd.DataFrame:
-    """Experiment, seed, epoch, training loss and validation MAP, from `…/{experiment}/{seed}/history.tsv`.
+def read_histories(paths: Mapping[str, Path]) -> pd.DataFrame:
+    """Experiment, seed, epoch, training loss and validation MAP, from the history.tsv of each `{experiment}/{seed}`.
 
-    Epoch 0 is the untrained network and has no loss. A baseline's file has no row at all. `kept` is true for the
+    Epoch 0 is the network before training and has no loss. A baseline's file has no row at all. `kept` is true for the
     epoch whose weights the model has: the first with the highest validation MAP.
     """
-    epochs = _read_numbers(
-        sorted(paths),
-        ["epoch", "train_loss", "valid_map"],
-        experiment=lambda path: path.parts[-3],
-        seed=lambda path: int(path.parts[-2]),
-    ).sort_values(["experiment", "seed", "epoch"])
+    columns = ["epoch", "train_loss", "valid_map"]
+    tables = [_read_numbers([], columns).assign(experiment="", seed=0)]
+    for run, path in paths.items():
+        experiment, _, seed = run.partition("/")
+        tables.append(_read_numbers([path], columns).assign(experiment=experiment, seed=int(seed)))
+    epochs = pd.concat(tables, ignore_index=True).sort_values(["experiment", "seed", "epoch"])
     best = epochs[epochs.valid_map == epochs.groupby(["experiment", "seed"]).valid_map.transform("max")]
     return epochs.assign(kept=epochs.index.isin(best.drop_duplicates(["experiment", "seed"]).index))
 

@@ -64,7 +64,7 @@ class Files(NamedTuple):
     config: Path
     evaluations: Sequence[Path]
     ranks: Sequence[Path]
-    histories: Sequence[Path]
+    histories: Mapping[str, Path]
     set_aside: Path
     summaries: Sequence[Path]
     benchmarks: Path
@@ -85,7 +85,8 @@ def write_report(output: Path, **files: Any) -> None:
     ----------
     output : the HTML file; replaced whole or not at all
     config : resolved configuration, JSON
-    evaluations, ranks, histories : `…/{experiment}/{seed}/metrics.json`, `ranks.parquet`, `history.tsv`
+    evaluations, ranks : `…/{experiment}/{seed}/metrics.json`, `ranks.parquet`
+    histories : history.tsv of each training, by `{experiment}/{seed}`
     set_aside : table of the songs that were set aside
     summaries : `catalogue/{dataset}/summary.json`
     benchmarks : folder of Snakemake's benchmark files, `{rule}/**/*.tsv`

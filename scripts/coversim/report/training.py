@@ -16,11 +16,12 @@ def what_trained(epochs: pd.DataFrame, settings: Mapping[str, Any]) -> Training:
     """Trained are the experiments of which a seed kept a later epoch than 0, those that are fitted to covers at once, and
     those that fuse one of them.
     """
-    untrained = epochs[epochs.kept & (epochs.epoch == 0)].groupby("experiment").seed.agg(list).to_dict()
-    seeds = epochs.groupby("experiment").seed.nunique()
-    trained = {name for name in seeds.index if len(untrained.get(name, ())) < seeds[name]}
     chosen = {name: one or {} for name, one in (settings.get("experiments") or {}).items()}
-    trained |= {name for name, one in chosen.items() if _learns_at_once(one, settings)} - set(untrained)
+    at_once = {name for name, one in chosen.items() if _learns_at_once(one, settings)}
+    first = epochs[epochs.kept & (epochs.epoch == 0) & ~epochs.experiment.isin(at_once)]
+    untrained = first.groupby("experiment").seed.agg(list).to_dict()
+    seeds = epochs.groupby("experiment").seed.nunique()
+    trained = {name for name in seeds.index if len(untrained.get(name, ())) < seeds[name]} | at_once
     fused = {name for name, one in chosen.items() if trained & set(one.get("fuse", ()))}
     return Training(trained | fused, untrained)
 

@@ -371,10 +371,10 @@ def test_a_run_without_benchmark_files_has_a_report(tmp_path):
 
 
 def test_the_kept_epoch_is_the_first_with_the_highest_validation_map(run):
-    for path in run["histories"]:
+    for name, path in run["histories"].items():
         with path.open(newline="") as file:
             rows = list(csv.DictReader(file, dialect="excel-tab"))
-        epochs = read_histories([path])
+        epochs = read_histories({name: path})
         if rows:
             best = max(float(row["valid_map"]) for row in rows)
             first = next(row for row in rows if float(row["valid_map"]) == best)
@@ -397,14 +397,13 @@ def keep_epoch_0(path: Path) -> None:
 
 def test_a_network_that_kept_epoch_0_is_called_untrained(tmp_path):
     run = simulate(tmp_path, EXPERIMENTS)
-    for path in run["histories"]:
-        if path.parts[-3:-1] in {("brief", "1"), ("brief", "2"), ("brief", "3"), ("vector", "2")}:
-            keep_epoch_0(path)
+    for name in ("brief/1", "brief/2", "brief/3", "vector/2"):
+        keep_epoch_0(run["histories"][name])
     write_report(**run)
     text = Page(run["output"]).text
     assert "brief seeds 1, 2, 3, untrained" in text
     assert "vector seeds 1, 2, 3; seed 2 untrained" in text
-    assert "brief kept epoch 0 (untrained), 0 (untrained), 0 (untrained) of 30" in text
+    assert "brief kept epoch 0 (before training), 0 (before training), 0 (before training) of 30" in text
     assert re.search(
         "Untrained, since no epoch raised the MAP on the validation works[a-z ]+: brief [.]", text
     )
@@ -412,7 +411,7 @@ def test_a_network_that_kept_epoch_0_is_called_untrained(tmp_path):
 
 def test_a_headline_of_an_untrained_network_says_so(tmp_path):
     run = simulate(tmp_path, {"vector": 0.5, "pca": 0.8}, seeds=[1])
-    keep_epoch_0(run["histories"][0])
+    keep_epoch_0(run["histories"]["vector/1"])
     write_report(**run)
     text = Page(run["output"]).text
     assert "vector , untrained because no epoch raised its MAP on the validation works, finds covers" in text
@@ -439,7 +438,9 @@ def test_what_fuses_a_trained_experiment_is_no_baseline(tmp_path):
     config = json.loads(run["config"].read_text())
     config["experiments"] |= {"late": {"fuse": ["pca", "vector"]}, "untrained": {"fuse": ["pca", "ftm2d"]}}
     run["config"].write_text(json.dumps(config))
-    run["histories"] = [path for path in run["histories"] if path.parts[-3] not in ("late", "untrained")]
+    run["histories"] = {
+        name: path for name, path in run["histories"].items() if not name.startswith(("late/", "untrained/"))
+    }
     write_report(**run)
     text = Page(run["output"]).text
     assert re.search(r"late seeds? [\d, ]+ 0\.", text)
@@ -450,8 +451,17 @@ def test_what_learns_from_covers_without_epochs_is_no_baseline():
     kinds = {"order": "sequence_lda", "lda": "lda", "plain": "sequence_pca", "vector": "motif"}
     kinds["added"] = "sequence_network"  # to discriminants
     experiments = {name: {"model": {"kind": kind}} for name, kind in kinds.items()}
-    found = what_trained(read_histories([]), {"model": {"kind": "motif"}, "experiments": experiments})
+    found = what_trained(read_histories({}), {"model": {"kind": "motif"}, "experiments": experiments})
     assert found.trained == {"order", "lda", "added"}
+
+
+def test_a_network_of_sequences_that_kept_epoch_0_has_the_discriminants_that_it_starts_from(tmp_path):
+    run = simulate(tmp_path, {"vector": 0.5, "order": 0.4}, seeds=[1])
+    keep_epoch_0(run["histories"]["order/1"])
+    experiments = {"vector": {"model": {"kind": "motif"}}, "order": {"model": {"kind": "sequence_network"}}}
+    found = what_trained(read_histories(run["histories"]), {"experiments": experiments})
+    assert found.trained == {"vector", "order"}
+    assert found.untrained == {}
 
 
 @pytest.mark.parametrize("kind", ["evaluations", "ranks"])
@@ -528,7 +538,12 @@ def test_the_script_writes_the_same_page_without_torch(run, page, tmp_path):
         *("--evaluations", *run["evaluations"], "--ranks", *run["ranks"], "--found", *run["found"]),
         *("--pairs", *run["pairs"], "--calibrations", *run["calibrations"], "--frames", *run["frames"]),
         *("--embeddings", *run["embeddings"], "--pca", *run["pca"], "--titles", *run["titles"]),
-        *("--histories", *run["histories"], "--records", run["records"]),
+        *(
+            "--histories",
+            *(f"{name}={path}" for name, path in run["histories"].items()),
+            "--records",
+            run["records"],
+        ),
         *("--summaries", *run["summaries"], "--benchmarks", run["benchmarks"], "--output", output),
     ]
     scripts = Path(__file__).parents[3] / "scripts"
