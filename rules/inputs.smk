@@ -306,6 +306,10 @@ def alignment_of(wildcards):
     return experiment_of(wildcards).alignment
 
 
+def refine_of(wildcards):
+    return experiment_of(wildcards).settings["model"]["refine"]
+
+
 def reranking_of(wildcards):
     return experiment_of(wildcards).reranking
 

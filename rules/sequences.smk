@@ -256,9 +256,10 @@ rule match:
         code=code("match.py"),
         content=content(songs_of_collection),
         songs=songs_of_collection,
+        refine=refine_of,
     shell:
         'python "$COVERSIM_SCRIPTS"/match.py'
         " --collection {wildcards.collection} --shard {wildcards.shard}"
         " --sequences {input.sequences:q} --songs {params.songs:q} --copies {input.copies:q}"
-        " --candidates {input.candidates:q}"
+        " --candidates {input.candidates:q} --refine {params.refine}"
         " --output {output.distances:q} 2> {log:q}"

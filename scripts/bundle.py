@@ -54,7 +54,7 @@ def kind_of(arguments: argparse.Namespace, settings: dict[str, Any]) -> Kind:
     if arguments.hubs:
         hubs = storage.read(arguments.hubs)
         probes = {"offset": hubs.offsets, "vector": hubs.vectors, "profile": hubs.profiles}
-    return Sequences(settings["features"], projection, probes)
+    return Sequences(settings["features"], projection, probes, settings["model"]["refine"])
 
 
 def trained_on(catalogues: Sequence[Path]) -> dict[str, str | int]:

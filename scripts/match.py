@@ -21,6 +21,12 @@ def main() -> None:
     parser.add_argument(
         "--candidates", type=Path, nargs="?", help="which songs to compare a query with, HDF5; none: all"
     )
+    parser.add_argument(
+        "--refine",
+        type=int,
+        default=0,
+        help="compare all coarsely, and the nearest so many again; 0: all finely at once",
+    )
     parser.add_argument("--output", type=Path, required=True, help="distances, HDF5")
     arguments = parser.parse_args()
 
@@ -32,6 +38,7 @@ def main() -> None:
         arguments.shard,
         arguments.output,
         arguments.candidates,
+        arguments.refine,
     )
 
 

@@ -108,6 +108,7 @@ def _compile() -> None:
     keys = np.zeros((1, 1, 2), np.int64)
     matching.scores(song, matching.stored(song), np.array([0, len(song)]), keys, orders)
     matching.match(song, song, keys[0, 0], orders)
+    matching.halved(matching.stored(song), np.array([0, len(song)]), song.shape[1])
 
     del sys.path[0]
     for name in [name for name in sys.modules if name.partition(".")[0] == "coversim"]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 BLOCK = 2**14  # points that are subtracted at a time: some 20 MB
 FEW = 64  # points that are read at a time
-TOGETHER = 1024  # vectors of a sequence that are read at a time, 64 kB: nine minutes
+TOGETHER = 1024  # vectors of a sequence that are read at a time, 32 kB: nine minutes
 
 Arrays = dict[str, np.ndarray]
 
@@ -158,7 +158,7 @@ class Embeddings(Kind):
 class SongSequence:
     """A song as vectors in order."""
 
-    vectors: np.ndarray  # (L, size) int8
+    vectors: np.ndarray  # (L, half) uint8, see coversim.sequences.matching.stored
     profiles: np.ndarray  # (sections, C, 12) float32
     hubness: float
 
@@ -174,10 +174,13 @@ class Sequences(Kind):
         features: Sequence[str],
         projection: "PatchEncoder",
         probes: Arrays | None = None,
-        strides: tuple[int, int] = (2, 1),
+        refine: int = 0,
     ):
-        """`probes`, songs to learn from as `packed` gives them, tell what is a hub; None: nothing is."""
-        self.features, self.probes, self.strides = tuple(features), probes, strides
+        """`probes`, songs to learn from as `packed` gives them, tell what is a hub; None: nothing is.
+
+        `refine`: others are compared at half the rate, and the nearest of them, so many, again; 0: all as they are.
+        """
+        self.features, self.probes, self.refine = tuple(features), probes, refine
         self.projection = projection
 
     def embed(self, song: Song) -> SongSequence:
@@ -200,27 +203,41 @@ class Sequences(Kind):
         from coversim.sequences.matching import restored
         from coversim.sequences.outline import outline
 
-        return outline(restored(song.vectors), self.projection.orders)
+        return outline(restored(song.vectors, self.projection.size), self.projection.orders)
 
-    def _likeness(self, song: SongSequence, others: Arrays) -> np.ndarray:
+    def _likeness(self, song: SongSequence, others: Arrays, half_rate: bool = False) -> np.ndarray:
         from coversim.sequences import distances, matching
 
-        offsets = others["offset"]
+        size = self.projection.size
+        vectors, stored, offsets = song.vectors, others["vector"], others["offset"]
+        if half_rate:
+            vectors, _ = matching.halved(vectors, np.array([0, len(vectors)]), size)
+            stored, offsets = matching.halved(stored, offsets, size)
+        apart = 2 if half_rate else 1
         scores = matching.scores(
-            matching.restored(song.vectors),
-            others["vector"],
+            matching.restored(vectors, size),
+            stored,
             offsets,
             matching.best_transpositions(song.profiles, others["profile"]),
             self.projection.orders,
-            self.strides,
+            apart=apart,
         )
-        return distances.likeness(scores, len(song.vectors), np.diff(offsets))
+        return distances.likeness(scores, len(vectors), np.diff(offsets), apart)
 
     def distances(self, song: SongSequence, others: Arrays) -> np.ndarray:
         """(N,), see coversim.sequences.distances."""
+        if not self.refine:
+            return self._distances(song, others)
+        found = self._distances(song, others, half_rate=True)
+        nearest = np.sort(np.argsort(found, kind="stable")[: self.refine])
+        found[nearest] = self._distances(song, self.read(others, nearest))
+        return found
+
+    def _distances(self, song: SongSequence, others: Arrays, half_rate: bool = False) -> np.ndarray:
         from coversim.sequences import distances
 
-        return distances.distances(self._likeness(song, others), song.hubness, others["hubness"])
+        likeness = self._likeness(song, others, half_rate)
+        return distances.distances(likeness, song.hubness, others["hubness"])
 
     def packed(self, songs: Sequence[SongSequence]) -> Arrays:
         """Outlines; vectors one after the other, whose they are by `offset`; profiles, as many as the length says."""
@@ -237,8 +254,8 @@ class Sequences(Kind):
         for name, array in arrays.items():
             hdf5.write(file, name, array, rows={"vector": TOGETHER, "point": FEW}.get(name))
 
-    def read(self, file: h5py.File, rows: np.ndarray) -> Arrays:
-        """Of what `write` wrote some songs, `rows` ascending."""
+    def read(self, file: h5py.File | Arrays, rows: np.ndarray) -> Arrays:
+        """Of what `write` wrote, or `packed` gives, some songs, `rows` ascending."""
         from coversim.sequences.patches import section_counts
 
         offsets, profiles, vectors = file["offset"][:], file["profile"][:], file["vector"]
@@ -253,8 +270,10 @@ class Sequences(Kind):
         }
 
     def columns(self, arrays: Arrays) -> dict[str, list[np.ndarray]]:
-        """`outline` (E,) float32, and `vectors` (L * size,) int8: one after the other."""
-        vectors = np.split(arrays["vector"], arrays["offset"][1:-1])
+        """`outline` (E,) float32, and `vectors` (L * size,) int8: one after the other, as multiples of a step."""
+        from coversim.sequences.matching import levels
+
+        vectors = np.split(levels(arrays["vector"], self.projection.size), arrays["offset"][1:-1])
         return {"outline": list(arrays["point"]), "vectors": [song.ravel() for song in vectors]}
 
     def joined(self, parts: Sequence[Arrays]) -> Arrays:
@@ -264,10 +283,10 @@ class Sequences(Kind):
         return joined | {"offset": np.cumsum([0, *lengths])}
 
     def content(self) -> dict[str, Any]:
-        """Features, projection or network, strides and probes."""
+        """Features, projection or network, how many are refined, and probes."""
         return {
             "features": list(self.features),
-            "strides": list(self.strides),
+            "refine": self.refine,
             **{name: torch.from_numpy(array) for name, array in self.projection.arrays().items()},
             "probes": self.probes and {name: torch.from_numpy(array) for name, array in self.probes.items()},
         }
@@ -279,10 +298,10 @@ class Sequences(Kind):
 
         probes = content["probes"] and {name: tensor.numpy() for name, tensor in content["probes"].items()}
         arrays = {name: value.numpy() for name, value in content.items() if isinstance(value, torch.Tensor)}
-        return cls(content["features"], of_arrays(arrays), probes, tuple(content["strides"]))
+        return cls(content["features"], of_arrays(arrays), probes, content["refine"])
 
 
-def _rows(dataset: h5py.Dataset, rows: np.ndarray) -> np.ndarray:
+def _rows(dataset: h5py.Dataset | np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Some rows, ascending, without reading all of the others; HDF5 is slow to pick many."""
     return dataset[rows] if len(rows) < FEW else dataset[:][rows]
 

@@ -22,7 +22,7 @@ from coversim.storage import torch_files
 from coversim.storage.checksums import check
 
 FORMAT = "coversim metric"
-VERSION = 1
+VERSION = 2
 KEYS = {"format", "version", "kind", "content", "calibration", "about"}
 OF_TRAINING = {"settings", "projection", "network", "digest", "epoch"}
 """Keys of model.pt, which the rule `train` leaves: a metric without calibration."""

@@ -12,9 +12,12 @@ LENGTH = 0.7  # power of the shorter length that a score is divided by
 HUBS = 0.5  # share of what is by chance that is taken away
 
 
-def likeness(scores: np.ndarray, length: int, lengths: np.ndarray) -> np.ndarray:
-    """log(1 + score / shorter^LENGTH), (N,), of the scores of a song of so many patches with others."""
-    return np.log1p(scores / np.minimum(length, lengths) ** LENGTH)
+def likeness(scores: np.ndarray, length: int, lengths: np.ndarray, apart: int = 1) -> np.ndarray:
+    """log(1 + score / shorter^LENGTH), (N,), of the scores of a song of so many patches with others.
+
+    Of vectors that are so many patches `apart`, each stands for these.
+    """
+    return np.log1p(apart * scores / (apart * np.minimum(length, lengths)) ** LENGTH)
 
 
 def hubness(likenesses: np.ndarray) -> float:

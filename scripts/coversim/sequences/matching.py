@@ -21,7 +21,8 @@ from coversim.sequences.projection import transpose
 THRESHOLD = 0.3  # cosine from which on two patches speak for a cover
 TRANSPOSITIONS = 2  # that are tried: those that suit the mean chroma best
 MARGIN = 0.02  # cosine of mean chroma by which a transposition may suit less than the best and still be tried
-INT8 = 127  # what 1 is stored as
+LEVELS = 7  # that a number of a stored vector may have on each side of 0
+SPREAD = 0.4  # from one of them to the next, as a share of what is usual: the root mean square of a vector's numbers
 ROWS = 120  # patches of the query that are compared at a time
 
 compiled = numba.njit(nogil=True, fastmath={"nnan", "nsz"})
@@ -46,13 +47,31 @@ class Match(NamedTuple):
 
 
 def stored(vectors: np.ndarray) -> np.ndarray:
-    """Vectors at unit length as int8."""
-    return np.rint(INT8 * vectors).astype(np.int8)
+    """Vectors (L, size) at unit length in four bits a number: (L, half) uint8, the first half of the numbers in the low bits.
+
+    What is beyond LEVELS is cut off, so that no single number speaks for a whole vector.
+    """
+    found = np.clip(np.rint(vectors / _step(vectors.shape[1])), -LEVELS, LEVELS).astype(np.int8)
+    return _packed(found)
 
 
-def restored(vectors: np.ndarray) -> np.ndarray:
-    """What `stored` keeps of vectors, float32."""
-    return vectors.astype(np.float32) / INT8
+def restored(vectors: np.ndarray, size: int) -> np.ndarray:
+    """What `stored` keeps of vectors, (L, size) float32."""
+    return levels(vectors, size) * np.float32(_step(size))
+
+
+def levels(vectors: np.ndarray, size: int) -> np.ndarray:
+    """The same as multiples of a step, (L, size) int8."""
+    both = np.concatenate([vectors & 15, vectors >> 4], axis=1)[:, :size]
+    return both.astype(np.int8) - np.int8(LEVELS + 1)
+
+
+def halved(vectors: np.ndarray, offsets: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Stored vectors of songs, one after the other, at half their rate, and whose is what: of two each the mean, at unit length."""
+    counts = -(-np.diff(offsets) // 2)
+    starts = np.cumsum([0, *counts])
+    found = _halved(vectors, offsets, starts, size, np.float32(_step(size)))
+    return found, starts
 
 
 def best_transpositions(profiles: np.ndarray, others: np.ndarray, count: int = TRANSPOSITIONS) -> np.ndarray:
@@ -74,6 +93,7 @@ def scores(
     transpositions: np.ndarray,
     orders: np.ndarray,
     strides: tuple[int, int] = (2, 1),
+    apart: int = 1,
 ) -> np.ndarray:
     """Scores (N,) of a song with N others.
 
@@ -87,17 +107,19 @@ def scores(
     Parameters
     ----------
     song : vectors (L, D) float32
-    others : vectors of all others, one after the other, (patches, D) int8; `offsets` (N + 1,) says whose is what
+    others : vectors of all others, one after the other, as `stored` gives them; `offsets` (N + 1,) says whose is what
     transpositions : (sections of the song, sections of all others, K) semitones by which to play others higher
     orders : (K,) of the projection
-    strides : compare each patch, or each second, …, of the song and of the others; the first is the second, or twice it
+    strides : compare each vector, or each second, …, of the song and of the others; the first is the second, or twice it
+    apart : patches from a vector to the next, 2 after `halved`
     """
     rotated = np.stack([transpose(song[:: strides[0]], orders, -semitones) for semitones in range(12)])
     tried = (transpositions[..., None] % 12 == np.arange(12)).any(axis=2)
-    counts = np.cumsum([0, *section_counts(np.diff(offsets))])
-    bounds = -(-sections(len(song)) // strides[0])
+    counts = np.cumsum([0, *section_counts(np.diff(offsets), apart)])
+    bounds = -(-sections(len(song), apart) // strides[0])
     longest = int(np.diff(offsets).max())
-    return _scores(rotated / np.float32(INT8), bounds, others, offsets, counts, tried, longest, *strides)
+    rotated *= np.float32(_step(song.shape[1]))
+    return _scores(rotated, bounds, others, offsets, counts, tried, longest, *strides)
 
 
 def match(
@@ -112,6 +134,56 @@ def match(
     return best if len(best.path) else None
 
 
+def _step(size):
+    return SPREAD / np.sqrt(size)
+
+
+def _packed(levels):
+    levels = (levels + (LEVELS + 1)).astype(np.uint8)
+    half = (levels.shape[1] + 1) // 2
+    packed = levels[:, :half].copy()
+    packed[:, : levels.shape[1] - half] |= levels[:, half:] << 4
+    return packed
+
+
+@compiled
+def _unpack(source, target):
+    """The numbers of a stored vector, as multiples of a step."""
+    half = len(source)
+    for number in range(half):
+        target[number] = np.float32(np.int32(source[number] & 15) - (LEVELS + 1))
+    for number in range(len(target) - half):
+        target[half + number] = np.float32(np.int32(source[number] >> 4) - (LEVELS + 1))
+
+
+@numba.njit(
+    nogil=True, fastmath={"nnan", "nsz", "reassoc"}
+)  # or the sum of squares takes the time of the rest
+def _halved(vectors, offsets, starts, size, step):
+    found = np.empty((starts[-1], vectors.shape[1]), np.uint8)
+    half = vectors.shape[1]
+    first, second = np.empty(size, np.float32), np.empty(size, np.float32)
+    levels = np.empty(size, np.uint8)
+    for place in range(len(offsets) - 1):
+        for row in range(starts[place], starts[place + 1]):
+            source = offsets[place] + 2 * (row - starts[place])
+            _unpack(vectors[source], first)
+            _unpack(vectors[min(source + 1, offsets[place + 1] - 1)], second)
+            square = np.float32(0)
+            for number in range(size):
+                first[number] += second[number]
+                square += first[number] * first[number]
+            scale = np.float32(1) / (np.sqrt(max(square, np.float32(1))) * step)
+            for number in range(size):
+                level = np.int32(first[number] * scale + np.float32(LEVELS + 1.5))  # rounded, being positive
+                levels[number] = min(max(level, 1), 2 * LEVELS + 1)
+            for number in range(half):
+                found[row, number] = levels[number]
+            for number in range(size - half):
+                found[row, number] |= levels[half + number] << 4
+    return found
+
+
 @compiled
 def _scores(rotated, bounds, others, offsets, counts, tried, longest, song_stride, stride):
     size = rotated.shape[2]
@@ -123,9 +195,7 @@ def _scores(rotated, bounds, others, offsets, counts, tried, longest, song_strid
         width = (offsets[place + 1] - offsets[place] - 1) // stride + 1
         own = others[offsets[place] : offsets[place + 1] : stride]
         for patch in range(width):
-            source, target = own[patch], vectors[patch]
-            for number in range(size):
-                target[number] = source[number]
+            _unpack(own[patch], vectors[patch])
         tiles = tried[:, counts[place] : counts[place + 1]]
         columns = np.arange(tiles.shape[1] + 1) * (offsets[place + 1] - offsets[place]) // tiles.shape[1]
         columns = (columns + stride - 1) // stride

@@ -44,14 +44,15 @@ def phases(orders: np.ndarray, semitones: int) -> np.ndarray:
     return np.exp(-2j * np.pi * orders * semitones / 12).astype(np.complex64)
 
 
-def section_counts(lengths: np.ndarray) -> np.ndarray:
-    """How many sections songs of so many patches have: each is about a minute."""
-    return np.maximum(1, np.rint(np.asarray(lengths) / SECTION)).astype(np.int64)
+def section_counts(lengths: np.ndarray, apart: int = 1) -> np.ndarray:
+    """How many sections songs of so many patches have, or vectors that are 2 patches `apart`: each is about a minute."""
+    pairs = -(-np.asarray(lengths) * apart // 2)  # so that a song has as many at half its rate
+    return np.maximum(1, np.rint(pairs / (SECTION // 2))).astype(np.int64)
 
 
-def sections(length: int) -> np.ndarray:
+def sections(length: int, apart: int = 1) -> np.ndarray:
     """Where the sections of a song of so many patches begin, and the last one ends; they are of like size."""
-    count = int(section_counts(np.array(length)))
+    count = int(section_counts(np.array(length), apart))
     return np.arange(count + 1) * length // count
 
 

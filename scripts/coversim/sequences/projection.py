@@ -103,7 +103,7 @@ class Projection:
     @property
     def size(self) -> int:
         """Real numbers of a vector: one of a component of a real order, two of another."""
-        return len(self.orders) + int(_complex(self.orders).sum())
+        return real_numbers(self.orders)
 
     @property
     def channels(self) -> int:
@@ -130,6 +130,11 @@ class Projection:
     def load(cls, path: Path | str) -> "Projection":
         """Read what `save` wrote."""
         return cls(*npz.read(path, "orders", "components"))
+
+
+def real_numbers(orders: np.ndarray) -> int:
+    """How many real numbers a vector of a projection with these orders has."""
+    return len(orders) + int(_complex(orders).sum())
 
 
 def as_complex(vectors: np.ndarray, orders: np.ndarray) -> np.ndarray:

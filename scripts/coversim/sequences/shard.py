@@ -1,9 +1,9 @@
-"""Match a shard's queries with the songs of their collection."""
+"""Match a shard's queries with the songs of their collection; if asked, at half the rate, and the nearest of them again."""
 
 import logging
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from coversim.progress import followed
 from coversim.sequences import storage
 from coversim.sequences.distances import distances as distances_of
-from coversim.sequences.songs import likenesses
+from coversim.sequences.songs import at_half_rate, likenesses
 from coversim.sequences.storage import Sequences, Song
 from coversim.storage import distances, frames, hdf5
 from coversim.storage.songs import members
@@ -25,6 +25,7 @@ def match_shard(
     shard: str,
     output: Path,
     candidates: Path | None = None,
+    refine: int = 0,
 ) -> None:
     """Write the distances of a shard's queries to all songs of their collection, or to their candidates.
 
@@ -35,6 +36,7 @@ def match_shard(
     songs : sequences of the collection, `…/<features>/<projection>/collections/<collection>.h5`
     catalogues, copies : of each data set of the collection, see coversim.storage.songs
     candidates : which songs each query is compared with, see coversim.alignment.candidates; None: with all
+    refine : all are compared at half the rate, and those so many again that are nearest to a query; 0: all as they are
     """
     songs_of_work = Counter(work for work, _ in members(catalogues, copies, collection))
     queries = [
@@ -43,51 +45,86 @@ def match_shard(
         for place, work in enumerate(own.works)
         if shards[place] == shard and songs_of_work[str(work)] > 1
     ]
-    embedded: list[frames.Name] = []
+    started = time.monotonic()
     if candidates:
         embedded, kept, found = distances.candidates(
             candidates, [(query.work, query.performance) for query in queries]
         )
         queries = [queries[number] for number in kept]
-        compared = np.full(found.shape, np.nan, np.float32)
-    embedded_row = {name: row for row, name in enumerate(embedded)}
-    started = time.monotonic()
-    names, pairs = [], 0
-    blocks = [np.empty((len(queries), 0), np.float32)]
-    for others, _ in followed(storage.blocks(songs), "blocks of songs"):
-        names += others.names
-        if not candidates:
-            block = [_distances(query, others) for query in queries]
-            blocks.append(np.array(block, np.float32).reshape(len(queries), len(others.works)))
-            pairs += blocks[-1].size
-            continue
-        rows = np.array([embedded_row.get(name, -1) for name in others.names])
-        for query, wanted, row in zip(queries, found, compared, strict=True):
-            among = np.isin(rows, wanted)
-            if among.any():
-                order = wanted.argsort()
-                row[order[np.searchsorted(wanted, rows[among], sorter=order)]] = _distances(
-                    query, others.of(among)
-                )
-                pairs += int(among.sum())
+        row_in = {name: row for row, name in enumerate(embedded)}
+        names, compared = _with_some(songs, queries, row_in, found, refine > 0)
+        row_of = {name: row for row, name in enumerate(names)}
+        candidate = np.array([row_of[name] for name in embedded])[found]
+    else:
+        names, compared = _with_all(songs, queries, refine > 0)
+        row_of = {name: row for row, name in enumerate(names)}
+        candidate = None
+    own = np.array([row_of[query.work, query.performance] for query in queries], dtype=np.int64)
+    if refine and len(queries):
+        rows = np.arange(len(names))[None] if candidate is None else candidate
+        others = np.where(rows == own[:, None], np.inf, compared)
+        nearest = np.argsort(others, axis=1, kind="stable")[:, :refine]
+        again = np.take_along_axis(np.broadcast_to(rows, compared.shape), nearest, axis=1)
+        np.put_along_axis(compared, nearest, _with_some(songs, queries, row_of, again, False)[1], axis=1)
     logging.info(
         "%d queries, %d songs, %d pairs in %.1f s, compilation included",
-        *(len(queries), len(names), pairs, time.monotonic() - started),
+        *(len(queries), len(names), compared.size, time.monotonic() - started),
     )
-    row_of = {name: row for row, name in enumerate(names)}
     distances.write(
         output,
         [work for work, _ in names],
         [performance for _, performance in names],
-        np.array([row_of[query.work, query.performance] for query in queries], dtype=np.int64),
-        compared if candidates else np.concatenate(blocks, axis=1),
+        own,
+        compared,
         {
             "method": "sequences",
             "sequences": "/".join(songs.parts[songs.parts.index("collections") - 2 :][:2]),
             "candidates": hdf5.read_settings(candidates)["candidates"] if candidates else 0,
+            "refine": refine,
         },
-        np.array([row_of[name] for name in embedded])[found] if candidates else None,
+        candidate,
     )
+
+
+def _with_all(songs: Path, queries: Sequence[Song], half_rate: bool) -> tuple[list[frames.Name], np.ndarray]:
+    """The songs of a collection, and their distances (queries, songs)."""
+    names = []
+    blocks = [np.empty((len(queries), 0), np.float32)]
+    for own, others in _compared(songs, queries, half_rate):
+        names += others.names
+        block = [_distances(query, others) for query in own]
+        blocks.append(np.array(block, np.float32).reshape(len(queries), len(others.works)))
+    return names, np.concatenate(blocks, axis=1)
+
+
+def _with_some(
+    songs: Path,
+    queries: Sequence[Song],
+    row_in: Mapping[frames.Name, int],
+    wanted: np.ndarray,
+    half_rate: bool,
+) -> tuple[list[frames.Name], np.ndarray]:
+    """The songs of a collection, and the distances of some of them, those of the rows `wanted` (queries, some): as many."""
+    names = []
+    compared = np.full(wanted.shape, np.nan, np.float32)
+    for own, others in _compared(songs, queries, half_rate):
+        names += others.names
+        rows = np.array([row_in.get(name, -1) for name in others.names])
+        for query, of_query, row in zip(own, wanted, compared, strict=True):
+            among = np.isin(rows, of_query)
+            if among.any():
+                order = of_query.argsort()
+                places = order[np.searchsorted(of_query, rows[among], sorter=order)]
+                row[places] = _distances(query, others.of(among))
+    return names, compared
+
+
+def _compared(
+    songs: Path, queries: Sequence[Song], half_rate: bool
+) -> Iterator[tuple[Sequence[Song], Sequences]]:
+    """The queries beside some songs of the collection at a time, both as they are or at half their rate."""
+    for others, _ in followed(storage.blocks(songs), "blocks of songs"):
+        yield at_half_rate(queries, others) if half_rate else (queries, others)
 
 
 def _distances(query: Song, others: Sequences) -> np.ndarray:

@@ -23,7 +23,7 @@ from coversim.sequences.distances import likeness
 from coversim.sequences.matching import best_transpositions, restored, scores, stored
 from coversim.sequences.network import Network, Weights, by_order, encode
 from coversim.sequences.patches import ORDERS, patches, profiles
-from coversim.sequences.projection import REAL_ORDERS, Projection
+from coversim.sequences.projection import REAL_ORDERS, Projection, real_numbers
 from coversim.siamese import loop
 from coversim.siamese.augmentation import varied
 from coversim.siamese.losses import loss
@@ -275,7 +275,7 @@ def _average_precision(
 
     def distances_to_all(row: int) -> np.ndarray:
         keys = best_transpositions(of_sections[row], sections)
-        found = scores(restored(kept[row]), together, offsets, keys, orders)
+        found = scores(restored(kept[row], real_numbers(orders)), together, offsets, keys, orders)
         return -likeness(found, int(lengths[row]), lengths)
 
     blocks = ((np.array([row]), distances_to_all(row)[None]) for row in queries_of(works))

@@ -9,9 +9,9 @@ import numpy as np
 from coversim.progress import followed
 from coversim.sequences import storage
 from coversim.sequences.distances import hubness, likeness
-from coversim.sequences.matching import best_transpositions, restored, scores, stored
+from coversim.sequences.matching import best_transpositions, halved, restored, scores, stored
 from coversim.sequences.patches import patches, profiles
-from coversim.sequences.projection import PatchEncoder
+from coversim.sequences.projection import PatchEncoder, real_numbers
 from coversim.sequences.storage import Sequences, Song
 from coversim.storage import frames
 from coversim.storage.hashing import stable_hash
@@ -74,8 +74,20 @@ def write_songs(
 def likenesses(song: Song, others: Sequences) -> np.ndarray:
     """How like a song others are, (N,): see coversim.sequences.distances."""
     keys = best_transpositions(song.profiles, others.profiles)
-    found = scores(restored(song.vectors), others.vectors, others.offsets, keys, others.orders)
-    return likeness(found, len(song.vectors), others.lengths)
+    vectors = restored(song.vectors, real_numbers(others.orders))
+    found = scores(vectors, others.vectors, others.offsets, keys, others.orders, apart=others.apart)
+    return likeness(found, len(song.vectors), others.lengths, others.apart)
+
+
+def at_half_rate(queries: Sequence[Song], others: Sequences) -> tuple[list[Song], Sequences]:
+    """The same songs with half as many vectors, see coversim.sequences.matching.halved."""
+    size = real_numbers(others.orders)
+    vectors, offsets = halved(others.vectors, others.offsets, size)
+    fewer = [
+        query._replace(vectors=halved(query.vectors, np.array([0, len(query.vectors)]), size)[0])
+        for query in queries
+    ]
+    return fewer, others._replace(vectors=vectors, offsets=offsets, apart=2)
 
 
 def _song(song: frames.SongFrames, split: str, projection: PatchEncoder) -> Song:

@@ -2,7 +2,7 @@
 
     work, performance, split   (n,) UTF-8                  the songs
     offset                     (n + 1,) int64              whose patches are which
-    vector                     (patches, size) int8        unit length is stored as 127
+    vector                     (patches, half) uint8       see coversim.sequences.matching.stored
     profile                    (sections, C, 12) float32   mean chroma; how many a song has, its length says
     hubness                    (n,) float64                see coversim.sequences.distances; NaN: not known
     order                      (components,) int64         of the projection
@@ -25,7 +25,7 @@ from coversim.sequences.projection import PatchEncoder
 from coversim.storage import hdf5
 
 ROWS = 1024  # of a chunk, where vectors are appended
-TOGETHER = 2**20  # patches of a collection that are read at a time: 64 MB
+TOGETHER = 2**20  # patches of a collection that are read at a time: 32 MB
 
 
 class Song(NamedTuple):
@@ -34,7 +34,7 @@ class Song(NamedTuple):
     work: str
     performance: str
     split: str
-    vectors: np.ndarray  # (L, size) int8
+    vectors: np.ndarray  # (L, half) uint8
     profiles: np.ndarray  # (sections, C, 12) float32
     hubness: float = math.nan
 
@@ -46,14 +46,15 @@ class Sequences(NamedTuple):
     performances: np.ndarray  # of str
     splits: np.ndarray  # of str
     offsets: np.ndarray  # (songs + 1,)
-    vectors: np.ndarray  # (patches, size) int8
+    vectors: np.ndarray  # (vectors, half) uint8
     profiles: np.ndarray  # (sections, C, 12) float32
     hubness: np.ndarray  # (songs,)
     orders: np.ndarray  # (components,)
+    apart: int = 1  # patches from a vector to the next
 
     @property
     def lengths(self) -> np.ndarray:
-        """Patches of each song."""
+        """Vectors of each song."""
         return np.diff(self.offsets)
 
     @property
@@ -69,14 +70,15 @@ class Sequences(NamedTuple):
             self.splits[chosen],
             np.cumsum([0, *self.lengths[chosen]]),
             self.vectors[chosen.repeat(self.lengths)],
-            self.profiles[chosen.repeat(section_counts(self.lengths))],
+            self.profiles[chosen.repeat(section_counts(self.lengths, self.apart))],
             self.hubness[chosen],
             self.orders,
+            self.apart,
         )
 
     def song(self, place: int) -> Song:
         """One of the songs."""
-        sections = np.cumsum([0, *section_counts(self.lengths)])
+        sections = np.cumsum([0, *section_counts(self.lengths, self.apart)])
         return Song(
             str(self.works[place]),
             str(self.performances[place]),
@@ -89,7 +91,7 @@ class Sequences(NamedTuple):
 
 def write(path: str | os.PathLike, songs: Sequence[Song], projection: PatchEncoder) -> None:
     """Write songs, whose vectors are of this projection, to a file that appears once it is whole."""
-    vectors = [np.empty((0, projection.size), np.int8), *(song.vectors for song in songs)]
+    vectors = [np.empty((0, (projection.size + 1) // 2), np.uint8), *(song.vectors for song in songs)]
     profiles = [np.empty((0, projection.channels, 12), np.float32), *(song.profiles for song in songs)]
     with hdf5.creating(path) as file:
         for name in ("work", "performance", "split"):
@@ -104,9 +106,13 @@ def write(path: str | os.PathLike, songs: Sequence[Song], projection: PatchEncod
 def read(path: str | os.PathLike) -> Sequences:
     """Read what `write` wrote; a damaged file raises a CoversimError that says which to delete."""
     with hdf5.opened(path) as file:
-        names = (np.array(hdf5.strings(file[name]), dtype=str) for name in ("work", "performance", "split"))
-        arrays = (file[name][:] for name in ("offset", "vector", "profile", "hubness", "order"))
-        songs = Sequences(*names, *arrays)
+        works, performances, splits = (
+            np.array(hdf5.strings(file[name]), dtype=str) for name in ("work", "performance", "split")
+        )
+        offsets, vectors, profiles, hubness, orders = (
+            file[name][:] for name in ("offset", "vector", "profile", "hubness", "order")
+        )
+        songs = Sequences(works, performances, splits, offsets, vectors, profiles, hubness, orders)
         if (
             len({len(songs.lengths), len(songs.hubness), *map(len, songs[:3])}) > 1
             or songs.offsets[-1] != len(songs.vectors)

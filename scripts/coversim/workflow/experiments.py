@@ -127,6 +127,7 @@ class Experiment:
             "transpositions": self.settings["model"]["transpositions"] if method == "qmax" else 1,
             "sharpness": words(self.settings["model"]["sharpness"]),
             "candidates": self.settings["rerank"]["candidates"],
+            "refine": self.settings["model"]["refine"] if self.projection else 0,
         }
 
     @property

@@ -127,7 +127,7 @@ def test_the_model_of_a_training_is_a_metric_without_probabilities(model, metric
 
 
 REFUSED = {
-    "of a newer version": ({"version": 2}, "version 2"),
+    "of a newer version": ({"version": 3}, "version 3"),
     "of an unknown kind": ({"kind": "smell"}, "kind 'smell'"),
     "with an entry more": ({"spell": 1}, "unknown: spell"),
     "of another format": ({"format": "cats"}, "no metric of coversim"),
@@ -196,6 +196,18 @@ def test_what_is_like_the_probes_is_a_hub_and_counts_as_further_away(tmp_path):
         plain.distance(*(plain.embed(chroma(seed), rate=8) for seed in (1, 2)))
         * np.exp(0.5 * (a.hubness + b.hubness))
     )
+
+
+def test_the_nearest_at_half_the_rate_are_compared_again(tmp_path):
+    plain = sequences().kind
+    Metric(Sequences(["crema"], plain.projection, refine=2)).save(tmp_path / "metric.pt")
+    kind = Metric.load(tmp_path / "metric.pt").kind
+    songs = [kind.embed(opened(chroma(seed), ("crema",), 8)) for seed in range(1, 7)]
+    others = kind.packed(songs[1:])
+    found, as_they_are = kind.distances(songs[0], others), plain.distances(songs[0], others)
+    assert (found == as_they_are).sum() == 2
+    [alone] = kind.distances(songs[0], kind.packed(songs[3:4]))
+    assert alone == as_they_are[2]
 
 
 @pytest.mark.parametrize("kind", ["embedding", "sequence"])

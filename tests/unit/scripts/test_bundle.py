@@ -22,7 +22,7 @@ SONGS = ("W_1\tP_1\t0\ttrain", "W_1\tP_2\t0\ttrain", "W_2\tP_3\t0\tvalid", "W_3\
 
 def bundle(folder: Path, *arguments: object, songs: tuple[str, ...] = SONGS) -> Metric:
     settings, calibration, catalogue = (folder / name for name in ("settings.json", "cal.json", "songs.tsv"))
-    settings.write_text(json.dumps({"features": ["crema"]}))
+    settings.write_text(json.dumps({"features": ["crema"], "model": {"refine": 7}}))
     calibration.write_text(json.dumps(CALIBRATION))
     catalogue.write_text("work\tperformance\tshard\tsplit\n" + "\n".join(songs) + "\n")
     options = ["--experiment", "vector", "--seed", 3, "--settings", settings, "--calibration", calibration]
@@ -56,7 +56,8 @@ def test_sequences_are_bundled_with_the_songs_that_show_hubs(tmp_path):
             hdf5.write(file, name, probes[name])
         hdf5.write(file, "order", projection.orders)
     metric = bundle(tmp_path, "--projection", tmp_path / "projection.npz", "--hubs", tmp_path / "hubs.h5")
-    expected = Metric(Sequences(["crema"], projection, probes))
+    expected = Metric(Sequences(["crema"], projection, probes, refine=7))
+    assert metric.kind.refine == 7
     assert metric.distance(*two(metric)) == expected.distance(*two(expected))
     assert metric.distance(*two(metric)) != pytest.approx(Metric(plain).distance(*two(Metric(plain))))
     assert np.isfinite(metric.distance(*two(metric)))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from coversim.sequences.distances import LENGTH, distances, hubness, likeness
-from coversim.sequences.matching import scores
+from coversim.sequences.matching import scores, stored
 from coversim.sequences.patches import sections
 
 
@@ -45,7 +45,7 @@ def test_unrelated_songs_of_ten_minutes_are_about_as_far_as_those_of_one():
 
     def typical(length):
         songs = [song(length) for _ in range(6)]
-        others, offsets = np.rint(127 * np.concatenate(songs)).astype(np.int8), np.arange(7) * length
+        others, offsets = stored(np.concatenate(songs)), np.arange(7) * length
         count = len(sections(length)) - 1
         keys = np.zeros((count, 6 * count, 1), int)
         table = np.array([scores(one, others, offsets, keys, orders) for one in songs])

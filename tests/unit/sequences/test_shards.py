@@ -11,7 +11,7 @@ from coversim.sequences import aligned, songs, storage
 from coversim.sequences.distances import distances, likeness
 from coversim.sequences.matching import best_transpositions, restored, scores, stored
 from coversim.sequences.patches import patches, profiles
-from coversim.sequences.projection import SecondMoments, discriminants, principal_components
+from coversim.sequences.projection import SecondMoments, discriminants, principal_components, real_numbers
 from coversim.sequences.shard import match_shard as match_collection
 from coversim.sequences.training import moments_of_shard, of_sources
 from coversim.storage import distances as distance_files
@@ -81,11 +81,11 @@ def sequences(place, projection):
     return files
 
 
-def match_shard(files, catalogues, copies, collection, shard, output, *candidates):
+def match_shard(files, catalogues, copies, collection, shard, output, *candidates, refine=0):
     """As the rules do it: the shards are joined first."""
     joined = output.parent / "crema" / "pca" / "collections" / f"{collection}.h5"
     storage.join(files, collection, joined)
-    match_collection(joined, catalogues, copies, collection, shard, output, *candidates)
+    match_collection(joined, catalogues, copies, collection, shard, output, *candidates, refine=refine)
 
 
 def test_songs_that_do_not_count_have_no_sequence_and_are_no_candidates(place):
@@ -170,7 +170,7 @@ def alike(song, other, orders):
     """Likeness of two songs by themselves."""
     keys = best_transpositions(song.profiles, other.profiles)
     offsets = np.array([0, len(other.vectors)])
-    score = scores(restored(song.vectors), other.vectors, offsets, keys, orders)
+    score = scores(restored(song.vectors, real_numbers(orders)), other.vectors, offsets, keys, orders)
     return float(likeness(score, len(song.vectors), np.array([len(other.vectors)]))[0])
 
 
@@ -260,6 +260,62 @@ def test_re_ranking_matches_a_query_with_its_candidates_alone(place):
         place_of = int(np.flatnonzero(order[queries] == row)[0])
         assert candidate.tolist() == order[chosen[place_of]].tolist()
         np.testing.assert_array_equal(distance, every.distance[every.query == row][0][candidate])
+
+
+def at_half_rate(files):
+    """Distances of all validation songs to all, at half their rate."""
+    read = [songs.of(songs.splits == "valid") for songs in map(storage.read, files)]
+    names, rows = [], []
+    for queries in read:
+        for place_of in range(len(queries.works)):
+            query = queries.song(place_of)
+            near = []
+            for others in read:
+                [slow], half = songs.at_half_rate([query], others)
+                near.append(distances(songs.likenesses(slow, half), query.hubness, others.hubness))
+            rows.append(np.concatenate(near))
+            names.append(query.performance)
+    return names, np.array(rows)
+
+
+def test_the_songs_nearest_at_half_the_rate_are_compared_again_as_they_are(place):
+    files = sequences(place, fitted(place))
+    where = (files, [place / "songs.tsv"], [place / "copies.tsv"], "valid", "0001")
+    match_shard(*where, place / "all.h5")
+    match_shard(*where, place / "some.h5", refine=2)
+    match_shard(*where, place / "every.h5", refine=5)
+    every, some = (distance_files.read(place / name) for name in ("all.h5", "some.h5"))
+    names, half = at_half_rate(files)
+    assert names == some.performances.tolist()
+    for query, as_they_are, found in zip(some.query, every.distance, some.distance, strict=True):
+        nearest = np.argsort(np.where(np.arange(len(names)) == query, np.inf, half[query]))[:2]
+        expected = half[query].copy()
+        expected[nearest] = as_they_are[nearest]
+        np.testing.assert_allclose(found, expected, rtol=1e-5)
+        others = np.arange(len(names)) != query
+        again = distance_files.read(place / "every.h5").distance[some.query == query][0]
+        np.testing.assert_array_equal(again[others], as_they_are[others])
+    assert hdf5.read_settings(place / "some.h5")["refine"] == 2
+
+
+def test_of_candidates_the_nearest_are_compared_again(place):
+    files = sequences(place, fitted(place))
+    where = (files, [place / "songs.tsv"], [place / "copies.tsv"], "valid", "0001")
+    match_shard(*where, place / "all.h5")
+    every = distance_files.read(place / "all.h5")
+    chosen = np.array([np.delete(np.arange(6), row)[[4, 0, 2]] for row in every.query])
+    distance_files.write(
+        *(place / "candidates.h5", every.works, every.performances, every.query),
+        *(np.zeros(chosen.shape), {"candidates": 3}, chosen),
+    )
+    match_shard(*where, place / "some.h5", place / "candidates.h5", refine=1)
+    found = distance_files.read(place / "some.h5")
+    _, half = at_half_rate(files)
+    for row, query in enumerate(found.query):
+        expected = half[query][found.candidate[row]]
+        nearest = expected.argmin()
+        expected[nearest] = every.distance[row][found.candidate[row]][nearest]
+        np.testing.assert_allclose(found.distance[row], expected, rtol=1e-5)
 
 
 def test_a_collection_that_a_shard_has_no_song_of_leaves_it_without_queries(place):

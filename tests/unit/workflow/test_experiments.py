@@ -194,6 +194,25 @@ def test_what_is_re_ranked_by_sequences_has_their_projection_and_stays_the_same_
         )
 
 
+def test_sequences_are_refined_wherever_they_are_compared():
+    named = resolve(
+        changed(
+            model={"refine": 20},
+            experiments={
+                "sequence": {"model": {"kind": "sequence_lda"}},
+                "whole": {"model": {"kind": "sequence_lda", "refine": 0}},
+                "reranked": {"rerank": {"candidates": 100, "by": "sequence_lda"}},
+                "qmax": {"model": {"kind": "qmax"}},
+                "default": {},
+            },
+        ),
+        ["crema"],
+    )
+    names = ("sequence", "whole", "reranked", "qmax", "default")
+    assert [named[name].alignment["refine"] for name in names] == [20, 0, 20, 0, 0]
+    assert named["reranked"].training == named["default"].training
+
+
 def test_qmax_tries_so_many_transpositions_wherever_it_aligns():
     one = {"model": {"transpositions": 1}}
     named = resolve(
