@@ -60,10 +60,12 @@ rule bundle_sequences:
         content=content(*SONGS_TO_TRAIN, "experiments/{experiment}.json"),
         songs=SONGS_TO_TRAIN,
         settings="experiments/{experiment}.json",
+        refine=refine_of,
     shell:
         'python "$COVERSIM_SCRIPTS"/bundle.py'
         " --experiment {wildcards.experiment} --seed {wildcards.seed}"
-        " --projection {input.projection:q} --hubs {input.hubs:q} --settings {params.settings:q}"
+        " --projection {input.projection:q} --hubs {input.hubs:q} --refine {params.refine}"
+        " --settings {params.settings:q}"
         " --calibration {input.calibration:q} --songs {params.songs:q}"
         " --output {output.metric:q} 2> {log:q}"
 

@@ -27,6 +27,12 @@ def main() -> None:
         "--query-tempi", type=float, nargs="*", default=[], help="tempi at which a song is sought (--model)"
     )
     parser.add_argument("--hubs", type=Path, nargs="?", help="sequences that show hubs, HDF5 (--projection)")
+    parser.add_argument(
+        "--refine",
+        type=int,
+        default=0,
+        help="compare at half the rate, and the nearest so many again; 0: all at the whole one (--projection)",
+    )
     parser.add_argument("--settings", type=Path, required=True, help="the experiment's settings, a JSON file")
     parser.add_argument("--calibration", type=Path, required=True, help="calibration.json")
     parser.add_argument(
@@ -54,7 +60,7 @@ def kind_of(arguments: argparse.Namespace, settings: dict[str, Any]) -> Kind:
     if arguments.hubs:
         hubs = storage.read(arguments.hubs)
         probes = {"offset": hubs.offsets, "vector": hubs.vectors, "profile": hubs.profiles}
-    return Sequences(settings["features"], projection, probes, settings["model"]["refine"])
+    return Sequences(settings["features"], projection, probes, arguments.refine)
 
 
 def trained_on(catalogues: Sequence[Path]) -> dict[str, str | int]:

@@ -133,6 +133,10 @@ def test_another_run_gives_the_same_bytes(finished, place):
             HELD | {"evaluate": 1},
         ),
         (lambda place: add_experiment(place, same={"model": {"kind": "sequence_lda"}}), TABLES),
+        (
+            lambda place: add_experiment(place, fast={"model": {"kind": "sequence_lda", "refine": 2}}),
+            MATCHED,
+        ),
     ],
     ids=[
         "nothing",
@@ -144,6 +148,7 @@ def test_another_run_gives_the_same_bytes(finished, place):
         "other components of the networks",
         "principal components beside discriminants: they share the moments",
         "the same again: it shares all, distances too",
+        "the same in two steps: it shares the sequences",
     ],
 )
 def test_a_change_reruns_what_depends_on_it(place, change, expected):

@@ -22,7 +22,7 @@ SONGS = ("W_1\tP_1\t0\ttrain", "W_1\tP_2\t0\ttrain", "W_2\tP_3\t0\tvalid", "W_3\
 
 def bundle(folder: Path, *arguments: object, songs: tuple[str, ...] = SONGS) -> Metric:
     settings, calibration, catalogue = (folder / name for name in ("settings.json", "cal.json", "songs.tsv"))
-    settings.write_text(json.dumps({"features": ["crema"], "model": {"refine": 7}}))
+    settings.write_text(json.dumps({"features": ["crema"]}))
     calibration.write_text(json.dumps(CALIBRATION))
     catalogue.write_text("work\tperformance\tshard\tsplit\n" + "\n".join(songs) + "\n")
     options = ["--experiment", "vector", "--seed", 3, "--settings", settings, "--calibration", calibration]
@@ -55,7 +55,8 @@ def test_sequences_are_bundled_with_the_songs_that_show_hubs(tmp_path):
         for name in ("offset", "vector", "profile", "hubness"):
             hdf5.write(file, name, probes[name])
         hdf5.write(file, "order", projection.orders)
-    metric = bundle(tmp_path, "--projection", tmp_path / "projection.npz", "--hubs", tmp_path / "hubs.h5")
+    files = ("--projection", tmp_path / "projection.npz", "--hubs", tmp_path / "hubs.h5")
+    metric = bundle(tmp_path, *files, "--refine", 7)
     expected = Metric(Sequences(["crema"], projection, probes, refine=7))
     assert metric.kind.refine == 7
     assert metric.distance(*two(metric)) == expected.distance(*two(expected))
