@@ -137,6 +137,10 @@ def test_another_run_gives_the_same_bytes(finished, place):
             lambda place: add_experiment(place, fast={"model": {"kind": "sequence_lda", "refine": 2}}),
             MATCHED,
         ),
+        (
+            lambda place: add_experiment(place, hubs={"model": {"kind": "sequence_lda", "neighbours": 3}}),
+            TABLES,
+        ),
     ],
     ids=[
         "nothing",
@@ -149,6 +153,7 @@ def test_another_run_gives_the_same_bytes(finished, place):
         "principal components beside discriminants: they share the moments",
         "the same again: it shares all, distances too",
         "the same in two steps: it shares the sequences",
+        "the same corrected for hubs: it shares the distances",
     ],
 )
 def test_a_change_reruns_what_depends_on_it(place, change, expected):
@@ -294,6 +299,11 @@ def test_a_training_comes_back_when_its_output_is_lost(with_network, tmp_path):
     assert network.read_bytes() == before
     [log] = (results / "logs" / "sequence_train").glob("*.log")
     assert "trained before" in log.read_text()
+
+
+def test_what_depends_on_the_collection_is_no_metric_of_two_songs(place):
+    add_experiment(place, hubs={"model": {"kind": "sequence_lda", "neighbours": 3}})
+    assert jobs(plan(place, "bundles"))["bundle_sequences"] == 1
 
 
 def test_networks_are_bundled(with_network, tmp_path):
