@@ -31,8 +31,8 @@ def test_time_to_match_is_a_small_part_of_that_to_align():
     """Songs of 70 s: 13.4 kB of frames, 9 kB of vectors."""
     songs = 10_000
     align = resources.alignment_minutes(0.0134 * songs, 8) - 30
-    match = resources.matching_minutes(0.009 * songs, 8) - 30
-    assert songs**2 * 43e-6 / 8 / 60 < match < align / 10
+    match = resources.matching_minutes(0.0045 * songs, 8) - 30
+    assert songs**2 * 35e-6 / 8 / 60 < match < align / 10
 
 
 def test_distances_of_all_pairs_fit_into_memory():
