@@ -55,8 +55,10 @@ def serve(address: str) -> None:
     import pyarrow.parquet  # noqa: F401
     import scipy.fft
     import scipy.linalg  # noqa: F401
+    import sklearn.linear_model
+    import sklearn.manifold
     import sklearn.metrics  # noqa: F401
-    import torch  # noqa: F401
+    import torch._dynamo  # noqa: F401
 
     _compile()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # no zombies
