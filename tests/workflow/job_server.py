@@ -1,7 +1,8 @@
 """Jobs without their start-up time: a process that has imported the heavy libraries forks one copy for each job.
 
 It has compiled the functions that jobs compile, too, and they take those whose module has the same text in their clone.
-A stand-in for `python` hands its arguments, folder, environment and files to the server, and ends as the job ends.
+A stand-in for `python` hands its arguments, folder, environment, files and their limit of size to the server, and ends
+as the job ends.
 Each job is a process of its own, as always; but its memory is not that of a fresh one, and /proc shows the server's
 arguments. What is about those runs the real thing.
 """
@@ -10,6 +11,7 @@ import array
 import atexit
 import json
 import os
+import resource
 import runpy
 import signal
 import socket
@@ -20,11 +22,14 @@ from functools import cache
 from pathlib import Path
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
+KILLED = "COVERSIM_KILLED_JOB"
+"""Environment variable: a script's name without its suffix, and after how many seconds each job that runs it is killed."""
 CLIENT = """#!{python} -IS
-import array, json, os, socket, sys
+import array, json, os, resource, socket, sys
 server = socket.socket(socket.AF_UNIX)
 server.connect({address!r})
-job = json.dumps([sys.argv[1:], os.getcwd(), dict(os.environ)]).encode()
+limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+job = json.dumps([sys.argv[1:], os.getcwd(), dict(os.environ), limit]).encode()
 files = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [0, 1, 2]))
 server.sendmsg([len(job).to_bytes(4, "big")], [files])
 server.sendall(job)
@@ -122,12 +127,18 @@ def _run(job: socket.socket) -> int:
     text = bytearray()
     while len(text) < int.from_bytes(length, "big"):
         text += job.recv(2**16)
-    arguments, folder, environment = json.loads(text)
+    arguments, folder, environment, limit = json.loads(text)
     for number, file in enumerate(array.array("i", files)):
         os.dup2(file, number)
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
+    resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    victim, _, seconds = os.environ.pop(KILLED, "").partition(" ")
+    if victim == Path(arguments[0]).stem:
+        signal.setitimer(
+            signal.ITIMER_REAL, float(seconds)
+        )  # its signal ends a process at once, as SIGKILL does
     sys.argv, sys.path[0] = arguments, str(Path(arguments[0]).parent)
     try:
         runpy.run_path(arguments[0], run_name="__main__")
