@@ -1,14 +1,15 @@
 """Jobs without their start-up time: a process that has imported the heavy libraries forks one copy for each job.
 
 It has compiled the functions that jobs compile, too, and they take those whose module has the same text in their clone.
-A stand-in for `python` hands its arguments, folder, environment, files and their limit of size to the server, and ends
-as the job ends.
+A stand-in for `python` hands its arguments, folder, environment, files and their limit of size to the server, and each
+ends as the other ends.
 Each job is a process of its own, as always; but its memory is not that of a fresh one, and /proc shows the server's
 arguments. What is about those runs the real thing.
 """
 
 import array
 import atexit
+import fcntl
 import json
 import os
 import resource
@@ -21,7 +22,7 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-SCRIPTS = Path(__file__).parents[2] / "scripts"
+SCRIPTS = Path(__file__).parents[1] / "scripts"
 KILLED = "COVERSIM_KILLED_JOB"
 """Environment variable: a script's name without its suffix, and after how many seconds each job that runs it is killed."""
 CLIENT = """#!{python} -IS
@@ -127,6 +128,10 @@ def _run(job: socket.socket) -> int:
     text = bytearray()
     while len(text) < int.from_bytes(length, "big"):
         text += job.recv(2**16)
+    # a signal tells that the stand-in has ended: with it the job ends, too
+    fcntl.fcntl(job, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(job, fcntl.F_SETSIG, signal.SIGKILL)
+    fcntl.fcntl(job, fcntl.F_SETFL, fcntl.fcntl(job, fcntl.F_GETFL) | os.O_ASYNC)
     arguments, folder, environment, limit = json.loads(text)
     for number, file in enumerate(array.array("i", files)):
         os.dup2(file, number)
