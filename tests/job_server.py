@@ -21,6 +21,7 @@ import sys
 import tempfile
 from functools import cache
 from pathlib import Path
+from typing import TextIO
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 KILLED = "COVERSIM_KILLED_JOB"
@@ -135,15 +136,17 @@ def _run(job: socket.socket) -> int:
     arguments, folder, environment, limit = json.loads(text)
     for number, file in enumerate(array.array("i", files)):
         os.dup2(file, number)
+    # those of the server were made for other files
+    for number, stream in enumerate(("stdin", "stdout", "stderr")):
+        setattr(sys, stream, _opened(number, getattr(sys, stream)))
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
     resource.setrlimit(resource.RLIMIT_FSIZE, limit)
     victim, _, seconds = os.environ.pop(KILLED, "").partition(" ")
     if victim == Path(arguments[0]).stem:
-        signal.setitimer(
-            signal.ITIMER_REAL, float(seconds)
-        )  # its signal ends a process at once, as SIGKILL does
+        # its signal ends a process at once, as SIGKILL does
+        signal.setitimer(signal.ITIMER_REAL, float(seconds))
     sys.argv, sys.path[0] = arguments, str(Path(arguments[0]).parent)
     try:
         runpy.run_path(arguments[0], run_name="__main__")
@@ -159,6 +162,11 @@ def _run(job: socket.socket) -> int:
     sys.stdout.flush()
     sys.stderr.flush()
     return status
+
+
+def _opened(number: int, before: TextIO) -> TextIO:
+    how = {"encoding": before.encoding, "errors": before.errors, "closefd": False}
+    return os.fdopen(number, before.mode, buffering=1 if number == 2 else -1, **how)
 
 
 if __name__ == "__main__":

@@ -51,6 +51,11 @@ def run(place, *arguments, check=True, environment=None):
     return _run([*_options(place), *arguments], place / "run", check, environment)
 
 
+def run_in(directory, *arguments):
+    """Run Snakemake as `snakemake ARGUMENTS` does in a folder that has a Snakefile: the completed process."""
+    return _run(["--cores", 2, *arguments], directory, True)
+
+
 def plan(place, *arguments, check=True):
     """A dry run."""
     return run(place, *arguments, "-n", check=check)
