@@ -17,9 +17,9 @@ OTHER_PYTHON = Remedy: install Python 3.11 or newer, then: make PYTHON=/path/to/
 demo: .venv/installed
 	$(BIN)/snakemake --cores $(CORES)
 
-# three processes on two cores: tests/conftest.py says who does what
+# four processes on two cores: tests/conftest.py says who does what
 test: .venv/installed
-	$(BIN)/pytest -n 3 --no-loadscope-reorder tests/slurm tests/workflow tests/unit
+	$(BIN)/pytest -n 4 --no-loadscope-reorder tests/slurm tests/workflow tests/unit
 
 test-all: export COVERSIM_KILLS = 200
 test-all: export COVERSIM_SEQUENCES = 300

@@ -1,3 +1,4 @@
+import json
 import os
 import shutil
 import subprocess
@@ -31,13 +32,21 @@ def runs(slurm, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def undisturbed(slurm, runs, tmp_path_factory):
-    """The whole run through `snakemake --profile slurm`; no test may change its folder."""
-    directory = tmp_path_factory.mktemp("undisturbed")
-    process = runs.start(directory, "--profile", "slurm", *QUICK)
-    granted = watch(slurm, directory, process)
-    runs.finish(process, directory)
-    return Undisturbed(directory, jobs_of(slurm, directory), granted)
+def undisturbed(slurm, runs, once) -> Undisturbed:
+    """The whole run through `snakemake --profile slurm`, of one of the clusters; no test may change its folder."""
+
+    def make(folder: Path) -> None:
+        directory = folder / "run"
+        process = runs.start(directory, "--profile", "slurm", *QUICK)
+        granted = watch(slurm, directory, process)
+        runs.finish(process, directory)
+        (folder / "seen.json").write_text(json.dumps([jobs_of(slurm, directory), granted]))
+
+    folder = once("undisturbed", make)
+    jobs, granted = json.loads((folder / "seen.json").read_text())
+    return Undisturbed(
+        folder / "run", jobs, [{job: tuple(given) for job, given in look.items()} for look in granted]
+    )
 
 
 @pytest.fixture

@@ -51,8 +51,8 @@ def recorded(accounted, directory):
 
 
 def test_the_profile_is_right_as_it_is(accounted, user, undisturbed, again):
-    remove(again, "evaluation", "metrics.tsv", "report.html")
-    user.run(again, "--profile", "slurm", *QUICK)
+    remove(again, "evaluation/vector/1")
+    user.run(again, "evaluation/vector/1/metrics.json", "--profile", "slurm", *QUICK)
     assert outputs(again) == outputs(undisturbed.directory)
     assert recorded(accounted, again) == {"evaluate": ("music", "normal")}
 

@@ -65,8 +65,8 @@ def test_shards_are_done_again_that_were_killed_cancelled_over_memory_or_on_a_de
 
 
 def test_training_goes_on_after_every_kind_of_end(slurm, runs, undisturbed, again):
-    remove(again, "training_state", "models", "embeddings", "evaluation", "metrics.tsv", "report.html")
-    arguments = ("--profile", "slurm", *QUICK)
+    remove(again, "training_state", "models")
+    arguments = ("models/vector/1/model.pt", "models/vector/2/model.pt", "--profile", "slurm", *QUICK)
     (again / RESULTS / "logs").rename(again / "logs")
 
     # Ctrl-C: the jobs are cancelled

@@ -48,7 +48,7 @@ class Site:
         """Start Snakemake with the profile, some of its top-level keys changed."""
         (self.directory / "profile.yaml").write_text(yaml.safe_dump(PROFILE | changes))
         (self.directory / "Snakefile").write_text(SNAKEFILE)
-        options = (*arguments, "--profile", "profile.yaml", *QUICK)
+        options = ("--profile", "profile.yaml", *QUICK, *arguments)
         return self.runs.start(self.directory, *options, snakefile=self.directory / "Snakefile")
 
     def finish(self, process: Popen) -> None:
@@ -75,7 +75,8 @@ def site(slurm, runs, tmp_path):
 
 
 def test_a_controller_too_busy_to_answer_is_asked_again(site):
-    process = site.start("fft")
+    looks = str(PROFILE["max-status-checks-per-second"])
+    process = site.start("fft", "--max-status-checks-per-second", looks)
     until(lambda: site.states() == ["RUNNING"])
     with site.slurm.failing("squeue", BUSY) as failures:
         until(failures.read_text)
@@ -116,7 +117,7 @@ def test_after_a_long_stop_of_snakemake_the_same_command_goes_on(slurm, runs, un
     with slurm.setting("MinJobAge", 30):
         until(lambda: states(slurm, again, SHARD_JOB) == [])
     os.kill(process.pid, signal.SIGCONT)
-    time.sleep(30)  # more than two looks
+    time.sleep(10)  # more than two looks
     assert process.poll() is None  # it waits for ever for a job that SLURM has forgotten
 
     process.kill()

@@ -2,7 +2,8 @@
 
 from itertools import combinations
 
-from cluster_run import outputs, said
+from cluster_run import CONFIG, outputs, said
+from workflow import snakemake
 
 CPU_RULES = ("fft", "pca_moments", "evaluate")
 GPU_RULES = ("train", "embed")
@@ -51,8 +52,8 @@ def test_never_more_gpu_jobs_at_once_than_gpus(undisturbed):
         assert max(job["StartTime"] for job in three) >= min(job["EndTime"] for job in three)
 
 
-def test_the_results_are_those_of_a_local_run(undisturbed, runs, tmp_path):
-    runs.run(tmp_path, "--cores", "2")
-    expected = outputs(tmp_path)
+def test_the_results_are_those_of_a_local_run(undisturbed, tmp_path):
+    snakemake(tmp_path / "run", config=CONFIG)
+    expected = outputs(tmp_path / "run")
     assert len(expected) > 50
     assert outputs(undisturbed.directory) == expected

@@ -1,5 +1,3 @@
-import fcntl
-import os
 import shutil
 from pathlib import Path
 
@@ -10,23 +8,14 @@ from workflow import run
 
 
 @pytest.fixture(scope="session")
-def finished_place(tmp_path_factory) -> Path:
-    """A finished run of a small real corpus (see staleness.py), which no test may change.
+def finished_place(once) -> Path:
+    """A finished run of a small real corpus (see staleness.py), which no test may change."""
 
-    The first process of `pytest -n` to need it makes it for all.
-    """
-    folder = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        folder = folder.parent
-    place, finished = folder / "finished" / "place", folder / "finished.done"
-    with (folder / "finished.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not finished.exists():
-            shutil.rmtree(place, ignore_errors=True)
-            make_place(place)
-            run(place)
-            finished.touch()
-    return place
+    def make(folder: Path) -> None:
+        make_place(folder / "place")
+        run(folder / "place")
+
+    return once("finished", make) / "place"
 
 
 @pytest.fixture

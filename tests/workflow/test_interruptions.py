@@ -8,26 +8,22 @@ import hashlib
 import itertools
 import os
 import random
-import re
 import shutil
 import signal
-import sys
 import time
 from collections import Counter
 from contextlib import suppress
-from multiprocessing import Process
 from pathlib import Path
 
 import pytest
 
-from coversim.storage.fence import RUN
+from job_server import KILLED
 from staleness import RESULTS
-from workflow import jobs, plan, run, start
+from workflow import jobs, plan, run, running_jobs, start, wait_for_jobs
 
 KILLS = int(os.environ.get("COVERSIM_KILLS", 12))
 SEED = int(os.environ.get("COVERSIM_KILLS_SEED", 0))
 LATEST = 6.0  # seconds after the start of a run: less than one takes, so that it absorbs several kills
-DELAY = 0.5  # seconds at most after the start of a job
 KINDS = (
     *("fft", "copies", "pairs", "pca_moments", "set_aside", "pca"),
     *("train", "embed", "evaluate", "metrics", "report"),
@@ -75,21 +71,6 @@ def left_over(place: Path) -> list[Path]:
     return [path for path in found if path.is_file()]
 
 
-def running_jobs(place: Path) -> dict[int, str]:
-    """Process and script of each job that works on the results of a place."""
-    mark = re.compile(rb"%s=\w+ %s" % (RUN.encode(), re.escape(bytes((place / RESULTS).resolve()))))
-    found = {}
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (process / "cmdline").read_bytes().split(b"\0")
-            variables = (process / "environ").read_bytes().split(b"\0")
-            if any(map(mark.fullmatch, variables)) and words[1].endswith(b".py"):
-                found[int(process.name)] = Path(words[1].decode()).stem
-        except (OSError, IndexError):
-            continue
-    return found
-
-
 @pytest.fixture
 def unfinished_place(place) -> Path:
     """A place that nothing was run in yet."""
@@ -102,19 +83,29 @@ def start_over(place: Path) -> None:
     (place / "run").mkdir()
 
 
-def at_a_random_moment(process: Process, place: Path, kind: str, rng: random.Random) -> int | None:
-    """Wait; the main process, or a job of some kind that was waited for, or None if the run has ended."""
+def seconds_of(kind: str, place: Path) -> float:
+    """How long the longest job of a kind took in a finished run."""
+    times = []
+    for path in (place / RESULTS / "benchmarks" / kind).rglob("*.tsv"):
+        with path.open(newline="") as file:
+            times += [float(row["s"]) for row in csv.DictReader(file, dialect="excel-tab")]
+    return max(times)
+
+
+def killed_at_a_random_moment(
+    kind: str, place: Path, output: Path, finished_place: Path, rng: random.Random
+) -> bool:
+    """Run Snakemake, and kill it, or a job of some kind; False if the run had ended well before that."""
     if kind == "main process":
+        process = start(place, output)
         process.join(rng.uniform(0, LATEST))
-        return process.pid if process.is_alive() else None
-    while process.is_alive():
-        time.sleep(0.02)
-        for job, script in running_jobs(place).items():
-            if script == kind:
-                time.sleep(rng.uniform(0, DELAY))
-                if running_jobs(place).get(job) == kind:
-                    return job
-    return None
+        if process.is_alive():
+            os.kill(process.pid, signal.SIGKILL)
+    else:
+        moment = rng.uniform(0, seconds_of(kind, finished_place))
+        process = start(place, output, environment={KILLED: f"{kind} {moment:.6f}"})
+    process.join()
+    return process.exitcode != 0
 
 
 def test_killed_at_any_moment_a_run_ends_as_an_undisturbed_one(unfinished_place, finished_place, tmp_path):
@@ -122,22 +113,17 @@ def test_killed_at_any_moment_a_run_ends_as_an_undisturbed_one(unfinished_place,
     expected, untouched = contents(finished_place), data_set(place)
     killed, kinds, output = Counter(), itertools.cycle(KINDS), tmp_path / "output.txt"
     while killed.total() < KILLS:
-        process = start(place, output, python=sys.executable)
         kind = "main process" if killed.total() % 3 == 0 else next(kinds)
-        victim = at_a_random_moment(process, place, kind, rng)
-        if victim:
-            with suppress(ProcessLookupError):
-                os.kill(victim, signal.SIGKILL)
-                killed[kind] += 1
-        process.join()
-        if not victim:  # the run has ended, without a job of this kind
-            assert process.exitcode == 0, output.read_text()
+        if killed_at_a_random_moment(kind, place, output, finished_place, rng):
+            assert kind == "main process" or "Error in rule " in output.read_text(), output.read_text()
+            killed[kind] += 1
+        else:
             assert contents(place) == expected
             assert not left_over(place)
             start_over(place)
     print(f"{killed.total()} kills: {dict(killed.most_common())}")
     run(place)
-    wait_for_orphans(place)
+    wait_for_jobs(place)
     assert contents(place) == expected
     assert not left_over(place)
     assert data_set(place) == untouched
@@ -146,29 +132,34 @@ def test_killed_at_any_moment_a_run_ends_as_an_undisturbed_one(unfinished_place,
     assert len(killed) > len(KINDS) / 2, "the main process, and most kinds of job"
 
 
-def wait_for_orphans(place: Path) -> None:
-    """Jobs of killed runs go on for a while; what they make is not put in place."""
-    while running_jobs(place):
-        time.sleep(0.1)
+def send(number: signal.Signals, processes: list[int]) -> None:
+    for process in processes:
+        with suppress(ProcessLookupError):
+            os.kill(process, number)
 
 
 def test_a_second_run_is_refused_and_the_first_one_ends_well(unfinished_place, finished_place, tmp_path):
     place = unfinished_place
     output = tmp_path / "output.txt"
-    process = start(place, output, python=sys.executable)
-    while not running_jobs(place):
+    process = start(place, output)
+    while not (place / RESULTS / "logs" / "train" / "network-1.log").exists():
         assert process.is_alive(), output.read_text()
         time.sleep(0.05)
-    for arguments in (["verify"], ["--dry-run"], ["--summary"], ["--lint"], ["--report", "all.html"]):
-        run(
-            place, *arguments, check=arguments != ["--report", "all.html"]
-        )  # to look is allowed, and deletes locks
-    for arguments in ([], ["--directory", place / RESULTS]):
-        second = run(place, *arguments, check=False)
-        assert second.returncode != 0
-        assert f"another Snakemake is at work here (process {process.pid} on " in second.stdout
-        assert "Remedy: wait until it ends" in second.stdout
-        assert "Traceback" not in second.stdout
+    held = running_jobs(place)
+    send(signal.SIGSTOP, held)
+    try:
+        for arguments in (["verify"], ["--dry-run"], ["--summary"], ["--lint"], ["--report", "all.html"]):
+            run(
+                place, *arguments, check=arguments != ["--report", "all.html"]
+            )  # to look is allowed, and deletes locks
+        for arguments in ([], ["--directory", place / RESULTS]):
+            second = run(place, *arguments, check=False)
+            assert second.returncode != 0
+            assert f"another Snakemake is at work here (process {process.pid} on " in second.stdout
+            assert "Remedy: wait until it ends" in second.stdout
+            assert "Traceback" not in second.stdout
+    finally:
+        send(signal.SIGCONT, held)
     process.join()
     assert process.exitcode == 0, output.read_text()
     assert contents(place) == contents(finished_place)
@@ -185,16 +176,14 @@ def test_a_lock_without_an_owner_holds_nothing_up(place):
     assert not lock.parent.exists()
 
 
-def test_on_a_full_disk_each_output_is_whole_or_absent(place, finished_place, tmp_path, monkeypatch):
+def test_on_a_full_disk_each_output_is_whole_or_absent(place, finished_place, tmp_path):
     """The limit on the size of a file, set for the shells of jobs alone, meets writers as a full disk does."""
     (tmp_path / "limit.sh").write_text("ulimit -f 2\n")  # blocks of 1,024 bytes
     for pattern in LARGER_THAN_THE_LIMIT:
         [path] = [path.relative_to(place / RESULTS) for path in (place / RESULTS).glob(pattern)]
         (place / RESULTS / path).unlink()
         shutil.rmtree(place / RESULTS / "training_state", ignore_errors=True)
-        with monkeypatch.context() as patch:
-            patch.setenv("BASH_ENV", str(tmp_path / "limit.sh"))
-            done = run(place, path, check=False, afresh=True)
+        done = run(place, path, check=False, environment={"BASH_ENV": str(tmp_path / "limit.sh")})
         assert done.returncode != 0, path
         assert not (place / RESULTS / path).exists()
         log = newest_log(place).read_text()

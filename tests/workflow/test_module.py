@@ -1,11 +1,8 @@
 """Another workflow uses this one as a module."""
 
-import subprocess
-import sys
-
 import yaml
 
-from workflow import ROOT, jobs
+from workflow import ROOT, jobs, run_in
 
 CALLER = f"""
 configfile: "caller.yaml"
@@ -31,11 +28,9 @@ CONFIG = {
 def test_a_caller_runs_the_workflow_from_its_own_folder_over_the_defaults(tmp_path):
     (tmp_path / "Snakefile").write_text(CALLER)
     (tmp_path / "caller.yaml").write_text(yaml.safe_dump(CONFIG))
-    command = [sys.executable, "-m", "snakemake", "--cores", "2"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    run_in(tmp_path)
     assert (tmp_path / "results" / "called" / "report.html").is_file()
     assert (tmp_path / "results" / "called" / "metrics.tsv").read_text().count("\nftm2d\t") == 2
-    again = subprocess.run([*command, "-n"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    again = run_in(tmp_path, "-n")
     assert not jobs(again)
-    assert "Nothing to be done" in again.stdout + again.stderr
+    assert "Nothing to be done" in again.stdout

@@ -8,11 +8,9 @@ import csv
 import hashlib
 import json
 import os
-import re
 import shutil
 import signal
 import tempfile
-import time
 from pathlib import Path
 
 import yaml
@@ -22,7 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 
 import corpus
 from staleness import CLONED
-from workflow import ROOT, plan, run, start
+from workflow import ROOT, plan, run, start, wait_for_jobs
 
 SEQUENCES = os.environ.get("COVERSIM_SEQUENCES")
 STEPS = 6
@@ -160,23 +158,6 @@ class Sequence(RuleBasedStateMachine):
             if path.is_file():
                 then = path.stat().st_mtime + 60 * minutes
                 os.utime(path, (then, then))
-
-
-def wait_for_jobs(place: Path) -> None:
-    of_place = re.compile(rb"COVERSIM_RUN=\w+ %s/" % re.escape(bytes(place.resolve())))
-    while any(
-        of_place.search(environment(process))
-        for process in Path("/proc").glob("[0-9]*")
-        if process.name != str(os.getpid())
-    ):
-        time.sleep(0.05)
-
-
-def environment(process: Path) -> bytes:
-    try:
-        return (process / "environ").read_bytes()
-    except OSError:
-        return b""
 
 
 def make_place(place: Path, state: dict) -> None:

@@ -9,10 +9,17 @@ from pathlib import Path
 import pytest
 import yaml
 
+import job_server
 from workflow import ROOT, snakemake
 
 PAGES = sorted((ROOT / "docs" / "tutorials").glob("*.md"))
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+PROGRAM = f"""
+import sys
+sys.path[0] = {str(ROOT / "scripts")!r}
+from coversim.metric.commands.main import main
+sys.exit(main())
+"""
 DONE_ALREADY = ("make ", ".venv/bin/pip ", "export PATH", "snakemake ")
 
 
@@ -33,9 +40,10 @@ def finished(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("tutorial")
     [config] = [text for kind, text in blocks(ROOT / "docs/tutorials/student.md") if kind == "yaml"]
     snakemake(folder, "all", "bundles", config=yaml.safe_load(config))
-    command = folder / "bin" / "coversim"
+    program, command = folder / "bin" / "coversim.py", folder / "bin" / "coversim"
     command.parent.mkdir()
-    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m coversim.metric.commands.main "$@"\n')
+    program.write_text(PROGRAM)
+    command.write_text(f'#!/bin/sh\nexec "{job_server.stand_in()}" "{program}" "$@"\n')
     command.chmod(0o755)
     return folder
 

@@ -7,12 +7,15 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 import yaml
 
 import job_server
+from coversim.storage.fence import RUN
 
 ROOT = Path(__file__).parents[2]
 
@@ -43,9 +46,14 @@ def snakemake(directory, *arguments, config=SMALL, check=True, afresh=False):
     return run([*options, *arguments], directory, check)
 
 
-def run(place, *arguments, check=True, afresh=False):
-    """Run Snakemake in a place (see staleness.py): the completed process; `afresh` as in `snakemake`."""
-    return (_run_afresh if afresh else _run)([*_options(place), *arguments], place / "run", check)
+def run(place, *arguments, check=True, environment=None):
+    """Run Snakemake in a place (see staleness.py), with these variables in its environment: the completed process."""
+    return _run([*_options(place), *arguments], place / "run", check, environment)
+
+
+def run_in(directory, *arguments):
+    """Run Snakemake as `snakemake ARGUMENTS` does in a folder that has a Snakefile: the completed process."""
+    return _run(["--cores", 2, *arguments], directory, True)
 
 
 def plan(place, *arguments, check=True):
@@ -53,16 +61,22 @@ def plan(place, *arguments, check=True):
     return run(place, *arguments, "-n", check=check)
 
 
-def start(place, output, *arguments, python=None):
+def start(place, output, *arguments, environment=None):
     """Start Snakemake, in a copy of a process that has imported it already; its text goes to the file `output`.
 
-    Its jobs are copies too, of a process that has imported the heavy libraries, unless `python` is to run them.
+    Its jobs are copies too, of a process that has imported the heavy libraries.
     """
-    return _start([*_options(place), *arguments], place / "run", output, python or job_server.stand_in())
+    return _start([*_options(place), *arguments], place / "run", output, environment)
 
 
-def _start(arguments, directory, output, python):
-    target = (list(map(str, arguments)), str(directory), str(output), python)
+def _start(arguments, directory, output, environment):
+    target = (
+        list(map(str, arguments)),
+        str(directory),
+        str(output),
+        job_server.stand_in(),
+        environment or {},
+    )
     process = _SERVER.Process(target=_snakemake, args=target)
     process.start()
     return process
@@ -72,10 +86,10 @@ def _options(place):
     return "--snakefile", place / "clone" / "Snakefile", "--configfile", place / "run.yaml", "--cores", 2
 
 
-def _run(arguments, directory, check):
+def _run(arguments, directory, check, environment=None):
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder, "output.txt")
-        process = _start(arguments, directory, output, job_server.stand_in())
+        process = _start(arguments, directory, output, environment)
         process.join()
         done = subprocess.CompletedProcess(arguments, process.exitcode, output.read_text())
     return _checked(done, directory, check)
@@ -95,10 +109,11 @@ def _checked(done, directory, check):
     return done
 
 
-def _snakemake(arguments, directory, output, python):
+def _snakemake(arguments, directory, output, python, environment):
     import snakemake.cli
 
     sys.executable = python
+    os.environ.update(environment)
 
     for module in [name for name in sys.modules if name.partition(".")[0] == "coversim"]:
         del sys.modules[module]  # the Snakefile imports that of its own clone
@@ -123,6 +138,23 @@ _SERVER.set_forkserver_preload([*IMPORTED_AS_IT_STARTS])
 def jobs(done):
     """How many jobs of each rule ran, or would run in a dry run."""
     return Counter(re.findall(r"^(?:local)?rule (\w+):$", done.stdout, flags=re.MULTILINE)) - Counter(["all"])
+
+
+def running_jobs(place):
+    """Processes that run jobs of a place: Snakemake's variable of the run tells."""
+    mark = re.compile(rb"%s=\w+ %s/" % (RUN.encode(), re.escape(bytes(place.resolve()))))
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if mark.search((process / "environ").read_bytes()):
+                found.append(int(process.name))
+    return found
+
+
+def wait_for_jobs(place):
+    """Jobs of killed runs go on for a while; what they make is not put in place."""
+    while running_jobs(place):
+        time.sleep(0.05)
 
 
 def logs(directory):

@@ -7,6 +7,7 @@ made at run time by name (importlib) escape it.
 
 import ast
 import hashlib
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -41,7 +42,7 @@ def _imports(path: Path, top: Path) -> list[Path]:
     """The files below `top` that a file imports itself."""
     package = path.parent.relative_to(top).parts
     files: list[Path] = []
-    for node in ast.walk(_parsed(path)):
+    for node in _statements(_parsed(path)):
         if isinstance(node, ast.Import):
             for name in node.names:
                 files += _run_by_import_of(name.name.split("."), top)
@@ -71,11 +72,19 @@ def _parsed(path: Path) -> ast.Module:
     return ast.parse(path.read_bytes(), filename=str(path))
 
 
+def _statements(node: ast.AST) -> Iterator[ast.AST]:
+    """The statements below a node, at any depth: no expressions, which are most of a tree, and hold none."""
+    for field in ("body", "orelse", "finalbody", "handlers", "cases"):
+        for inner in getattr(node, field, ()):
+            yield inner
+            yield from _statements(inner)
+
+
 @cache
 def _normal_form(path: Path) -> str:
     """A file's code without comments, white space and docstrings."""
     tree = _parsed(path)
-    for node in ast.walk(tree):
+    for node in [tree, *_statements(tree)]:
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             _drop_docstring(node)
     return ast.unparse(tree)

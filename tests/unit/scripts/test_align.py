@@ -2,7 +2,6 @@
 
 import csv
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ from coversim.alignment.shard import _chroma
 from coversim.features.patches import sharpen
 from coversim.siamese.kinds import KINDS
 from coversim.storage import distances, embeddings, frames
+from job_server import stand_in
 
 SCRIPTS = Path(__file__).parents[3] / "scripts"
 SONGS = {  # work → shard, split, songs
@@ -51,7 +51,7 @@ def place(tmp_path):
 def align(place, shard, *arguments, method="qmax", sharpness=0, transpositions=1):
     output = place / "valid" / f"{shard}.h5"
     paths = [place / "crema-4hz" / f"{number}.h5" for number in ("0000", "0001")]
-    command = [sys.executable, SCRIPTS / "align.py", "--method", method, "--sharpness", sharpness]
+    command = [stand_in(), SCRIPTS / "align.py", "--method", method, "--sharpness", sharpness]
     command += ["--transpositions", transpositions]
     command += [
         "--frames",
@@ -100,7 +100,7 @@ def test_re_ranking_compares_with_the_songs_that_the_embedding_finds_first(place
     line = np.array([[2**place] for place in range(len(names))], np.float32)
     splits = ["test" if "W_4" in name else "valid" for name in names]
     embeddings.write(place / "train.h5", [name[2:5] for name in names], names, splits, line)
-    script = [sys.executable, SCRIPTS / "candidates.py", "--embeddings", place / "train.h5"]
+    script = [stand_in(), SCRIPTS / "candidates.py", "--embeddings", place / "train.h5"]
     script += ["--collection", "valid", "--candidates", 2, "--output", place / "candidates.h5"]
     done = subprocess.run([*map(str, script)], capture_output=True, text=True, check=True)
     assert "5 queries, 2 candidates each of 7 songs, among them 62.5 % of the covers" in done.stderr

@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,7 @@ from coversim.metric.places import untrained
 from coversim.metric.songs import opened
 from coversim.siamese import encoder
 from coversim.storage import hdf5
+from job_server import stand_in
 from metric_files import CALIBRATION, chroma, write_model
 
 SCRIPTS = Path(__file__).parents[3] / "scripts"
@@ -27,7 +27,7 @@ def bundle(folder: Path, *arguments: object, songs: tuple[str, ...] = SONGS) -> 
     catalogue.write_text("work\tperformance\tshard\tsplit\n" + "\n".join(songs) + "\n")
     options = ["--experiment", "vector", "--seed", 3, "--settings", settings, "--calibration", calibration]
     options += ["--songs", catalogue, "--output", folder / "metric.pt", *arguments]
-    subprocess.run([sys.executable, SCRIPTS / "bundle.py", *map(str, options)], check=True)
+    subprocess.run([stand_in(), SCRIPTS / "bundle.py", *map(str, options)], check=True)
     return Metric.load(folder / "metric.pt")
 
 

@@ -16,13 +16,14 @@ from coversim.errors import CoversimError
 from coversim.features.pca import Moments, Projection
 from coversim.storage import embeddings, frames
 from experiments import experiment
+from job_server import stand_in
 
 SCRIPTS = Path(__file__).parents[3] / "scripts"
 SPLITS = {"W_1": "train", "W_2": "train", "W_3": "valid", "W_4": "test", "W_5": "shared"}
 
 
 def call(script: str, **arguments: object) -> str:
-    command = [sys.executable, str(SCRIPTS / f"{script}.py"), *words_of(arguments)]
+    command = [stand_in(), str(SCRIPTS / f"{script}.py"), *words_of(arguments)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     return done.stderr

@@ -4,7 +4,6 @@ import csv
 import json
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +36,7 @@ from coversim.sequences.siamese import (
 from coversim.siamese.songs import Songs
 from coversim.storage import frames
 from experiments import experiment
+from job_server import stand_in
 
 SCRIPTS = Path(__file__).parents[3] / "scripts"
 CPU = torch.device("cpu")
@@ -242,7 +242,7 @@ def command(folder: Path, run: str) -> list[str]:
         "history": folder / run / "history.tsv",
     }
     words = [word for name, value in arguments.items() for word in (f"--{name}", str(value))]
-    return [sys.executable, str(SCRIPTS / "sequence_train.py"), *words]
+    return [stand_in(), str(SCRIPTS / "sequence_train.py"), *words]
 
 
 def test_killed_at_any_moment_it_ends_as_an_undisturbed_one_and_is_not_trained_twice(tmp_path):

@@ -28,6 +28,7 @@ from coversim.siamese.songs import load_songs
 from coversim.siamese.training import Songs, train, validation_map
 from coversim.storage import frames, parquet
 from experiments import experiment
+from job_server import stand_in
 
 SCRIPTS = Path(__file__).parents[3] / "scripts"
 CPU = torch.device("cpu")
@@ -326,7 +327,7 @@ class Script:
         } | changes
         if self.settings["train"]["loss"]["negatives"] == "pairs":
             arguments["pairs"] = self.folder / "pairs.parquet"
-        command = [sys.executable, SCRIPTS / "train.py"]
+        command = [stand_in(), SCRIPTS / "train.py"]
         for name, value in arguments.items():
             command += [f"--{name}", value]
         return subprocess.Popen(map(str, command), stderr=subprocess.PIPE, text=True, env=os.environ)

@@ -1,15 +1,18 @@
 """Jobs without their start-up time: a process that has imported the heavy libraries forks one copy for each job.
 
 It has compiled the functions that jobs compile, too, and they take those whose module has the same text in their clone.
-A stand-in for `python` hands its arguments, folder, environment and files to the server, and ends as the job ends.
+A stand-in for `python` hands its arguments, folder, environment, files and their limit of size to the server, and each
+ends as the other ends.
 Each job is a process of its own, as always; but its memory is not that of a fresh one, and /proc shows the server's
 arguments. What is about those runs the real thing.
 """
 
 import array
 import atexit
+import fcntl
 import json
 import os
+import resource
 import runpy
 import signal
 import socket
@@ -18,13 +21,17 @@ import sys
 import tempfile
 from functools import cache
 from pathlib import Path
+from typing import TextIO
 
-SCRIPTS = Path(__file__).parents[2] / "scripts"
+SCRIPTS = Path(__file__).parents[1] / "scripts"
+KILLED = "COVERSIM_KILLED_JOB"
+"""Environment variable: a script's name without its suffix, and after how many seconds each job that runs it is killed."""
 CLIENT = """#!{python} -IS
-import array, json, os, socket, sys
+import array, json, os, resource, socket, sys
 server = socket.socket(socket.AF_UNIX)
 server.connect({address!r})
-job = json.dumps([sys.argv[1:], os.getcwd(), dict(os.environ)]).encode()
+limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+job = json.dumps([sys.argv[1:], os.getcwd(), dict(os.environ), limit]).encode()
 files = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [0, 1, 2]))
 server.sendmsg([len(job).to_bytes(4, "big")], [files])
 server.sendall(job)
@@ -55,8 +62,10 @@ def serve(address: str) -> None:
     import pyarrow.parquet  # noqa: F401
     import scipy.fft
     import scipy.linalg  # noqa: F401
+    import sklearn.linear_model
+    import sklearn.manifold
     import sklearn.metrics  # noqa: F401
-    import torch  # noqa: F401
+    import torch._dynamo  # noqa: F401
 
     _compile()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # no zombies
@@ -121,12 +130,24 @@ def _run(job: socket.socket) -> int:
     text = bytearray()
     while len(text) < int.from_bytes(length, "big"):
         text += job.recv(2**16)
-    arguments, folder, environment = json.loads(text)
+    # a signal tells that the stand-in has ended: with it the job ends, too
+    fcntl.fcntl(job, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(job, fcntl.F_SETSIG, signal.SIGKILL)
+    fcntl.fcntl(job, fcntl.F_SETFL, fcntl.fcntl(job, fcntl.F_GETFL) | os.O_ASYNC)
+    arguments, folder, environment, limit = json.loads(text)
     for number, file in enumerate(array.array("i", files)):
         os.dup2(file, number)
+    # those of the server were made for other files
+    for number, stream in enumerate(("stdin", "stdout", "stderr")):
+        setattr(sys, stream, _opened(number, getattr(sys, stream)))
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
+    resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    victim, _, seconds = os.environ.pop(KILLED, "").partition(" ")
+    if victim == Path(arguments[0]).stem:
+        # its signal ends a process at once, as SIGKILL does
+        signal.setitimer(signal.ITIMER_REAL, float(seconds))
     sys.argv, sys.path[0] = arguments, str(Path(arguments[0]).parent)
     try:
         runpy.run_path(arguments[0], run_name="__main__")
@@ -142,6 +163,11 @@ def _run(job: socket.socket) -> int:
     sys.stdout.flush()
     sys.stderr.flush()
     return status
+
+
+def _opened(number: int, before: TextIO) -> TextIO:
+    how = {"encoding": before.encoding, "errors": before.errors, "closefd": False}
+    return os.fdopen(number, before.mode, buffering=1 if number == 2 else -1, **how)
 
 
 if __name__ == "__main__":
