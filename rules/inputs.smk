@@ -283,6 +283,13 @@ def embeddings_to_standardise_by(wildcards):
     return parts_of(wildcards, PLAN.training)
 
 
+def metrics_to_fuse(wildcards):
+    return [
+        f"models/{part.run_of(wildcards.seed)}/metric.pt"
+        for part in experiment_of(wildcards).parts
+    ]
+
+
 def aligned_of(wildcards):
     """The distances by alignment of a run, of all collections, if its experiment aligns songs."""
     experiment = experiment_of(wildcards)

@@ -35,6 +35,39 @@ rule bundle:
         " --output {output.metric:q} 2> {log:q}"
 
 
+rule bundle_fused:
+    """Join the metrics of several experiments, each by its scale, and the calibration of all together into one file."""
+    input:
+        parts=metrics_to_fuse,
+        references=embeddings_to_standardise_by,
+        calibration=rules.evaluate.output.calibration,
+    output:
+        metric="models/{experiment}/{seed}/metric.pt",
+    log:
+        "logs/bundle_fused/{experiment}-{seed}.log",
+    benchmark:
+        "benchmarks/bundle_fused/{experiment}-{seed}.tsv"
+    wildcard_constraints:
+        experiment=one_of(FUSED),
+    localrule: True
+    conda:
+        "../envs/siamese.yaml"
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(30),
+    params:
+        code=code("bundle.py"),
+        content=content(*SONGS_TO_TRAIN, "experiments/{experiment}.json"),
+        songs=SONGS_TO_TRAIN,
+        settings="experiments/{experiment}.json",
+    shell:
+        'python "$COVERSIM_SCRIPTS"/bundle.py'
+        " --experiment {wildcards.experiment} --seed {wildcards.seed}"
+        " --parts {input.parts:q} --references {input.references:q} --settings {params.settings:q}"
+        " --calibration {input.calibration:q} --songs {params.songs:q}"
+        " --output {output.metric:q} 2> {log:q}"
+
+
 rule bundle_sequences:
     """Join projection, songs that show hubs, and calibration into one file."""
     input:
@@ -71,11 +104,11 @@ rule bundle_sequences:
 
 
 rule bundles:
-    """The metrics of all experiments that have a model, or compare sequences."""
+    """The metrics of all experiments but those that align frames alone."""
     input:
         metrics=[
             f"models/{run}/metric.pt"
-            for name in sorted(NETWORKS | BASELINES | SEQUENCES_ALONE)
+            for name in sorted(NETWORKS | BASELINES | FUSED | SEQUENCES_ALONE)
             for run in PLAN.experiments[name].runs
         ],
     localrule: True

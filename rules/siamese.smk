@@ -4,6 +4,7 @@
 
 NETWORKS = {name for name, one in PLAN.experiments.items() if one.has_network}
 BASELINES = {name for name, one in PLAN.experiments.items() if one.has_model} - NETWORKS
+FUSED = {name for name, one in PLAN.experiments.items() if one.parts}
 
 
 rule train:
@@ -112,7 +113,7 @@ rule fuse:
     benchmark:
         "benchmarks/fuse/{experiment}-{seed}-{dataset}.tsv"
     wildcard_constraints:
-        experiment=one_of(PLAN.experiments.keys() - NETWORKS - BASELINES),
+        experiment=one_of(FUSED),
     localrule: True
     conda:
         "../envs/siamese.yaml"

@@ -5,15 +5,16 @@ import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from coversim.cli import run
-from coversim.metric.kinds import Embeddings, Kind, Sequences
+from coversim.metric.kinds import Embeddings, Fused, Kind, Sequences
 from coversim.metric.metric import Metric
 from coversim.sequences import storage
 from coversim.sequences.network import load
 from coversim.siamese import encoder
-from coversim.storage import json_files, tsv
+from coversim.siamese.fusion import scale
+from coversim.storage import embeddings, json_files, tsv
 
 
 def main() -> None:
@@ -22,9 +23,16 @@ def main() -> None:
     parser.add_argument("--seed", type=int, required=True)
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--model", type=Path, help="model.pt, of an embedding")
+    source.add_argument("--parts", type=Path, nargs="+", help="metric.pt of each experiment that is fused")
     source.add_argument("--projection", type=Path, help="projection, .npz, of sequences")
     parser.add_argument(
         "--query-tempi", type=float, nargs="*", default=[], help="tempi at which a song is sought (--model)"
+    )
+    parser.add_argument(
+        "--references",
+        type=Path,
+        nargs="+",
+        help="embeddings of the training data sets, {experiment}/{seed}/{data set}.h5 (--parts)",
     )
     parser.add_argument("--hubs", type=Path, nargs="?", help="sequences that show hubs, HDF5 (--projection)")
     parser.add_argument(
@@ -53,14 +61,30 @@ def main() -> None:
 
 
 def kind_of(arguments: argparse.Namespace, settings: dict[str, Any]) -> Kind:
-    """What compares songs: an embedding, or sequences."""
+    """What compares songs: an embedding, several together, or sequences."""
     if arguments.model:
         return Embeddings(encoder.content_of(arguments.model), arguments.query_tempi)
+    if arguments.parts:
+        kinds = [cast(Embeddings, Metric.load(path).kind) for path in arguments.parts]
+        scales = [
+            scale(
+                embeddings.of_split(
+                    [path for path in arguments.references if run_of(path) == run_of(part)], "valid"
+                )
+            )
+            for part in arguments.parts
+        ]
+        return Fused(kinds, scales)
     projection, probes = load(arguments.projection), None
     if arguments.hubs:
         hubs = storage.read(arguments.hubs)
         probes = {"offset": hubs.offsets, "vector": hubs.vectors, "profile": hubs.profiles}
     return Sequences(settings["features"], projection, probes, arguments.refine)
+
+
+def run_of(path: Path) -> tuple[str, ...]:
+    """Experiment and seed, as the folders of a file are called."""
+    return path.parts[-3:-1]
 
 
 def trained_on(catalogues: Sequence[Path]) -> dict[str, str | int]:

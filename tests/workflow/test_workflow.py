@@ -4,9 +4,11 @@ import csv
 import json
 import re
 
+import numpy as np
 import pytest
 import yaml
 
+from coversim import Metric
 from coversim.storage import embeddings
 from coversim.workflow.config import merge
 from workflow import ROOT, SMALL, jobs, snakemake
@@ -204,7 +206,15 @@ def test_late_fusion_trains_nothing_and_holds_all_its_parts(classics):
     )
     assert jobs(classics[1])["fuse"] == 1
     assert fused.shape[1] == sum(part.shape[1] for part in parts)
-    assert not (classics[0] / "models" / "late").exists()
+    assert not (classics[0] / "models" / "late" / "1" / "model.pt").exists()
+
+
+def test_late_fusion_is_bundled_and_embeds_songs_as_the_run_does(classics):
+    snakemake(classics[0].parents[1], "models/late/1/metric.pt", config=classics[2])
+    metric = Metric.load(classics[0] / "models" / "late" / "1" / "metric.pt")
+    songs = embeddings.read(classics[0] / "embeddings" / "late" / "1" / "train.h5")
+    [file] = (classics[0] / "demo_corpus").rglob(f"{songs.performances[0]}_crema.h5")
+    np.testing.assert_allclose(metric.embed(file).vector, songs.embeddings[0], atol=1e-4)
 
 
 def test_re_ranked_figures_are_further_columns(classics):

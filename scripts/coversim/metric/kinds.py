@@ -87,27 +87,10 @@ class Embedding:
         return np.array(self.vector, dtype=dtype, copy=copy)
 
 
-class Embeddings(Kind):
-    """Songs as points, by a Siamese network or a baseline: the Euclidean distance."""
+class Points(Kind):
+    """Songs as points: the Euclidean distance."""
 
-    name = "embedding"
     in_order = False
-
-    def __init__(self, model: Mapping[str, Any], query_tempi: Sequence[float] = (), device: str = "cpu"):
-        """`model` is what model.pt holds."""
-        self.model, self.query_tempi, self.device = model, tuple(query_tempi), torch.device(device)
-        self.encoder = encoders.restored(model).to(self.device).eval()
-        self.features = tuple(self.encoder.settings["features"])
-
-    def embed(self, song: Song) -> Embedding:
-        """At the tempi of the model, and those that songs are sought at."""
-        settings = self.encoder.settings
-        fft, tempi = settings["fft"], settings["model"]["tempi"]
-        frames = torch.from_numpy(song.frames(None if fft["frames"] else fft["rate"], fft["frames"]))
-        played = encoders.embed_played(self.encoder, [frames], self.device, [*tempi, *self.query_tempi])
-        vector = encoders.mean_embedding([played[tempo] for tempo in tempi]).numpy()
-        sought = [played[tempo].numpy() for tempo in self.query_tempi] or [vector]
-        return Embedding(vector[0], np.concatenate(sought))
 
     def sought(self, song: Embedding) -> np.ndarray:
         """Its point at each tempo that songs are sought at."""
@@ -144,6 +127,28 @@ class Embeddings(Kind):
         """Several packs as one."""
         return {"point": np.concatenate([part["point"] for part in parts])}
 
+
+class Embeddings(Points):
+    """Songs as points, by a Siamese network or a baseline."""
+
+    name = "embedding"
+
+    def __init__(self, model: Mapping[str, Any], query_tempi: Sequence[float] = (), device: str = "cpu"):
+        """`model` is what model.pt holds."""
+        self.model, self.query_tempi, self.device = model, tuple(query_tempi), torch.device(device)
+        self.encoder = encoders.restored(model).to(self.device).eval()
+        self.features = tuple(self.encoder.settings["features"])
+
+    def embed(self, song: Song) -> Embedding:
+        """At the tempi of the model, and those that songs are sought at."""
+        settings = self.encoder.settings
+        fft, tempi = settings["fft"], settings["model"]["tempi"]
+        frames = torch.from_numpy(song.frames(None if fft["frames"] else fft["rate"], fft["frames"]))
+        played = encoders.embed_played(self.encoder, [frames], self.device, [*tempi, *self.query_tempi])
+        vector = encoders.mean_embedding([played[tempo] for tempo in tempi]).numpy()
+        sought = [played[tempo].numpy() for tempo in self.query_tempi] or [vector]
+        return Embedding(vector[0], np.concatenate(sought))
+
     def content(self) -> dict[str, Any]:
         """The content of model.pt, and the tempi that songs are sought at."""
         return {"model": dict(self.model), "query_tempi": list(self.query_tempi)}
@@ -152,6 +157,40 @@ class Embeddings(Kind):
     def of(cls, content: Mapping[str, Any], device: str = "cpu") -> Kind:
         """What `content` says."""
         return cls(content["model"], content["query_tempi"], device)
+
+
+class Fused(Points):
+    """Songs as the points of several embeddings together, each by its scale: see coversim.siamese.fusion."""
+
+    name = "fused"
+
+    def __init__(self, parts: Sequence[Embeddings], scales: Sequence[float]):
+        """`scales` are the lengths of 1 in the points of the parts."""
+        self.parts, self.scales = tuple(parts), tuple(scales)
+        self.features = tuple(dict.fromkeys(feature for part in self.parts for feature in part.features))
+
+    def embed(self, song: Song) -> Embedding:
+        """The points of its parts, one after the other; at each tempo that it is sought at."""
+        found = [part.embed(song.seen_by(part.features)) for part in self.parts]
+        vectors = [one.vector / scale for one, scale in zip(found, self.scales, strict=True)]
+        sought = [one.sought / scale for one, scale in zip(found, self.scales, strict=True)]
+        tempi = max(map(len, sought))  # a part that is sought by its own point has one
+        sought = [np.broadcast_to(points, (tempi, points.shape[1])) for points in sought]
+        return Embedding(
+            np.concatenate(vectors).astype(np.float32), np.concatenate(sought, axis=1).astype(np.float32)
+        )
+
+    def content(self) -> dict[str, Any]:
+        """The content of each part, and its scale."""
+        return {"parts": [part.content() for part in self.parts], "scales": list(self.scales)}
+
+    @classmethod
+    def of(cls, content: Mapping[str, Any], device: str = "cpu") -> Kind:
+        """What `content` says."""
+        parts = [Embeddings(part["model"], part["query_tempi"], device) for part in content["parts"]]
+        if len(parts) != len(content["scales"]):
+            raise ValueError(f"{len(parts)} parts, {len(content['scales'])} scales")
+        return cls(parts, content["scales"])
 
 
 @dataclass(frozen=True)
@@ -306,4 +345,4 @@ def _rows(dataset: h5py.Dataset | np.ndarray, rows: np.ndarray) -> np.ndarray:
     return dataset[rows] if len(rows) < FEW else dataset[:][rows]
 
 
-KINDS: dict[str, type[Kind]] = {kind.name: kind for kind in (Embeddings, Sequences)}
+KINDS: dict[str, type[Kind]] = {kind.name: kind for kind in (Embeddings, Fused, Sequences)}

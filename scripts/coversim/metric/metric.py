@@ -15,6 +15,7 @@ from coversim.evaluation import probability
 from coversim.evaluation.probability import PRIOR, Calibration
 from coversim.metric import places
 from coversim.metric.kinds import KINDS, Kind, Sequences
+from coversim.metric.of_run import metric_of
 from coversim.metric.places import Place
 from coversim.metric.songs import Song, opened
 from coversim.sequences.projection import PatchEncoder
@@ -78,9 +79,13 @@ class Metric:
     def load(cls, path: str | os.PathLike, device: str = "cpu") -> "Metric":
         """Read what `save` wrote; a model.pt of a training is a metric without calibration.
 
+        The folder of a run's results stands for the metric of its first experiment; `name` says which that is.
+
         Raises CoversimError for a file that is absent, damaged, or of a form that this version does not know.
         """
         path = Path(path)
+        if path.is_dir():
+            path, _ = metric_of(path)
         content = _read(path)
         if content.keys() == OF_TRAINING:
             content = {"kind": "embedding", "content": {"model": content, "query_tempi": []}} | dict.fromkeys(
@@ -162,8 +167,11 @@ class Metric:
     @property
     def sharpness(self) -> list[float]:
         """Of the frames of each feature, as its experiment has it; see coversim.features.patches."""
-        settings = self.about.get("settings", {}).get("model", {})
-        return settings.get("sharpness", [0.0] * len(self.kind.features))
+        settings = self.about.get("settings", {})
+        known = dict(
+            zip(settings.get("features", ()), settings.get("model", {}).get("sharpness", ()), strict=False)
+        )
+        return [known.get(feature, 0.0) for feature in self.kind.features]
 
     def same_as(self, other: "Metric") -> bool:
         """Whether what both make of songs can be compared."""
@@ -177,7 +185,7 @@ def _read(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise CoversimError(
             f"{path}: no such file. Remedy: name a metric.pt; the target bundles leaves one in models/<experiment>/<seed>, "
-            "but none of experiments that only fuse, align or re-rank others"
+            "but none of experiments that align songs frame by frame (Qmax, mean chroma)"
         )
     check(path)
     try:
@@ -215,4 +223,6 @@ def _equal(a: Any, b: Any) -> bool:
         return isinstance(b, Mapping) and a.keys() == b.keys() and all(_equal(a[key], b[key]) for key in a)
     if isinstance(a, np.ndarray):
         return np.array_equal(a, b)
+    if isinstance(a, list):
+        return isinstance(b, list) and len(a) == len(b) and all(map(_equal, a, b))
     return bool(a == b)

@@ -29,6 +29,10 @@ class Song:
         """How long it is."""
         return min(array.shape[1] for array in self.arrays) / self.rate
 
+    def seen_by(self, features: tuple[str, ...]) -> "Song":
+        """The same song, of these of its features alone."""
+        return Song(features, tuple(self.arrays[self.features.index(name)] for name in features), self.rate)
+
     def frames(self, rate: float | None = None, length: int | None = None) -> np.ndarray:
         """Frames (C, 12, T') float32 at `rate` Hz, or `length` of them, as the workflow makes them of its songs."""
         found = [

@@ -37,10 +37,10 @@ def fused(parts: Sequence[Embeddings], references: Sequence[Embeddings]) -> Embe
     scaled, sought = [], []
     for part, songs, reference in zip(parts, names, references, strict=True):
         row = {song: row for row, song in enumerate(songs)}
-        scale = np.sqrt(spread(reference.embeddings[reference.splits == "valid"]))
+        unit = scale(reference)
         rows = [row[song] for song in order]
-        scaled.append(part.embeddings[rows] / scale)
-        sought.append(scaled[-1][:, None] if part.queries is None else part.queries[rows] / scale)
+        scaled.append(part.embeddings[rows] / unit)
+        sought.append(scaled[-1][:, None] if part.queries is None else part.queries[rows] / unit)
     kept = [song in common for song in names[0]]
     works, performances, splits = (column[kept] for column in parts[0][:3])
     queries = None
@@ -49,6 +49,11 @@ def fused(parts: Sequence[Embeddings], references: Sequence[Embeddings]) -> Embe
         sought = [np.broadcast_to(points, (len(order), tempi, points.shape[2])) for points in sought]
         queries = np.concatenate(sought, axis=2).astype(np.float32)
     return Embeddings(works, performances, splits, np.concatenate(scaled, axis=1).astype(np.float32), queries)
+
+
+def scale(reference: Embeddings) -> float:
+    """The length in an experiment's embeddings that becomes 1, given those of all training data sets."""
+    return float(np.sqrt(spread(reference.embeddings[reference.splits == "valid"])))
 
 
 def spread(embeddings: np.ndarray) -> float:

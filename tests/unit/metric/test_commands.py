@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from coversim import Metric
 from coversim.metric.catalogue import CANDIDATES
 from coversim.metric.commands.main import main
 from coversim.metric.commands.search import FOUND_COLUMNS
@@ -123,6 +124,7 @@ def test_an_experiment_that_is_better_than_the_first_is_named(call, pair, metric
     (tmp_path / "metrics.tsv").write_text("\n".join(lines) + "\n")
     said = call("compare", *pair, "--metric", tmp_path)[2]
     assert "models/first/1/metric.pt (validation MAP 0.700; better has 0.800)" in said
+    assert Metric.load(tmp_path).same_as(Metric.load(metric_file))
 
 
 def test_what_is_found_is_a_table_where_nobody_looks(call, folder, pair, songs):

@@ -14,7 +14,7 @@ from coversim.dataset.features import FEATURES, FRAME_RATE
 from coversim.dataset.reader import read_feature
 from coversim.errors import CoversimError
 from coversim.features.downsampling import downsample
-from coversim.metric.kinds import Embeddings, Sequences
+from coversim.metric.kinds import Embeddings, Fused, Sequences
 from coversim.metric.places import untrained
 from coversim.metric.songs import opened
 from coversim.siamese import encoder as encoders
@@ -239,6 +239,27 @@ def test_several_features_are_found_beside_each_other(tmp_path, songs):
             metric.embed(single)
     finally:
         single.rename(path_of(songs, "W_1", WORKS["W_1"][0]))
+
+
+def test_what_is_fused_is_as_far_apart_as_its_parts_together_each_by_its_scale(songs, tmp_path):
+    parts = [
+        Embeddings(encoders.content_of(write_model(tmp_path / f"{features}.pt", features=[features])), tempi)
+        for features, tempi in (("crema", []), ("hpcp", [0.9, 1.1]))
+    ]
+    Metric(Fused(parts, [0.5, 2.0]), CALIBRATION).save(tmp_path / "metric.pt")
+    fused = Metric.load(tmp_path / "metric.pt")
+    a, b = path_of(songs, "W_1", "P_a"), path_of(songs, "W_2", "P_c", "hpcp")
+    crema, hpcp = (part.embed(opened(a, part.features)).sought for part in parts)
+    others = [part.embed(opened(b, part.features)).vector for part in parts]
+    expected = min(
+        np.linalg.norm(np.concatenate([(crema[0] - others[0]) / 0.5, (point - others[1]) / 2]))
+        for point in hpcp
+    )
+    assert fused.distance(a, b) == pytest.approx(expected, rel=1e-5)
+    assert fused.kind.features == ("crema", "hpcp")
+    assert fused.compare(a, a).place.transposition == 0
+    assert fused.same_as(Metric(Fused(parts, [0.5, 2.0])))
+    assert not fused.same_as(Metric(Fused(parts, [0.5, 1.0])))
 
 
 def test_importing_the_package_imports_neither_torch_nor_numpy():

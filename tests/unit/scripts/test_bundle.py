@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from coversim import Metric
-from coversim.metric.kinds import Embeddings, Sequences
+from coversim.metric.kinds import Embeddings, Fused, Sequences
 from coversim.metric.places import untrained
 from coversim.metric.songs import opened
 from coversim.siamese import encoder
-from coversim.storage import hdf5
+from coversim.siamese.fusion import scale
+from coversim.storage import embeddings, hdf5
 from job_server import stand_in
 from metric_files import CALIBRATION, chroma, write_model
 
@@ -62,6 +63,26 @@ def test_sequences_are_bundled_with_the_songs_that_show_hubs(tmp_path):
     assert metric.distance(*two(metric)) == expected.distance(*two(expected))
     assert metric.distance(*two(metric)) != pytest.approx(Metric(plain).distance(*two(Metric(plain))))
     assert np.isfinite(metric.distance(*two(metric)))
+
+
+def test_what_is_fused_is_bundled_with_the_scale_of_each_part(tmp_path):
+    parts, references, kinds, scales = [], [], [], []
+    for number, name in enumerate(("one", "other"), start=1):
+        folder = tmp_path / "models" / name / "1"
+        folder.mkdir(parents=True)
+        model = write_model(folder / "model.pt", model={"embedding": 4 * number})
+        parts.append(folder / "metric.pt")
+        kinds.append(Embeddings(encoder.content_of(model)))
+        Metric(kinds[-1]).save(parts[-1])
+        references.append(tmp_path / "embeddings" / name / "1" / "train.h5")
+        points = np.random.default_rng(number).normal(size=(6, 3)).astype(np.float32) * number
+        columns = (np.array([f"{letter}_{song}" for song in range(6)]) for letter in "WP")
+        embeddings.write(references[-1], *columns, np.array(["train", *5 * ["valid"]]), points, None, {})
+        scales.append(scale(embeddings.read(references[-1])))
+    metric = bundle(tmp_path, "--parts", *parts, "--references", *references[::-1])
+    expected = Metric(Fused(kinds, scales))
+    assert metric.distance(*two(metric)) == expected.distance(*two(expected))
+    assert metric.name == "vector/3 (fused)"
 
 
 def test_the_file_says_which_songs_it_was_trained_on_and_no_others(tmp_path):

@@ -7,11 +7,6 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from coversim.errors import CoversimError
-
-NO_METRIC = (
-    "An experiment that only fuses, aligns or re-ranks others has none: ask theirs, with search --rerank"
-)
 METRIC_HELP = "a metric.pt, or the results of a run, whose first experiment with one is taken"
 
 
@@ -39,42 +34,14 @@ def loaded(path: Path) -> Any:
 
 
 def find_metric(path: Path) -> Path:
-    """The file of a metric: the path itself, or that of the first experiment of a run that has one, which is said.
-
-    Of its seeds it is the best on validation works. The experiments of `metrics.tsv` are in the order of the configuration.
-    """
+    """The file of a metric: the path itself, or of the results of a run that of its first experiment, which is said."""
     if not path.is_dir():
         return path
-    from coversim.evaluation.headline import first_of
-    from coversim.storage import tsv
+    from coversim.metric.of_run import metric_of
 
-    if not (path / "metrics.tsv").is_file():
-        raise CoversimError(
-            f"{path}: no results of a run. Remedy: name a metric.pt, or results/<name> of a finished run"
-        )
-    maps = {
-        (row["experiment"], path / "models" / row["experiment"] / row["seed"] / "metric.pt"): float(
-            row["map"]
-        )
-        for row in tsv.read(path / "metrics.tsv")
-        if row["collection"] == "valid" and row["map"]
-    }
-    first = first_of(
-        (experiment for experiment, _ in maps), {experiment for experiment, file in maps if file.is_file()}
-    )
-    if not first:
-        raise CoversimError(
-            f"{path}: no metric.pt below models. Remedy: have the workflow make them: snakemake --cores all bundles"
-        )
-    value, chosen = max(
-        (value, file) for (experiment, file), value in maps.items() if experiment == first and file.is_file()
-    )
-    (highest, file), most = max(maps.items(), key=lambda item: item[1])
-    said = f"validation MAP {value:.3f}"
-    if most > value:
-        said += f"; {highest} has {most:.3f}" + ("" if file.is_file() else f" and no metric.pt. {NO_METRIC}")
-    print(f"metric: {chosen} ({said})", file=sys.stderr)
-    return chosen
+    found, said = metric_of(path)
+    print(f"metric: {found} ({said})", file=sys.stderr)
+    return found
 
 
 def given(words: Iterable[str]) -> Iterator[str]:
