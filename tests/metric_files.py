@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 import corpus
-from coversim.metric.catalogue import METRIC, Entry, write_part
+from coversim.metric.catalogue.parts import METRIC, Entry, write_part
 from coversim.metric.metric import Metric
 from coversim.siamese import encoder as encoders
 from experiments import experiment

@@ -14,8 +14,10 @@ import numpy as np
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests"), str(ROOT / "tests" / "workflow")]
 
-from coversim.metric import catalogue  # noqa: E402
-from coversim.metric.catalogue import METRIC, Catalogue, Entry, remove, write_part  # noqa: E402
+from coversim.metric.catalogue import index  # noqa: E402
+from coversim.metric.catalogue.catalogue import Catalogue  # noqa: E402
+from coversim.metric.catalogue.changes import TOGETHER, remove  # noqa: E402
+from coversim.metric.catalogue.parts import METRIC, Entry, points_of, write_part  # noqa: E402
 from coversim.metric.kinds import Embedding  # noqa: E402
 from coversim.metric.metric import Metric  # noqa: E402
 from metric_files import write_model  # noqa: E402
@@ -34,7 +36,7 @@ def main() -> None:
     parser.add_argument("--index", action="store_true", help="search by an index, as beyond a million songs")
     arguments = parser.parse_args()
     if arguments.index:
-        catalogue.EXACT = 0
+        index.EXACT = 0
     if not arguments.folder.exists():
         write(arguments.folder, arguments.songs, arguments.size)
     if arguments.index and not (arguments.folder / "index.json").exists():
@@ -50,7 +52,7 @@ def main() -> None:
     seconds = []
     for _ in range(QUERIES):
         part = list(many.parts)[rng.integers(len(many.parts))]
-        point = many.points_of(part)[7]
+        point = points_of(part)[7]
         query = Embedding(point, point[None])
         started = time.perf_counter()
         many.search(query)
@@ -66,8 +68,8 @@ def write(folder: Path, songs: int, size: int) -> None:
     model = write_model(folder / "model.pt")
     Metric.load(model).save(folder / METRIC)
     kind, rng = Metric.load(model).kind, np.random.default_rng(0)
-    for start in range(0, songs, catalogue.TOGETHER):
-        numbers = range(start, min(start + catalogue.TOGETHER, songs))
+    for start in range(0, songs, TOGETHER):
+        numbers = range(start, min(start + TOGETHER, songs))
         centres = rng.standard_normal((-(-len(numbers) // WORK), size)).repeat(WORK, axis=0)[: len(numbers)]
         points = centres + 0.7 * rng.standard_normal((len(numbers), size))
         points /= np.linalg.norm(points, axis=1, keepdims=True)

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from coversim import Metric
-from coversim.metric.catalogue import CANDIDATES
+from coversim.metric.catalogue.catalogue import CANDIDATES
 from coversim.metric.commands.main import main
 from coversim.metric.commands.search import FOUND_COLUMNS
 from metric_files import path_of

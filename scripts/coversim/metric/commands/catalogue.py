@@ -48,7 +48,9 @@ def add_to(commands: Any) -> None:
 
 
 def _add(arguments: argparse.Namespace) -> int:
-    from coversim.metric.catalogue import Catalogue, add, songs_in
+    from coversim.metric.catalogue.catalogue import Catalogue
+    from coversim.metric.catalogue.changes import add
+    from coversim.metric.catalogue.sources import songs_in
 
     problems = []
 
@@ -64,7 +66,8 @@ def _add(arguments: argparse.Namespace) -> int:
 
 
 def _remove(arguments: argparse.Namespace) -> int:
-    from coversim.metric.catalogue import Catalogue, remove
+    from coversim.metric.catalogue.catalogue import Catalogue
+    from coversim.metric.catalogue.changes import remove
 
     names = list(given(arguments.songs))
     paths = {str(Path(name).absolute()) for name in names}
@@ -86,7 +89,8 @@ def _remove(arguments: argparse.Namespace) -> int:
 
 
 def _list(arguments: argparse.Namespace) -> int:
-    from coversim.metric.catalogue import Catalogue, Entry
+    from coversim.metric.catalogue.catalogue import Catalogue
+    from coversim.metric.catalogue.parts import Entry
 
     catalogue = Catalogue.load(arguments.catalogue)
     shown = ("work", "performance", "title", "artist", "path")
@@ -103,15 +107,13 @@ def _list(arguments: argparse.Namespace) -> int:
 
 
 def _export(arguments: argparse.Namespace) -> int:
-    from coversim.metric.catalogue import export
-
     try:
-        songs = export(arguments.catalogue, arguments.output)
+        from coversim.metric.catalogue.export import export
     except ImportError as error:
         raise CoversimError(
             f"to export, {error.name} must be installed. Remedy: pip install pandas pyarrow"
         ) from error
-    print(f"{arguments.output}: {songs} songs")
+    print(f"{arguments.output}: {export(arguments.catalogue, arguments.output)} songs")
     return 0
 
 

@@ -54,7 +54,8 @@ def add_to(commands: Any) -> None:
 def answer(arguments: argparse.Namespace) -> int:
     """Search for each song; the exit status."""
     from coversim.metric import places
-    from coversim.metric.catalogue import CANDIDATES, Catalogue, songs_in
+    from coversim.metric.catalogue.catalogue import CANDIDATES, Catalogue
+    from coversim.metric.catalogue.sources import songs_in
 
     catalogue = Catalogue.load(arguments.catalogue)
     metric, status = catalogue.metric, 0

@@ -18,11 +18,12 @@ from typing import Any
 import numpy as np
 
 from coversim.errors import CoversimError
-from coversim.metric.nearest import Points
+from coversim.metric.catalogue.nearest import Points
 from coversim.storage.atomic import replacing
 from coversim.storage.checksums import entry, record_of
 
 ABOUT = "index.json"
+EXACT = 1_000_000  # songs whose points are in memory and all looked at; if there are more, an index finds the nearest
 PART = 2**20  # more songs than are in any part: a point's number is that of its part times this, and its row
 PER_CENTRE = 40  # points that centres are learned from
 GROWTH = 4  # how many times as many songs as it was built for an index takes before it is built anew

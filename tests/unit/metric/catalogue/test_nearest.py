@@ -9,10 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coversim.errors import CoversimError
-from coversim.metric import catalogue, index
-from coversim.metric.catalogue import Catalogue, remove
+from coversim.metric.catalogue import index
+from coversim.metric.catalogue.catalogue import Catalogue
+from coversim.metric.catalogue.changes import remove
+from coversim.metric.catalogue.nearest import Points
+from coversim.metric.catalogue.parts import points_of
 from coversim.metric.kinds import Embedding
-from coversim.metric.nearest import Points
 from metric_files import write_songs
 
 
@@ -32,7 +34,7 @@ def test_the_nearest_points_are_those_of_all_differences(seed, songs, sought, co
 @pytest.fixture
 def folder(tmp_path, metric_file, monkeypatch) -> Path:
     """A catalogue of too many songs to look at each: 2,400 made-up points around 60 others, in three parts."""
-    monkeypatch.setattr(catalogue, "EXACT", 1000)
+    monkeypatch.setattr(index, "EXACT", 1000)
     return write_songs(tmp_path / "many.cat", metric_file, 2400, parts=3)
 
 
@@ -48,7 +50,7 @@ def test_an_index_finds_what_looking_at_each_finds_and_says_how_often(folder, mo
     assert f"it finds {about['recall_at_10']:.3f}" in said
     many = Catalogue.load(folder)
     assert f"{about['recall_at_10']:.3f}" in many.approximations()[0]
-    points = np.concatenate([many.points_of(part) for part in many.parts])
+    points = np.concatenate([points_of(part) for part in many.parts])
     shares = []
     for row in range(0, 2400, 60):
         query = Embedding(points[row], points[row][None])
@@ -69,7 +71,7 @@ def test_songs_that_come_and_go_do_so_in_the_index_without_building_it_anew(fold
     about = json.loads((folder / "index.json").read_text())
     assert (about["built_for"], len(about["parts"])) == (built["built_for"], 4)
     assert len(list(folder.glob("index-*.faiss"))) == 1
-    points = np.concatenate([many.points_of(part) for part in many.parts])
+    points = np.concatenate([points_of(part) for part in many.parts])
     for row in range(0, len(many), 97):
         [found] = many.search(Embedding(points[row], points[row][None]), top=1)
         assert found.entry == many.entries[row]
@@ -88,7 +90,7 @@ def test_where_songs_are_few_again_there_is_no_index(folder):
     remove(folder, lambda entry: int(entry.performance[2:]) >= 500)
     assert not list(folder.glob("index*"))
     few = Catalogue.load(folder)
-    point = few.points_of(next(iter(few.parts)))[7]
+    point = points_of(next(iter(few.parts)))[7]
     assert few.search(Embedding(point, point[None]), top=1)[0].entry == few.entries[7]
 
 

@@ -13,8 +13,12 @@ import corpus
 from coversim.alignment.qmax import qmax_distances
 from coversim.errors import CoversimError
 from coversim.features.patches import sharpen
-from coversim.metric import catalogue
-from coversim.metric.catalogue import Catalogue, add, export, remove, songs_in
+from coversim.metric.catalogue import changes
+from coversim.metric.catalogue.catalogue import Catalogue
+from coversim.metric.catalogue.changes import add, remove
+from coversim.metric.catalogue.export import export
+from coversim.metric.catalogue.parts import points_of
+from coversim.metric.catalogue.sources import songs_in
 from coversim.metric.kinds import Sequences
 from coversim.metric.metric import Metric
 from coversim.metric.places import untrained
@@ -74,7 +78,7 @@ def test_of_many_songs_those_with_the_nearest_outlines_are_matched_in_order(song
     found = Catalogue.load(tmp_path / "songs.cat")
     song = found.metric.embed(path_of(songs, "W_2", "P_c"))
     [own] = found.metric.kind.sought(song)
-    outlines = np.concatenate([found.points_of(part) for part in found.parts])
+    outlines = np.concatenate([points_of(part) for part in found.parts])
     near = [found.entries[row] for row in np.argsort(np.linalg.norm(outlines - own, axis=1))[:3]]
     exhaustive = found.search(song, top=99)
     expected = [(one.entry, one.distance) for one in exhaustive if one.entry in near]
@@ -184,7 +188,7 @@ def test_distances_of_another_metric_do_not_get_in(folder, songs, tmp_path):
 
 
 def test_songs_are_added_a_few_at_a_time(songs, metric_file, tmp_path, monkeypatch):
-    monkeypatch.setattr(catalogue, "TOGETHER", 2)
+    monkeypatch.setattr(changes, "TOGETHER", 2)
     add(tmp_path / "few.cat", songs_in([songs]), metric_file)
     assert sorted(parts(tmp_path / "few.cat")) == ["part-1.h5", "part-2.h5", "part-3.h5"]
     assert len(Catalogue.load(tmp_path / "few.cat").search(chroma_of(metric_file), top=99)) == 5
@@ -196,7 +200,7 @@ def chroma_of(metric_file):
 
 @pytest.mark.parametrize("kind", ["embedding", "sequence"])
 def test_a_catalogue_is_a_table_that_pandas_reads(kind, songs, metric_file, tmp_path, monkeypatch):
-    monkeypatch.setattr(catalogue, "TOGETHER", 2)
+    monkeypatch.setattr(changes, "TOGETHER", 2)
     metric = metric_file
     if kind == "sequence":
         metric = tmp_path / "sequence.pt"

@@ -1,0 +1,132 @@
+"""Adding songs to a catalogue, and removing some."""
+
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from coversim.errors import CoversimError
+from coversim.metric.catalogue import index
+from coversim.metric.catalogue.catalogue import Catalogue
+from coversim.metric.catalogue.parts import METRIC, Entry, entries_of, points_of, write_over, write_part
+from coversim.metric.catalogue.sources import Titles, known_as, state_of
+from coversim.metric.metric import Metric
+from coversim.metric.songs import names_of
+from coversim.progress import followed
+from coversim.storage import hdf5
+from coversim.storage.checksums import record_of
+
+TOGETHER = 1024  # songs in memory while they are added, and in a part at most
+
+
+def add(
+    folder: str | os.PathLike,
+    songs: Iterable[Path],
+    metric: str | os.PathLike | None = None,
+    problem: Callable[[CoversimError], None] | None = None,
+    said: Callable[[str], None] = lambda text: None,
+) -> int:
+    """Add songs that are new or changed to a catalogue, and make it where there is none; how many were added.
+
+    What is there is not read again, but for the list of songs. Where there is an index, new parts are added to it.
+
+    Parameters
+    ----------
+    metric : file of the metric; needed for a new catalogue only
+    problem : told of each song that cannot be used; None: the first raises
+    said : told what the index is worth, where there is one
+    """
+    folder = Path(folder)
+    known = _opened(folder, metric)
+    songs = list(dict.fromkeys(known_as(path, known.metric) for path in songs))
+    there = {entry.path: entry for entry in known.entries}
+    wanted = []
+    for path in songs:
+        entry = there.get(str(path))
+        if entry is None or not path.is_file() or (entry.size, entry.mtime_ns) != state_of(path):
+            wanted.append(path)
+    if changed := [str(path) for path in wanted if str(path) in there]:
+        gone = set(changed)
+        _without(folder, lambda entry: entry.path in gone)
+    named = Titles()
+    added = 0
+    entries: list[Entry] = []
+    embedded: list[Any] = []
+
+    def write() -> None:
+        if entries:
+            write_part(folder, entries, known.metric.kind, known.metric.kind.packed(embedded))
+            entries.clear()
+            embedded.clear()
+
+    for path in followed(wanted, "songs"):
+        try:
+            embedded.append(known.metric.embed(path))
+            entries.append(Entry(*names_of(path), *named.of(path), str(path), *state_of(path)))
+            added += 1
+        except CoversimError as error:
+            if problem is None:
+                raise
+            problem(error)
+        if len(entries) == TOGETHER:
+            write()
+    write()
+    _keep_index(folder, said)
+    return added
+
+
+def remove(
+    folder: str | os.PathLike,
+    chosen: Callable[[Entry], bool],
+    said: Callable[[str], None] = lambda text: None,
+) -> int:
+    """Remove the songs that are `chosen`; how many these were. `said` is as for `add`."""
+    removed = _without(Path(folder), chosen)
+    _keep_index(Path(folder), said)
+    return removed
+
+
+def _without(folder: Path, chosen: Callable[[Entry], bool]) -> int:
+    """Write the parts anew that hold songs which are `chosen`, without these."""
+    catalogue, removed = Catalogue.load(folder), 0
+    kind = catalogue.metric.kind
+    for path in catalogue.parts:
+        entries = entries_of(path)
+        kept = [place for place, entry in enumerate(entries) if not chosen(entry)]
+        removed += len(entries) - len(kept)
+        if not kept:
+            path.unlink()
+            record_of(path).unlink(missing_ok=True)
+        elif len(kept) < len(entries):
+            with hdf5.opened(path) as file:
+                arrays = kind.read(file, np.array(kept))
+            write_over(path, [entries[place] for place in kept], kind, arrays)
+    return removed
+
+
+def _keep_index(folder: Path, said: Callable[[str], None]) -> None:
+    """Have an index where there are too many songs to look at each, and none elsewhere."""
+    catalogue = Catalogue.load(folder)
+    if len(catalogue) > index.EXACT:
+        said(index.update(folder, catalogue.parts, points_of))
+    else:
+        index.remove(folder)
+
+
+def _opened(folder: Path, metric: str | os.PathLike | None) -> Catalogue:
+    """The catalogue, which is made if it is not there; a metric that is named must be its own."""
+    if (folder / METRIC).is_file():
+        catalogue = Catalogue.load(folder)
+        if metric is not None and not catalogue.metric.same_as(Metric.load(metric)):
+            raise CoversimError(
+                f"{folder}: made with another metric, {catalogue.metric.name}, whose distances are others. "
+                "Remedy: leave --metric out, or make a new catalogue"
+            )
+        return catalogue
+    if metric is None:
+        raise CoversimError(f"{folder}: a new catalogue needs a metric. Remedy: say --metric metric.pt")
+    loaded = Metric.load(metric)
+    loaded.save(folder / METRIC)
+    return Catalogue(folder, loaded)

@@ -1,0 +1,75 @@
+"""The files of a catalogue: songs that were added together, and what the metric makes of them.
+
+part-<n>.h5   work, performance, title, artist, path, size, mtime_ns, (n,) each, and what coversim.metric.kinds writes
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from coversim.metric.kinds import Arrays, Kind
+from coversim.storage import hdf5
+
+METRIC = "metric.pt"  # the file of the metric, beside them
+
+
+class Entry(NamedTuple):
+    """A song of a catalogue."""
+
+    work: str
+    performance: str
+    title: str
+    artist: str
+    path: str  # absolute
+    size: int
+    mtime_ns: int
+
+
+def parts_of(folder: Path) -> list[Path]:
+    """The parts of a catalogue, in the order in which they were written."""
+    return sorted(folder.glob("part-*.h5"), key=lambda path: int(path.stem.partition("-")[2]))
+
+
+def count_of(path: Path) -> int:
+    """How many songs are in a part."""
+    with hdf5.opened(path) as file:
+        return len(file["songs"])
+
+
+def entries_of(path: Path) -> list[Entry]:
+    """The songs of a part."""
+    with hdf5.opened(path) as file:
+        return [_entry(song) for song in file["songs"][:].tolist()]
+
+
+def entry_of(path: Path, row: int) -> Entry:
+    """A song of a part."""
+    with hdf5.opened(path) as file:
+        return _entry(file["songs"][row])
+
+
+def points_of(path: Path) -> np.ndarray:
+    """The points (n, E) of a part."""
+    with hdf5.opened(path) as file:
+        return file["point"][:]
+
+
+def write_part(folder: Path, entries: Sequence[Entry], kind: Kind, arrays: Arrays) -> None:
+    """Write songs that are new to a catalogue, and what `kind` packed of them."""
+    last = max((int(path.stem.partition("-")[2]) for path in parts_of(folder)), default=0)
+    write_over(folder / f"part-{last + 1}.h5", entries, kind, arrays)
+
+
+def write_over(path: Path, entries: Sequence[Entry], kind: Kind, arrays: Arrays) -> None:
+    """Write a part, in place of what was there."""
+    with hdf5.creating(path) as file:
+        # as JSON, since names may hold anything
+        hdf5.write(file, "songs", hdf5.text([json.dumps(entry) for entry in entries]))
+        kind.write(file, arrays)
+
+
+def _entry(song: bytes) -> Entry:
+    return Entry(*json.loads(song))
