@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -40,6 +41,7 @@ def finished(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("tutorial")
     [config] = [text for kind, text in blocks(ROOT / "docs/tutorials/student.md") if kind == "yaml"]
     snakemake(folder, "all", "bundles", config=yaml.safe_load(config))
+    (folder / "tutorial.yaml").write_text(config, encoding="utf-8")
     program, command = folder / "bin" / "coversim.py", folder / "bin" / "coversim"
     command.parent.mkdir()
     program.write_text(PROGRAM)
@@ -70,6 +72,21 @@ def test_everything_in_a_tutorial_works(page, finished):
         ):  # what a command said: its words stand in a row of what it says now, its figures may differ
             first = [word for word in text.split("\n")[0].split() if not re.search(r"\d\.\d|…", word)]
             assert any(set(first) <= set(words) for words in said), (first, done.stdout)
+
+
+def test_the_command_that_makes_the_run_asks_for_what_is_there(finished):
+    [line] = [
+        line
+        for kind, text in blocks(ROOT / "docs/tutorials/student.md")
+        for line in text.splitlines()
+        if kind == "sh" and line.startswith("snakemake ")
+    ]
+    words = shlex.split(line)[1:]
+    done = run(
+        [sys.executable, "-m", "snakemake", *words, "-n", "-s", str(ROOT / "Snakefile")], finished, os.environ
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Nothing to be done" in done.stdout + done.stderr
 
 
 def run(command, folder, environment):

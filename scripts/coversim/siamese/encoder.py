@@ -65,8 +65,14 @@ class Encoder(nn.Module):
     def forward(self, frames: Tensor, lengths: Tensor) -> Tensor:
         """Embeddings (B, E) of songs whose frames (B, C, 12, T) are padded beyond `lengths` (B,)."""
         patches, mask = self.project(frames, lengths)
-        seen = self.windows(frames, lengths) if self.windows else (patches, mask)
-        learned = self.network(*seen)
+        return self.joined(patches, mask, self.network(*self.seen(frames, lengths, patches, mask)))
+
+    def seen(self, frames: Tensor, lengths: Tensor, patches: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """What the network sees of songs, and its mask: their patches, or windows of its own."""
+        return self.windows(frames, lengths) if self.windows else (patches, mask)
+
+    def joined(self, patches: Tensor, mask: Tensor, learned: Tensor) -> Tensor:
+        """Embeddings (B, E) of what the network says (B, L), and of the untrained part where there is one."""
         if not self.untrained:
             return learned
         parts = (math.sqrt(self.untrained) * mean_patch(patches, mask), learned)

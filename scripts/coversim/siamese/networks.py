@@ -164,11 +164,17 @@ class Motif(nn.Module):
 
     def forward(self, patches: Tensor, mask: Tensor) -> Tensor:
         """(B, P, 12, K) and (B, P) → (B, E), each embedding at unit length."""
-        found = patches[mask].flatten(1) @ _rotations(self.motifs).T  # (N, 12 · motifs), N patches in all
+        songs = self.found(patches[mask]).split(mask.sum(dim=1).tolist())
+        return self.summarised(torch.stack([gem(song, self.exponent) for song in songs]))
+
+    def found(self, patches: Tensor) -> Tensor:
+        """What is found in each patch, in each transposition: (N, 12, K) → (N, 12, channels)."""
+        found = patches.flatten(1) @ _rotations(self.motifs).T  # (N, 12 · motifs)
         found = self.norm(found.view(-1, len(self.motifs))).relu_()
-        found = self.mix_norm(self.mix(found)).relu_().view(-1, PITCH_CLASSES, self.mix.out_features)
-        songs = found.split(mask.sum(dim=1).tolist())
-        pooled = torch.stack([gem(song, self.exponent) for song in songs])
+        return self.mix_norm(self.mix(found)).relu_().view(-1, PITCH_CLASSES, self.mix.out_features)
+
+    def summarised(self, pooled: Tensor) -> Tensor:
+        """Embeddings (B, E) of songs of which it is known how much was found, (B, 12, channels)."""
         keys = pooled.flatten(1) @ _rotations(self.keys).T  # (B, 12 · 2 channels)
         keys = torch.relu(self.keys_norm(keys.view(-1, len(self.keys)))).view(
             -1, PITCH_CLASSES, len(self.keys)

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from coversim.errors import CoversimError
-from coversim.metric.commands import catalogue, compare, search
+from coversim.metric.commands import catalogue, compare, export, search
 from coversim.metric.commands.arguments import described
 
 EXAMPLES = """\
@@ -43,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
         argparse.ArgumentParser(prog="coversim"), "Ask a trained metric which songs are covers.", EXAMPLES
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for one in (compare, search, catalogue):
+    for one in (compare, search, catalogue, export):
         one.add_to(commands)
     return parser
 
