@@ -18,6 +18,7 @@ from coversim.metric.kinds import KINDS, Kind, Sequences
 from coversim.metric.of_run import metric_of
 from coversim.metric.places import Place
 from coversim.metric.songs import Song, opened
+from coversim.sequences.passages import untrained
 from coversim.sequences.projection import PatchEncoder
 from coversim.storage import torch_files
 from coversim.storage.checksums import check
@@ -162,7 +163,7 @@ class Metric:
         """By which it is found where two songs match: its own, or patches as they are."""
         if isinstance(self.kind, Sequences):
             return self.kind.projection
-        return places.untrained(len(self.kind.features))
+        return untrained(len(self.kind.features))
 
     @property
     def sharpness(self) -> list[float]:

@@ -6,11 +6,8 @@ import numpy as np
 
 from coversim.metric.songs import Song
 from coversim.sequences import patches
-from coversim.sequences.matching import THRESHOLD, best_transpositions, match
-from coversim.sequences.projection import PatchEncoder, Projection, transpose
-
-TRANSPOSITIONS = 3  # that are tried
-FEWEST = 8  # patches on a path: what is shorter is by chance
+from coversim.sequences.passages import longest
+from coversim.sequences.projection import PatchEncoder, transpose
 
 
 class Place(NamedTuple):
@@ -25,23 +22,10 @@ class Place(NamedTuple):
     path: np.ndarray  # (steps, 2) seconds in the first and in the second
 
 
-def untrained(features: int) -> Projection:
-    """The patches of so many features as they are, as a projection: for a metric that has none of its own."""
-    values = features * patches.WINDOW
-    orders = np.repeat(np.arange(patches.ORDERS), values)
-    return Projection(orders, np.tile(np.eye(values, dtype=np.complex64), (patches.ORDERS, 1)))
-
-
 def common(first: Song, second: Song, projection: PatchEncoder) -> Place | None:
     """The longest passage that two songs have in common; None where there is hardly anything."""
-    (frames, other_frames) = (song.frames(patches.RATE) for song in (first, second))
-    song, other = (projection(patches.patches(chroma)) for chroma in (frames, other_frames))
-    mean, other_mean = (
-        patches.profiles(chroma).mean(axis=0, keepdims=True) for chroma in (frames, other_frames)
-    )
-    tried = best_transpositions(mean, other_mean, TRANSPOSITIONS)[0, 0]
-    found = match(song, other, tried, projection.orders)
-    if found is None or (found.cosines > THRESHOLD).sum() < FEWEST:
+    found = longest(first.frames(patches.RATE), second.frames(patches.RATE), projection)
+    if found is None:
         return None
     seconds = found.seconds()
     seconds[:, 1] = np.minimum(seconds[:, 1], [first.seconds, second.seconds])

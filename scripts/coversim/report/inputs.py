@@ -28,6 +28,9 @@ NOTHING_FOUND = pd.DataFrame(
 )
 """A found.parquet without a row."""
 
+NO_PAIRS = pd.DataFrame(columns=["work_a", "performance_a", "work_b", "performance_b"], dtype=object)
+"""A pairs.parquet without a row, by name."""
+
 Key = tuple[str, str]  # collection, experiment
 
 

@@ -31,6 +31,7 @@ from coversim.report import (
     formats,
     inputs,
     neighbours,
+    passages,
     provenance,
     queries,
     reliability,
@@ -189,6 +190,7 @@ def _of_headline(
     }
     known = songs.read(files.titles, files.frames, _names(found, pairs.get(first)))
     covers = _called(pairs, calibrations)
+    heard = passages.in_common(covers.get(first, inputs.NO_PAIRS), known)
     return {
         "curves": [
             curves.first_rank_chart(first_ranks, pool, kinds),
@@ -207,13 +209,15 @@ def _of_headline(
         ],
         "operating_points": reliability.operating_points(calibrations, collection, list(kinds)),
         "kinds": kinds,
+        "heard": len(heard),
         "strata": [
             one
             for one in (
                 strata.by_collection(tables, list(kinds)),
                 strata.by_size(asked, **bootstrap),
                 strata.by_length(asked, known.seconds, **bootstrap),
-                strata.by_transposition(covers, known.chroma, **bootstrap),
+                strata.by_transposition(covers, heard, **bootstrap),
+                strata.by_tempo(covers, heard, **bootstrap),
                 strata.by_ratio(covers, known.seconds, **bootstrap),
             )
             if one.parts

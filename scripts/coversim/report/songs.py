@@ -1,4 +1,4 @@
-"""What the report knows of single songs: titles, and from their frames the length and the mean chroma."""
+"""What the report knows of single songs: titles, and from their frames the length."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -20,8 +20,6 @@ class Songs:
     titles: dict[Name, str] = field(default_factory=dict)
     """Title and artist of the performance."""
     seconds: pd.Series = field(default_factory=lambda: pd.Series(dtype=float, index=_index([])))
-    chroma: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(np.zeros((0, 12)), index=_index([])))
-    """Mean over time, (songs, 12), at unit length."""
     places: dict[Name, tuple[Path, int]] = field(default_factory=dict)
     """The shard of frames that a song is in, and where there."""
     rate: float = 0.0
@@ -42,7 +40,7 @@ class Songs:
 def read(metadata: Iterable[Path], shards: Iterable[Path], wanted: set[Name]) -> Songs:
     """The songs of metadata files and of shards of frames; frames are looked at for those that are `wanted`."""
     songs = Songs(titles=_titles(metadata))
-    names, seconds, chroma = [], [], []
+    names, seconds = [], []
     for path in shards:
         shard = frames.read(path)
         if not shard.rate:
@@ -55,10 +53,7 @@ def read(metadata: Iterable[Path], shards: Iterable[Path], wanted: set[Name]) ->
             songs.places[song] = (path, place)
             names.append(song)
             seconds.append(values.shape[1] / shard.rate)
-            mean = values.mean(axis=1)
-            chroma.append(mean / max(float(np.linalg.norm(mean)), 1e-12))
     songs.seconds = pd.Series(seconds, dtype=float, index=_index(names))
-    songs.chroma = pd.DataFrame(np.array(chroma).reshape(-1, 12), index=_index(names))
     return songs
 
 

@@ -1,6 +1,6 @@
 """Where an experiment finds covers and where it fails: metrics of parts of the queries and of the pairs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -15,6 +15,7 @@ from coversim.report.tables import Estimate, Table
 SIZES = {"2": (2, 2), "3": (3, 3), "4": (4, 4), "5 to 9": (5, 9), "10 or more": (10, np.inf)}
 LENGTHS = 4  # parts of the queries, as many in each
 RATIOS = {"within 5 %": 1.05, "5 to 15 %": 1.15, "15 to 40 %": 1.4, "more than 40 %": np.inf}
+NO_PASSAGE = "nothing in common"
 
 
 @dataclass
@@ -87,28 +88,55 @@ def by_length(queries: Mapping[str, pd.DataFrame], seconds: pd.Series, resamples
 
 
 def by_transposition(
-    covers: Mapping[str, pd.DataFrame], chroma: pd.DataFrame, resamples: int, seed: int
+    covers: Mapping[str, pd.DataFrame], heard: pd.DataFrame, resamples: int, seed: int
 ) -> Strata:
     """Share of the cover pairs that are called covers, by the semitones between their keys.
-
-    Nobody tells the keys: they are taken to be as far apart as the rotation that brings the mean chroma of the two songs
-    closest.
 
     Parameters
     ----------
     covers : experiment → its cover pairs, with `called`, 1 where its threshold calls them covers
-    chroma : (songs, 12) mean chroma, by work and performance
+    heard : see coversim.report.passages
     """
-    names = [str(semitones) for semitones in range(7)]
-    labels = {}
-    for name, table in covers.items():
-        a, b = (chroma.reindex(_songs(table, side)).to_numpy() for side in ("a", "b"))
-        alike = np.stack([np.einsum("pc,pc->p", a, np.roll(b, shift, axis=1)) for shift in range(12)], axis=1)
-        known = ~np.isnan(alike).any(axis=1)
-        shift = np.where(known, np.nan_to_num(alike).argmax(axis=1), 0)
-        distance = np.minimum(shift, 12 - shift)
-        labels[name] = pd.Series(np.where(known, distance.astype(str), None), table.index)
-    return _parts("By semitones between the keys", names, covers, labels, resamples, seed, "called", "pairs")
+
+    def label(pairs: pd.DataFrame) -> np.ndarray:
+        return np.where(pairs.semitones.isna(), NO_PASSAGE, pairs.semitones.fillna(0).astype(int).astype(str))
+
+    names = [*map(str, range(7)), NO_PASSAGE]
+    return _parts_of_heard("By semitones between the keys", names, covers, heard, label, resamples, seed)
+
+
+def by_tempo(covers: Mapping[str, pd.DataFrame], heard: pd.DataFrame, resamples: int, seed: int) -> Strata:
+    """The same by how much faster one of the two songs is played."""
+
+    def label(pairs: pd.DataFrame) -> np.ndarray:
+        ratios = pd.cut(pairs.tempo.fillna(1), [0, *RATIOS.values()], labels=list(RATIOS)).astype(object)
+        return np.where(pairs.tempo.isna(), NO_PASSAGE, ratios)
+
+    names = [*RATIOS, NO_PASSAGE]
+    return _parts_of_heard("By how much faster one song is", names, covers, heard, label, resamples, seed)
+
+
+def _parts_of_heard(
+    title: str,
+    names: Sequence[str],
+    covers: Mapping[str, pd.DataFrame],
+    heard: pd.DataFrame,
+    label: Callable[[pd.DataFrame], np.ndarray],
+    resamples: int,
+    seed: int,
+) -> Strata:
+    """The parts that `label` makes of the pairs that were listened to."""
+    of_pair = pd.Series(label(heard), heard.index, dtype=object)
+    labels = {
+        name: pd.Series(
+            of_pair.reindex(
+                pd.MultiIndex.from_frame(table[["work_a", "performance_a", "work_b", "performance_b"]])
+            ).to_numpy(),
+            table.index,
+        )
+        for name, table in covers.items()
+    }
+    return _parts(title, names, covers, labels, resamples, seed, "called", "pairs")
 
 
 def by_ratio(covers: Mapping[str, pd.DataFrame], seconds: pd.Series, resamples: int, seed: int) -> Strata:

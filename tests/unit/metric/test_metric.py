@@ -15,8 +15,8 @@ from coversim.dataset.reader import read_feature
 from coversim.errors import CoversimError
 from coversim.features.downsampling import downsample
 from coversim.metric.kinds import Embeddings, Fused, Sequences
-from coversim.metric.places import untrained
 from coversim.metric.songs import opened
+from coversim.sequences.passages import untrained
 from coversim.siamese import encoder as encoders
 from coversim.storage import hdf5
 from coversim.storage.checksums import record_of

@@ -11,7 +11,7 @@ from coversim.errors import CoversimError
 from coversim.metric.kinds import Embeddings, Fused, Sequences
 from coversim.metric.metric import Metric
 from coversim.metric.onnx_file import TOLERANCE, export
-from coversim.metric.places import untrained
+from coversim.sequences.passages import untrained
 from coversim.siamese import encoder as encoders
 from metric_files import write_model
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from scipy.signal import resample
 
-from coversim.metric.places import common, similarity, untrained
+from coversim.metric.places import common, similarity
 from coversim.metric.songs import opened
+from coversim.sequences.passages import untrained
 from metric_files import chroma
 
 RATE = 8.0

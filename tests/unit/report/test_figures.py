@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.signal import resample
 from sklearn.metrics import roc_auc_score
 
 import corpus
@@ -16,13 +17,16 @@ from coversim.dataset.features import FEATURES
 from coversim.dataset.labels import COVER, NON_COVER
 from coversim.features.patches import _distinct_bins
 from coversim.features.shard import downsample_shard
-from coversim.report import costs, curves, reliability, strata
+from coversim.report import costs, curves, passages, reliability, songs, strata
 from coversim.report.components import as_images, kept_bins
 from coversim.report.downsampling import downsampled
 from coversim.report.inputs import read_records
 from coversim.report.pictures import narrowed, shades, signs
 from coversim.report.songs import Songs
 from coversim.report.tables import Estimate, Row, Table
+from coversim.sequences import patches
+from coversim.storage import frames
+from metric_files import chroma
 
 
 def points_of(line) -> np.ndarray:
@@ -122,17 +126,52 @@ def covers(count: int) -> pd.DataFrame:
     return pd.DataFrame({**names, "called": [n % 2 == 0 for n in range(count)]})
 
 
-def test_the_semitones_between_two_songs_are_those_by_which_one_was_transposed():
-    table = covers(4)
-    chroma = np.random.default_rng(0).random((4, 12))
-    moved = np.stack([np.roll(row, by) for row, by in zip(chroma, (0, 3, 7, 9), strict=True)])
-    index = pd.MultiIndex.from_arrays(
-        [[*table.work_a, *table.work_b], [*table.performance_a, *table.performance_b]]
-    )
-    known = pd.DataFrame(np.concatenate([chroma, moved]), index)
+def heard(table: pd.DataFrame, semitones: list[float], tempi: list[float]) -> pd.DataFrame:
+    index = pd.MultiIndex.from_frame(table[["work_a", "performance_a", "work_b", "performance_b"]])
+    return pd.DataFrame({"semitones": semitones, "tempo": tempi}, index[: len(tempi)])
+
+
+def test_pairs_are_parted_by_key_and_tempo_and_those_that_were_not_looked_at_left_out():
+    table = covers(6)
+    known = heard(table, [0, 3, 3, math.nan, 6], [1.0, 1.1, 1.01, math.nan, 1.5])
     found = strata.by_transposition({"vector": table}, known, 200, 0)
-    assert [(part.label, part.size) for part in found.parts] == [("0", 1), ("3", 2), ("5", 1)]
-    assert found.parts[1].estimates["vector"].value == 0
+    assert [(part.label, part.size) for part in found.parts] == [
+        ("0", 1),
+        ("3", 2),
+        ("6", 1),
+        ("nothing in common", 1),
+    ]
+    assert [part.estimates["vector"].value for part in found.parts] == [1, 0.5, 1, 0]
+    found = strata.by_tempo({"vector": table}, known, 200, 0)
+    assert [(part.label, part.size) for part in found.parts] == [
+        ("within 5 %", 2),
+        ("5 to 15 %", 1),
+        ("more than 40 %", 1),
+        ("nothing in common", 1),
+    ]
+
+
+PLAYED = [(0, 1.0), (3, 1.0), (7, 1.25), (-6, 0.8)]  # semitones higher, times as fast
+
+
+def test_key_and_tempo_of_a_cover_are_those_in_which_it_was_made(tmp_path):
+    table = covers(len(PLAYED) + 1)
+    with frames.writing(tmp_path / "0000.h5", "crema", 12, patches.RATE) as shard:
+        for number, (semitones, tempo) in enumerate([*PLAYED, (0, 1.0)]):
+            song = chroma(number, 90, patches.RATE)
+            cover = np.roll(resample(song, round(song.shape[1] / tempo), axis=1), semitones, axis=0)
+            if number == len(PLAYED):  # another song: silence and a few moments
+                cover = np.concatenate([np.zeros((12, 300)), chroma(99, 4, patches.RATE)], axis=1)
+            for side, played in (("a", song), ("b", cover)):
+                row = table.iloc[number]
+                shard.append(
+                    row[f"work_{side}"], row[f"performance_{side}"], np.maximum(played, 0).astype(np.float32)
+                )
+    names = {(*row,) for side in "ab" for row in table[[f"work_{side}", f"performance_{side}"]].to_numpy()}
+    found = passages.in_common(table, songs.read([], [tmp_path / "0000.h5"], names))
+    assert found.semitones[:-1].tolist() == [0, 3, 5, 6]
+    np.testing.assert_allclose(found.tempo[:-1], [1, 1, 1.25, 1.25], rtol=0.05)
+    assert found.iloc[-1].isna().all()
 
 
 def test_pairs_are_parted_by_how_much_longer_the_longer_song_is():

@@ -9,8 +9,8 @@ import pytest
 
 from coversim import Metric
 from coversim.metric.kinds import Embeddings, Fused, Sequences
-from coversim.metric.places import untrained
 from coversim.metric.songs import opened
+from coversim.sequences.passages import untrained
 from coversim.siamese import encoder
 from coversim.siamese.fusion import scale
 from coversim.storage import embeddings, hdf5

@@ -21,8 +21,8 @@ from coversim.metric.catalogue.parts import points_of
 from coversim.metric.catalogue.sources import songs_in
 from coversim.metric.kinds import Sequences
 from coversim.metric.metric import Metric
-from coversim.metric.places import untrained
 from coversim.sequences.matching import levels
+from coversim.sequences.passages import untrained
 from metric_files import WORKS, chroma, path_of, write_model
 
 

@@ -1,0 +1,26 @@
+"""The longest passage that two songs have in common, in any transposition."""
+
+import numpy as np
+
+from coversim.sequences import patches
+from coversim.sequences.matching import THRESHOLD, Match, best_transpositions, match
+from coversim.sequences.projection import PatchEncoder, Projection
+
+TRANSPOSITIONS = 3  # that are tried
+FEWEST = 8  # patches on a path: what is shorter is by chance
+
+
+def untrained(features: int) -> Projection:
+    """The patches of so many features as they are, as a projection: where there is none that was fitted."""
+    values = features * patches.WINDOW
+    orders = np.repeat(np.arange(patches.ORDERS), values)
+    return Projection(orders, np.tile(np.eye(values, dtype=np.complex64), (patches.ORDERS, 1)))
+
+
+def longest(frames: np.ndarray, others: np.ndarray, projection: PatchEncoder) -> Match | None:
+    """Of two songs, (C, 12, T) each at patches.RATE, the passage that they share; None where there is hardly anything."""
+    song, other = (projection(patches.patches(chroma)) for chroma in (frames, others))
+    mean, other_mean = (patches.profiles(chroma).mean(axis=0, keepdims=True) for chroma in (frames, others))
+    tried = best_transpositions(mean, other_mean, TRANSPOSITIONS)[0, 0]
+    found = match(song, other, tried, projection.orders)
+    return found if found is not None and (found.cosines > THRESHOLD).sum() >= FEWEST else None
