@@ -12,6 +12,7 @@ rule candidates:
         "logs/candidates/{experiment}-{seed}-{collection}.log",
     benchmark:
         "benchmarks/candidates/{experiment}/{seed}/{collection}.tsv"
+    retries: RETRIES
     conda:
         "../envs/siamese.yaml"
     resources:
@@ -40,6 +41,7 @@ rule align:
         "benchmarks/align/{experiment}/{seed}/{collection}/{shard}.tsv"
     wildcard_constraints:
         experiment=one_of(PLAN.experiments.keys() - AS_SEQUENCES),
+    retries: RETRIES
     conda:
         "../envs/sequences.yaml"
     resources:

@@ -13,6 +13,7 @@ rule fft:
     benchmark:
         "benchmarks/fft/{dataset}-{frames}-{shard}.tsv"
     priority: 2  # before set_aside
+    retries: RETRIES
     conda:
         "../envs/features.yaml"
     resources:

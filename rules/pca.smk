@@ -12,6 +12,7 @@ rule pca_moments:
         "logs/pca_moments/{patches}-{dataset}-{shard}.log",
     benchmark:
         "benchmarks/pca_moments/{patches}-{dataset}-{shard}.tsv"
+    retries: RETRIES
     conda:
         "../envs/siamese.yaml"
     resources:
@@ -50,6 +51,7 @@ rule pca:
         "logs/pca/{patches}-{components}.log",
     benchmark:
         "benchmarks/pca/{patches}-{components}.tsv"
+    retries: RETRIES
     localrule: LIGHT_PCA
     conda:
         "../envs/features.yaml"

@@ -5,6 +5,11 @@ if workflow.is_main_process and workflow.resource_settings.nodes is None:
     for name, there in claim.shared_by_jobs().items():
         workflow.global_resources.setdefault(name, there)
 
+# How often a job that failed on a node is tried again, with more memory and time: the node may have been lost. On one
+# computer a second try rarely helps. (None leaves it to the option `--retries`, which is 0 in a job on a node.)
+ON_NODES = workflow.is_main_process and workflow.resource_settings.nodes is not None
+RETRIES = 2 if ON_NODES else None
+
 
 def minutes_to_downsample(wildcards, attempt):
     songs = PLAN.songs[wildcards.dataset] / len(PLAN.shards)

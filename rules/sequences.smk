@@ -13,6 +13,7 @@ rule sequence_moments:
         "logs/sequence_moments/{features}-{dataset}-{shard}.log",
     benchmark:
         "benchmarks/sequence_moments/{features}-{dataset}-{shard}.tsv"
+    retries: RETRIES
     conda:
         "../envs/features.yaml"
     resources:
@@ -67,6 +68,7 @@ rule sequence_differences:
         "logs/sequence_differences/{features}-{projection}-{dataset}-{shard}.log",
     benchmark:
         "benchmarks/sequence_differences/{features}-{projection}-{dataset}-{shard}.tsv"
+    retries: RETRIES
     conda:
         "../envs/sequences.yaml"
     resources:
@@ -125,6 +127,7 @@ rule sequence_train:
         "benchmarks/sequence_train/{features}-{projection}.tsv"
     wildcard_constraints:
         projection=one_of(NETWORKS_OF_SEQUENCES),
+    retries: RETRIES
     conda:
         "../envs/sequence_network.yaml"
     threads: 1
@@ -193,6 +196,7 @@ rule sequences:
         "logs/sequences/{features}-{projection}-{dataset}-{shard}.log",
     benchmark:
         "benchmarks/sequences/{features}-{projection}-{dataset}-{shard}.tsv"
+    retries: RETRIES
     conda:
         "../envs/sequences.yaml"
     resources:
@@ -247,6 +251,7 @@ rule match:
         "benchmarks/match/{experiment}/{seed}/{collection}/{shard}.tsv"
     wildcard_constraints:
         experiment=one_of(AS_SEQUENCES),
+    retries: RETRIES
     conda:
         "../envs/sequences.yaml"
     resources:

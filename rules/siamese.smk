@@ -23,6 +23,7 @@ rule train:
         "benchmarks/train/{experiment}-{seed}.tsv"
     wildcard_constraints:
         experiment=one_of(NETWORKS),
+    retries: RETRIES
     conda:
         "../envs/siamese.yaml"
     threads: 1
@@ -71,6 +72,7 @@ rule embed:
         "benchmarks/embed/{experiment}-{seed}-{dataset}.tsv"
     wildcard_constraints:
         experiment=one_of(NETWORKS),
+    retries: RETRIES
     conda:
         "../envs/siamese.yaml"
     threads: 1
