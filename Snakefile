@@ -18,7 +18,9 @@ configfile: str(CLONE / "config.yaml")
 
 
 include: "rules/common.smk"
-include: "rules/inputs.smk"
+include: "rules/inputs/dataset.smk"
+include: "rules/inputs/siamese.smk"
+include: "rules/inputs/sequences.smk"
 include: "rules/resources.smk"
 
 

@@ -139,13 +139,13 @@ rule sequence_train:
         runtime=growing(60, per_mb=1),
     params:
         code=code("sequence_train.py"),
-        content=content(*SONGS_TO_TRAIN, settings_of_network),
+        content=content(*SONGS_TO_TRAIN, network("settings")),
         songs=SONGS_TO_TRAIN,
-        settings=settings_of_network,
-        seed=seed_of_network,
+        settings=network("settings"),
+        seed=network("seed"),
         # not an output: Snakemake deletes those before it reruns a job
-        state=state_of_network,
-        device=device_of_network,
+        state=network("state"),
+        device=network("device"),
     shell:
         'python "$COVERSIM_SCRIPTS"/sequence_train.py'
         " --settings {params.settings:q} --seed {params.seed} --frames {input.frames:q}"

@@ -2,10 +2,6 @@
 # embeddings of every song. `train` and `embed` are GPU jobs on a cluster and run on the CPU unchanged.
 
 
-NETWORKS = {name for name, one in PLAN.experiments.items() if one.has_network}
-BASELINES = {name for name, one in PLAN.experiments.items() if one.has_model} - NETWORKS
-
-
 rule train:
     """Train the Siamese network; go on where an interrupted job stopped, and never train the same twice."""
     input:
