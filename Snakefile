@@ -24,22 +24,14 @@ include: "rules/inputs/sequences.smk"
 include: "rules/resources.smk"
 
 
+WILDCARDS = (
+    "components dataset experiment features frames patches projection seed shard"
+)
+
+
 # none is narrower than what the configuration allows: a target that no rule can make would be taken for a source
 wildcard_constraints:
-    **dict.fromkeys(
-        (
-            "components",
-            "dataset",
-            "experiment",
-            "features",
-            "frames",
-            "patches",
-            "projection",
-            "seed",
-            "shard",
-        ),
-        "[^/]+",
-    ),
+    **dict.fromkeys(WILDCARDS.split(), "[^/]+"),
     collection="[^/]+(/[^/]+)?",  # a split, or a split of a data set
 
 

@@ -45,8 +45,8 @@ rule align:
     conda:
         "../envs/sequences.yaml"
     resources:
-        mem_mb=megabytes_to_align,
-        runtime=minutes_to_align,
+        mem_mb=per_shard(resources.alignment_megabytes),
+        runtime=per_shard(resources.alignment_minutes),
     params:
         code=code("align.py"),
         content=content(songs_of_collection),

@@ -16,7 +16,7 @@ rule pca_moments:
     conda:
         "../envs/siamese.yaml"
     resources:
-        mem_mb=megabytes_of_moments,
+        mem_mb=of_patches(resources.moments_megabytes),
         runtime=growing(10, per_mb=0.5),  # measured: 5 s for 1 MB of frames
     params:
         code=code("pca_moments.py"),
@@ -56,7 +56,7 @@ rule pca:
     conda:
         "../envs/features.yaml"
     resources:
-        mem_mb=megabytes_of_pca,
+        mem_mb=of_patches(resources.pca_megabytes),
         runtime=growing(30),
     params:
         code=code("pca.py"),

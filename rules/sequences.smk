@@ -256,7 +256,7 @@ rule match:
         "../envs/sequences.yaml"
     resources:
         mem_mb=megabytes_to_match,
-        runtime=minutes_to_match,
+        runtime=per_shard(resources.matching_minutes),
     params:
         code=code("match.py"),
         content=content(songs_of_collection),
