@@ -9,6 +9,7 @@ from coversim.dataset.catalogue import DataSet, Titles, split_works
 from coversim.dataset.da_tacos import File, Layout, Song, recognise, walk
 from coversim.dataset.same_works import read as read_same_works
 from coversim.dataset.same_works import renamed
+from coversim.dataset.splits import SPLITS
 from coversim.dataset.titles import find
 from coversim.demo import songs as demo_songs
 from coversim.errors import CoversimError
@@ -66,7 +67,7 @@ def sources(datasets: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
     benchmark, by its name.
     """
     training = [name for name, chosen in datasets.items() if chosen["role"] == "train"]
-    of_all = {split: list(training) for split in ("train", "valid", "test")}
+    of_all = {split: list(training) for split in SPLITS}
     of_each = {f"{split}/{name}": [name] for split in of_all for name in training if len(training) > 1}
     return of_all | of_each | {name: [name] for name in datasets if name not in training}
 
