@@ -18,26 +18,20 @@ configfile: str(CLONE / "config.yaml")
 
 
 include: "rules/common.smk"
-include: "rules/inputs.smk"
+include: "rules/inputs/dataset.smk"
+include: "rules/inputs/siamese.smk"
+include: "rules/inputs/sequences.smk"
 include: "rules/resources.smk"
+
+
+WILDCARDS = (
+    "components dataset experiment features frames patches projection seed shard"
+)
 
 
 # none is narrower than what the configuration allows: a target that no rule can make would be taken for a source
 wildcard_constraints:
-    **dict.fromkeys(
-        (
-            "components",
-            "dataset",
-            "experiment",
-            "features",
-            "frames",
-            "patches",
-            "projection",
-            "seed",
-            "shard",
-        ),
-        "[^/]+",
-    ),
+    **dict.fromkeys(WILDCARDS.split(), "[^/]+"),
     collection="[^/]+(/[^/]+)?",  # a split, or a split of a data set
 
 

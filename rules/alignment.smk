@@ -12,6 +12,7 @@ rule candidates:
         "logs/candidates/{experiment}-{seed}-{collection}.log",
     benchmark:
         "benchmarks/candidates/{experiment}/{seed}/{collection}.tsv"
+    retries: RETRIES
     conda:
         "../envs/siamese.yaml"
     resources:
@@ -40,11 +41,12 @@ rule align:
         "benchmarks/align/{experiment}/{seed}/{collection}/{shard}.tsv"
     wildcard_constraints:
         experiment=one_of(PLAN.experiments.keys() - AS_SEQUENCES),
+    retries: RETRIES
     conda:
         "../envs/sequences.yaml"
     resources:
-        mem_mb=megabytes_to_align,
-        runtime=minutes_to_align,
+        mem_mb=per_shard(resources.alignment_megabytes),
+        runtime=per_shard(resources.alignment_minutes),
     params:
         code=code("align.py"),
         content=content(songs_of_collection),

@@ -21,13 +21,14 @@ from coversim.storage import fence
 from coversim.workflow import claim, resources, terminal
 from coversim.workflow.code_digest import code_digest
 from coversim.workflow.config import check_files, merge, read, validate
+from coversim.workflow.data_sets import DEMO_TITLES
 from coversim.workflow.experiments import patch_size, words
 from coversim.workflow.options import (
     refuse_braces,
     refuse_to_replace_our_report,
     refuse_what_hides_changes,
 )
-from coversim.workflow.plan import DEMO_TITLES, make_plan
+from coversim.workflow.plan import make_plan
 from coversim.workflow.resources import growing
 
 # shell commands find the scripts by COVERSIM_SCRIPTS, wherever the clone lies; their `python` is the one that runs

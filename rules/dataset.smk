@@ -10,6 +10,7 @@ rule demo_corpus:
         "logs/demo_corpus.log",
     benchmark:
         "benchmarks/demo_corpus/demo_corpus.tsv"
+    retries: RETRIES
     conda:
         "../envs/features.yaml"
     threads: 2

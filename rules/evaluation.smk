@@ -18,6 +18,7 @@ rule evaluate:
         "logs/evaluate/{experiment}-{seed}.log",
     benchmark:
         "benchmarks/evaluate/{experiment}-{seed}.tsv"
+    retries: RETRIES
     conda:
         "../envs/siamese.yaml"
     resources:

@@ -13,6 +13,7 @@ rule fft:
     benchmark:
         "benchmarks/fft/{dataset}-{frames}-{shard}.tsv"
     priority: 2  # before set_aside
+    retries: RETRIES
     conda:
         "../envs/features.yaml"
     resources:
@@ -26,7 +27,7 @@ rule fft:
         # its content is no matter: a data set that moved is still the same
         summary="catalogue/{dataset}/summary.json",
         settings=sampling_of,
-        frame_rate=frame_rate_of,
+        frame_rate=lookup(within=PLAN.rates, dpath="{dataset}"),
         on_bad_song=lookup(within=config, dpath="on_bad_song"),
     shell:
         'python "$COVERSIM_SCRIPTS"/fft.py'

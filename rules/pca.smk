@@ -12,10 +12,11 @@ rule pca_moments:
         "logs/pca_moments/{patches}-{dataset}-{shard}.log",
     benchmark:
         "benchmarks/pca_moments/{patches}-{dataset}-{shard}.tsv"
+    retries: RETRIES
     conda:
         "../envs/siamese.yaml"
     resources:
-        mem_mb=megabytes_of_moments,
+        mem_mb=of_patches(resources.moments_megabytes),
         runtime=growing(10, per_mb=0.5),  # measured: 5 s for 1 MB of frames
     params:
         code=code("pca_moments.py"),
@@ -50,11 +51,12 @@ rule pca:
         "logs/pca/{patches}-{components}.log",
     benchmark:
         "benchmarks/pca/{patches}-{components}.tsv"
+    retries: RETRIES
     localrule: LIGHT_PCA
     conda:
         "../envs/features.yaml"
     resources:
-        mem_mb=megabytes_of_pca,
+        mem_mb=of_patches(resources.pca_megabytes),
         runtime=growing(30),
     params:
         code=code("pca.py"),

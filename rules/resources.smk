@@ -1,9 +1,17 @@
 # What a job needs of the computer, from the plan and its inputs. The figures are in coversim/workflow/resources.py.
 
-if workflow.is_main_process and workflow.resource_settings.nodes is None:
-    # on one computer, jobs that run beside each other share its memory, and its GPU
-    for name, there in claim.shared_by_jobs().items():
-        workflow.global_resources.setdefault(name, there)
+import psutil
+
+# how often a job that failed on a node is tried again, with more memory and time: the node may have been lost. On one
+# computer a second try rarely helps. None leaves it to the option `--retries`, which is 0 in a job on a node
+RETRIES = None
+if workflow.is_main_process:
+    if workflow.resource_settings.nodes is not None:
+        RETRIES = 2
+    else:  # jobs that run beside each other share the computer's memory, and its GPU
+        memory = psutil.virtual_memory().total // 10**6
+        workflow.global_resources.setdefault("mem_mb", memory)
+        workflow.global_resources.setdefault("gpu", 1)
 
 
 def minutes_to_downsample(wildcards, attempt):
@@ -11,22 +19,23 @@ def minutes_to_downsample(wildcards, attempt):
     return attempt * resources.downsampling_minutes(songs)
 
 
-def megabytes_of_moments(wildcards, attempt):
-    settings = PLAN.patches[wildcards.patches].settings
-    return attempt * resources.moments_megabytes(patch_size(settings))
+def of_patches(needed):
+    """For `resources`: what patches of the size of a job's need."""
+
+    def of_job(wildcards, attempt):
+        settings = PLAN.patches[wildcards.patches].settings
+        return attempt * needed(patch_size(settings))
+
+    return of_job
 
 
-def megabytes_of_pca(wildcards, attempt):
-    settings = PLAN.patches[wildcards.patches].settings
-    return attempt * resources.pca_megabytes(patch_size(settings))
+def per_shard(needed):
+    """For `resources`: what one of so many shards needs with this much of input."""
 
+    def of_job(wildcards, input, attempt):
+        return attempt * needed(input.size_mb, len(PLAN.shards))
 
-def megabytes_to_align(wildcards, input, attempt):
-    return attempt * resources.alignment_megabytes(input.size_mb, len(PLAN.shards))
-
-
-def minutes_to_align(wildcards, input, attempt):
-    return attempt * resources.alignment_minutes(input.size_mb, len(PLAN.shards))
+    return of_job
 
 
 def megabytes_to_match(wildcards, input, attempt):
@@ -34,7 +43,3 @@ def megabytes_to_match(wildcards, input, attempt):
     return attempt * resources.matching_megabytes(
         input.size_mb, songs, len(PLAN.shards)
     )
-
-
-def minutes_to_match(wildcards, input, attempt):
-    return attempt * resources.matching_minutes(input.size_mb, len(PLAN.shards))

@@ -13,6 +13,7 @@ rule sequence_moments:
         "logs/sequence_moments/{features}-{dataset}-{shard}.log",
     benchmark:
         "benchmarks/sequence_moments/{features}-{dataset}-{shard}.tsv"
+    retries: RETRIES
     conda:
         "../envs/features.yaml"
     resources:
@@ -67,6 +68,7 @@ rule sequence_differences:
         "logs/sequence_differences/{features}-{projection}-{dataset}-{shard}.log",
     benchmark:
         "benchmarks/sequence_differences/{features}-{projection}-{dataset}-{shard}.tsv"
+    retries: RETRIES
     conda:
         "../envs/sequences.yaml"
     resources:
@@ -125,6 +127,7 @@ rule sequence_train:
         "benchmarks/sequence_train/{features}-{projection}.tsv"
     wildcard_constraints:
         projection=one_of(NETWORKS_OF_SEQUENCES),
+    retries: RETRIES
     conda:
         "../envs/sequence_network.yaml"
     threads: 1
@@ -136,13 +139,13 @@ rule sequence_train:
         runtime=growing(60, per_mb=1),
     params:
         code=code("sequence_train.py"),
-        content=content(*SONGS_TO_TRAIN, settings_of_network),
+        content=content(*SONGS_TO_TRAIN, network("settings")),
         songs=SONGS_TO_TRAIN,
-        settings=settings_of_network,
-        seed=seed_of_network,
+        settings=network("settings"),
+        seed=network("seed"),
         # not an output: Snakemake deletes those before it reruns a job
-        state=state_of_network,
-        device=device_of_network,
+        state=network("state"),
+        device=network("device"),
     shell:
         'python "$COVERSIM_SCRIPTS"/sequence_train.py'
         " --settings {params.settings:q} --seed {params.seed} --frames {input.frames:q}"
@@ -193,6 +196,7 @@ rule sequences:
         "logs/sequences/{features}-{projection}-{dataset}-{shard}.log",
     benchmark:
         "benchmarks/sequences/{features}-{projection}-{dataset}-{shard}.tsv"
+    retries: RETRIES
     conda:
         "../envs/sequences.yaml"
     resources:
@@ -247,11 +251,12 @@ rule match:
         "benchmarks/match/{experiment}/{seed}/{collection}/{shard}.tsv"
     wildcard_constraints:
         experiment=one_of(AS_SEQUENCES),
+    retries: RETRIES
     conda:
         "../envs/sequences.yaml"
     resources:
         mem_mb=megabytes_to_match,
-        runtime=minutes_to_match,
+        runtime=per_shard(resources.matching_minutes),
     params:
         code=code("match.py"),
         content=content(songs_of_collection),

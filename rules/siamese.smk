@@ -2,11 +2,6 @@
 # embeddings of every song. `train` and `embed` are GPU jobs on a cluster and run on the CPU unchanged.
 
 
-NETWORKS = {name for name, one in PLAN.experiments.items() if one.has_network}
-BASELINES = {name for name, one in PLAN.experiments.items() if one.has_model} - NETWORKS
-FUSED = {name for name, one in PLAN.experiments.items() if one.parts}
-
-
 rule train:
     """Train the Siamese network; go on where an interrupted job stopped, and never train the same twice."""
     input:
@@ -24,6 +19,7 @@ rule train:
         "benchmarks/train/{experiment}-{seed}.tsv"
     wildcard_constraints:
         experiment=one_of(NETWORKS),
+    retries: RETRIES
     conda:
         "../envs/siamese.yaml"
     threads: 1
@@ -72,6 +68,7 @@ rule embed:
         "benchmarks/embed/{experiment}-{seed}-{dataset}.tsv"
     wildcard_constraints:
         experiment=one_of(NETWORKS),
+    retries: RETRIES
     conda:
         "../envs/siamese.yaml"
     threads: 1

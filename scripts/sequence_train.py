@@ -1,84 +1,37 @@
 """Train the network of the patches of sequences. The same training is never done twice: see coversim.siamese.model_cache."""
 
-import argparse
 import json
-import logging
 from pathlib import Path
-
-import torch
 
 from coversim.cli import run
 from coversim.device import choose_device, compute_reproducibly
-from coversim.errors import CoversimError
 from coversim.sequences.projection import Projection
 from coversim.sequences.siamese import train
-from coversim.siamese.history import outcome, write_history
-from coversim.siamese.model_cache import copy, forget_old, is_finished, keep_log, training_key
+from coversim.siamese.arguments import training_parser
+from coversim.siamese.model_cache import train_once, training_key
 from coversim.siamese.songs import contents, load_songs
-from coversim.storage import tsv
-
-PROJECTION = "projection.npz"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--settings", type=Path, required=True, help="the experiment's settings, a JSON file")
-    parser.add_argument("--seed", type=int, required=True)
-    parser.add_argument(
-        "--frames",
-        type=Path,
-        nargs="+",
-        required=True,
-        help="all shards of all features, in their order, of all data sets",
-    )
-    parser.add_argument(
-        "--songs", type=Path, nargs="+", required=True, help="of each data set, the split of each song"
-    )
-    parser.add_argument(
-        "--copies", type=Path, nargs="+", required=True, help="of the same data sets, songs that do not count"
-    )
+    parser = training_parser(__doc__)
     parser.add_argument("--start", type=Path, required=True, help="the projection to start from, .npz")
-    parser.add_argument("--code", required=True, help="digest of the code that trains")
-    parser.add_argument(
-        "--state",
-        type=Path,
-        required=True,
-        help="folder that remembers trainings with these settings and this seed",
-    )
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--projection", type=Path, required=True, help="what comes out, .npz")
-    parser.add_argument("--history", type=Path, required=True)
     arguments = parser.parse_args()
 
     settings = json.loads(arguments.settings.read_text(encoding="utf-8"))
     training, validation, _ = load_songs(settings, arguments.frames, arguments.songs, arguments.copies)
     inputs = contents(training, validation, [], arguments.start)
-    state = arguments.state / training_key(settings, arguments.seed, arguments.code, inputs)
-    if is_finished(state, PROJECTION):
-        logging.info("trained before, with the same settings, code and inputs: %s", state.name)
-    else:
-        earlier = keep_log(state / "train.log")
+    key = training_key(settings, arguments.seed, arguments.code, inputs)
+
+    def train_and_save(state: Path, projection: Path) -> list[dict]:
         compute_reproducibly(arguments.threads)
         device = choose_device(arguments.device)
         start = Projection.load(arguments.start)
-        try:
-            network, history = train(
-                settings, arguments.seed, training, validation, start, device, state / "state.pt"
-            )
-        except torch.OutOfMemoryError as error:  # of the GPU; host memory is the scheduler's matter
-            raise CoversimError(
-                "the GPU has too little memory for a batch. Remedy: lower train.batch.works or train.excerpt"
-            ) from error
-        write_history(state / "history.tsv", history)
-        network.save(state / PROJECTION)
-        for path in (state / "state.pt", earlier):
-            path.unlink(missing_ok=True)
-    copy(state / "history.tsv", arguments.history)
-    copy(state / PROJECTION, arguments.projection)
-    logging.info(outcome([float(row["valid_map"]) for row in tsv.read(arguments.history)]))
-    state.touch()
-    forget_old(arguments.state.parent)
+        network, history = train(settings, arguments.seed, training, validation, start, device, state)
+        network.save(projection)
+        return history
+
+    train_once(arguments.state, key, arguments.projection, arguments.history, train_and_save)
 
 
 if __name__ == "__main__":

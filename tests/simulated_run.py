@@ -19,6 +19,12 @@ from coversim.evaluation.evaluate import evaluate
 from coversim.siamese.history import HISTORY
 from coversim.storage import distances, embeddings, frames, json_files, npz, parquet
 
+EXPERIMENTS = {
+    "vector": 0.45,
+    "brief": 0.75,
+    "ftm2d": 0.68,
+    "pca": 0.62,
+}  # and how noisy their embeddings are
 COLLECTIONS = {"valid": 40, "test": 60, "benchmark": 30}  # works
 
 

@@ -113,14 +113,17 @@ def test_training_goes_on_after_every_kind_of_end(slurm, runs, undisturbed, agai
     assert outputs(again) == outputs(undisturbed.directory)
 
 
-def test_a_job_whose_gpu_is_unusable_fails_and_says_so(slurm, runs, again):
+def test_a_job_whose_gpu_is_unusable_fails_three_times_and_says_so(slurm, runs, again):
     remove(again, "training_state", "models")
     config = {**CONFIG, "train": {**CONFIG["train"], "device": "auto"}}
     target = "models/vector/1/model.pt"
-    process = runs.start(again, target, "--profile", "slurm", *QUICK, "--retries", "0", config=config)
+    process = runs.start(again, target, "--profile", "slurm", *QUICK, config=config)
     assert process.wait(600) != 0
     assert "cannot use a GPU here (CUDA_VISIBLE_DEVICES: 0). Remedy:" in training_log(again, 1)
     assert not (again / RESULTS / target).exists()
+    assert states(slurm, again, train(1)) == ["FAILED"] * 3
+    logs_on_nodes = [path.read_text() for path in again.glob("results/*/.snakemake/slurm_logs/**/*.log")]
+    assert not any("Trying to restart" in log for log in logs_on_nodes)
 
 
 def last(slurm, directory, comment, attempt=-1):

@@ -87,9 +87,9 @@ def test_a_controller_too_busy_to_answer_is_asked_again(site):
 
 def test_jobs_that_could_not_be_submitted_run_with_the_same_command(site):
     with site.slurm.failing("sbatch", BUSY) as failures:
-        process = site.start("fft", "other")
+        process = site.start("fft", "other", "--retries", "2")
         assert process.wait(600) != 0
-    assert len(failures.read_text().splitlines()) == 2 * (1 + PROFILE["retries"])
+    assert len(failures.read_text().splitlines()) == 2 * 3
     assert f"SLURM sbatch failed. The error message was '{BUSY}'" in site.said()
     site.finish(site.start("fft", "other"))
     assert site.states() == ["COMPLETED"] * 2
@@ -150,16 +150,16 @@ def test_squeue_says_why_a_job_waits_that_will_never_run(site):
 
 def test_a_home_that_nodes_cannot_write_to(site, tmp_path_factory):
     with site.slurm.first("sbatch", "export HOME=/dev/null"):
-        process = site.start("fft", "--retries", "0")
+        process = site.start("fft")
         assert process.wait(600) != 0
         assert "/dev/null/.cache" in site.said()
         cache = {"XDG_CACHE_HOME": str(tmp_path_factory.mktemp("cache"))}
         elsewhere = replace(site, runs=replace(site.runs, env={**site.runs.env, **cache}))
-        elsewhere.finish(elsewhere.start("fft", "--retries", "0"))
+        elsewhere.finish(elsewhere.start("fft"))
 
 
 def test_the_remedy_of_a_failed_job_is_shown_on_the_terminal(site):
-    process = site.start("train", "--retries", "0")
+    process = site.start("train")
     assert process.wait(600) != 0
     assert "\nerror: no GPU. Remedy: train.device: cpu\n" in site.said()
 

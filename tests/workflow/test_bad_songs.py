@@ -114,6 +114,7 @@ def test_where_all_songs_are_bad_the_run_ends_with_their_reasons(tmp_path):
 def test_with_on_bad_song_fail_the_run_stops_and_names_the_song(damaged_corpus, tmp_path):
     done = snakemake(tmp_path / "run", config=configuration(damaged_corpus, on_bad_song="fail"), check=False)
     assert done.returncode != 0
+    assert "Trying to restart" not in done.stdout
     logs = "".join(path.read_text() for path in (tmp_path / "run").glob("results/small/logs/fft/*.log"))
     assert "error: " in logs
     assert "on_bad_song: set_aside" in logs

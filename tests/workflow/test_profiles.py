@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from workflow import ROOT, SMALL
+from workflow import ROOT, SMALL, snakemake
 
 PROFILES = [ROOT / "profiles" / name / "profile.yaml" for name in ("local", "slurm")]
 NETWORK_OF_SEQUENCES = {"sequence_train"}  # which the small run lacks
@@ -73,6 +73,24 @@ def test_every_job_says_what_it_needs():
     for rule, body in RULES.items():
         if "output:" in body:
             assert re.search(r"resources:\n(.*\n)*? +mem_mb=.*\n(.*\n)*? +runtime=", body), rule
+
+
+def test_what_goes_to_nodes_is_tried_again():
+    for rule, body in RULES.items():
+        if "output:" in body:
+            assert ("retries: RETRIES" in body) != ("localrule: True" in body), rule
+
+
+def test_a_job_that_could_not_be_submitted_is_tried_twice_more(tmp_path, monkeypatch):
+    submitted = tmp_path / "submitted"
+    (tmp_path / "sbatch").write_text(f"#!/bin/sh\necho >> '{submitted}'\nexit 1\n")
+    (tmp_path / "sbatch").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    quick = ("--slurm-init-seconds-before-status-checks", "1", "--latency-wait", "0")
+    profile = ("--profile", ROOT / "profiles/slurm", "--retries", "0", *quick)
+    done = snakemake(tmp_path / "run", *profile, "--until", "demo_corpus", check=False, afresh=True)
+    assert done.returncode != 0
+    assert len(submitted.read_text()) == 3, done.stdout
 
 
 def test_the_gpu_rules_ask_for_one_gpu_each():

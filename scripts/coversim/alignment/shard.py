@@ -3,7 +3,7 @@
 import logging
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -11,8 +11,11 @@ import numpy as np
 
 from coversim.alignment import qmax
 from coversim.progress import followed
-from coversim.storage import distances, frames, hdf5
+from coversim.storage import distances, frames
 from coversim.storage.songs import listed, members
+
+Chroma = Callable[[frames.SongFrames], np.ndarray]  # of a song
+Compare = Callable[[np.ndarray, list[np.ndarray]], np.ndarray]  # a song with queries
 
 
 def align_shard(
@@ -44,51 +47,61 @@ def align_shard(
     own_shard = [path for path in shards if Path(path).stem == shard]
     # songs of like length go together
     queries = sorted(frames.songs(own_shard, with_cover, left_out), key=lambda song: song.frames.shape[2])
-    if candidates:
-        embedded, kept, found = distances.candidates(
-            candidates, [(song.work, song.performance) for song in queries]
-        )
-        queries = [queries[number] for number in kept]
-        places = _places(embedded, found)
-        compared = np.full(found.shape, np.nan, np.float32)
-    query_chroma = [_chroma(song, sharpness) for song in queries]
+    chosen = distances.candidates(candidates, [song.name for song in queries]) if candidates else None
+    if chosen:
+        queries = [queries[number] for number in chosen.queries]
 
     compare = partial(qmax.METHODS[method], transpositions=transpositions)
+    chroma = partial(_chroma, sharpness=sharpness)
+    songs = followed(frames.songs(shards, wanted, left_out), "songs", len(wanted))
     started = time.monotonic()
-    pairs, names = 0, []
-    columns: list[np.ndarray] = []
-    for song in followed(frames.songs(shards, wanted, left_out), "songs", len(wanted)):
-        name = (song.work, song.performance)
-        names.append(name)
-        if not candidates:
-            columns.append(compare(_chroma(song, sharpness), query_chroma) if queries else np.empty(0))
-            pairs += len(queries)
-        elif name in places:
-            query, place = places[name]
-            compared[query, place] = compare(_chroma(song, sharpness), [query_chroma[one] for one in query])
-            pairs += len(query)
-    seconds = time.monotonic() - started
+    if chosen:
+        names, compared = _with_candidates(songs, list(map(chroma, queries)), chosen, chroma, compare)
+    else:
+        names, compared = _with_all(songs, list(map(chroma, queries)), chroma, compare)
+    seconds, pairs = time.monotonic() - started, int(np.count_nonzero(~np.isnan(compared)))
     logging.info(
         "%d queries, %d songs, %d pairs: %.2f ms per pair, %.3f s per query",
         *(len(queries), len(names), pairs, 1000 * seconds / max(1, pairs), seconds / max(1, len(queries))),
     )
-    row = {name: row for row, name in enumerate(names)}
-    candidate = np.array([row[name] for name in embedded])[found] if candidates else None
-    distances.write(
-        output,
-        [work for work, _ in names],
-        [performance for _, performance in names],
-        np.array([row[song.work, song.performance] for song in queries], dtype=np.int64),
-        np.array(columns, np.float32).reshape(len(names), len(queries)).T if candidate is None else compared,
-        {
-            "method": method,
-            "transpositions": transpositions,
-            "frames": sorted({Path(path).parent.name for path in shards}),
-            "sharpness": sharpness,
-            "candidates": hdf5.read_settings(candidates)["candidates"] if candidates else 0,
-        },
-        candidate,
-    )
+    settings = {
+        "method": method,
+        "transpositions": transpositions,
+        "frames": sorted({Path(path).parent.name for path in shards}),
+        "sharpness": sharpness,
+    }
+    distances.write_compared(output, names, [song.name for song in queries], compared, settings, chosen)
+
+
+def _with_all(
+    songs: Iterable[frames.SongFrames], queries: list[np.ndarray], chroma: Chroma, compare: Compare
+) -> tuple[list[frames.Name], np.ndarray]:
+    """Names of the songs, and the distances (queries, songs) between queries and songs."""
+    names: list[frames.Name] = []
+    columns = []
+    for song in songs:
+        names.append(song.name)
+        columns.append(compare(chroma(song), queries) if queries else np.empty(0))
+    return names, np.array(columns, np.float32).reshape(len(names), len(queries)).T
+
+
+def _with_candidates(
+    songs: Iterable[frames.SongFrames],
+    queries: list[np.ndarray],
+    chosen: distances.Candidates,
+    chroma: Chroma,
+    compare: Compare,
+) -> tuple[list[frames.Name], np.ndarray]:
+    """Names of the songs, and the distances (queries, candidates) between queries and what was chosen for them."""
+    places = _places(chosen)
+    names: list[frames.Name] = []
+    compared = np.full(chosen.found.shape, np.nan, np.float32)
+    for song in songs:
+        names.append(song.name)
+        if song.name in places:
+            query, place = places[song.name]
+            compared[query, place] = compare(chroma(song), [queries[one] for one in query])
+    return names, compared
 
 
 def _chroma(song: frames.SongFrames, sharpness: list[float]) -> np.ndarray:
@@ -100,11 +113,11 @@ def _chroma(song: frames.SongFrames, sharpness: list[float]) -> np.ndarray:
     return np.where(factor > 0, sharp, song.frames)
 
 
-def _places(names: list[frames.Name], found: np.ndarray) -> dict[frames.Name, tuple[np.ndarray, ...]]:
+def _places(chosen: distances.Candidates) -> dict[frames.Name, tuple[np.ndarray, ...]]:
     """Of each song that is found: the queries that find it, and its places among what they find."""
-    order = found.ravel().argsort(kind="stable")
-    songs, starts = np.unique(found.ravel()[order], return_index=True)
+    order = chosen.found.ravel().argsort(kind="stable")
+    songs, starts = np.unique(chosen.found.ravel()[order], return_index=True)
     return {
-        names[song]: np.unravel_index(part, found.shape)
+        chosen.songs[song]: np.unravel_index(part, chosen.found.shape)
         for song, part in zip(songs.tolist(), np.split(order, starts)[1:], strict=True)
     }

@@ -1,6 +1,7 @@
 """Curves over all thresholds: how soon covers are found, and how well distances tell them from non-covers."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -31,15 +32,7 @@ def first_rank_chart(first_ranks: Mapping[str, np.ndarray], songs: int, kinds: M
         x_ticks=x.ticks(),
         y_ticks=SHARE_TICKS,
         lines=[Line(name, kinds[name], points(at, map(y.at, shares))) for name, shares in within.items()],
-        tips=[
-            (
-                at[i],
-                "\n".join(
-                    [f"within {rank:,}", *(f"{name}: {shares[i]:.1%}" for name, shares in within.items())]
-                ),
-            )
-            for i, rank in enumerate(ranks)
-        ],
+        tips=[(at[i], _said(f"within {rank:,}", _each(within, i))) for i, rank in enumerate(ranks)],
     )
 
 
@@ -68,18 +61,7 @@ def recall_chart(queries: Mapping[str, pd.DataFrame], songs: int, kinds: Mapping
         x_ticks=x.ticks(),
         y_ticks=SHARE_TICKS,
         lines=lines,
-        tips=[
-            (
-                x.at(depth),
-                "\n".join(
-                    [
-                        f"within {depth:,}",
-                        *(f"{name}: {share(recall[depth])}" for name, recall in said.items()),
-                    ]
-                ),
-            )
-            for depth in said_at
-        ],
+        tips=[(x.at(depth), _said(f"within {depth:,}", _each(said, depth))) for depth in said_at],
     )
 
 
@@ -100,7 +82,7 @@ def roc_chart(pairs: Mapping[str, pd.DataFrame], kinds: Mapping[str, str]) -> Ch
             Line("chance", "reference", "0,100 100,0"),
             *(Line(name, kinds[name], points([0, *at], [0, *map(axis.at, hits[name])])) for name in hits),
         ],
-        tips=[(at[i], _said(grid[i], {name: found[i] for name, found in hits.items()})) for i in range(101)],
+        tips=[(at[i], _said(_alarms(alarms), _each(hits, i), " found")) for i, alarms in enumerate(grid)],
     )
 
 
@@ -120,10 +102,7 @@ def det_chart(pairs: Mapping[str, pd.DataFrame], kinds: Mapping[str, str]) -> Ch
         x_ticks=_apart(x.ticks()),
         y_ticks=_apart(y.ticks()),
         lines=[Line(name, kinds[name], points(at, map(y.at, found))) for name, found in misses.items()],
-        tips=[
-            (at[i], _said(grid[i], {name: found[i] for name, found in misses.items()}, "missed"))
-            for i in range(len(grid))
-        ],
+        tips=[(at[i], _said(_alarms(alarms), _each(misses, i), " missed")) for i, alarms in enumerate(grid)],
     )
 
 
@@ -133,9 +112,16 @@ def _hits(pairs: pd.DataFrame, false_alarms: np.ndarray) -> np.ndarray:
     return hits[np.searchsorted(alarms, false_alarms, side="right") - 1]
 
 
-def _said(false_alarms: float, shares: Mapping[str, float], what: str = "found") -> str:
-    lines = [f"{name}: {share(value)} {what}" for name, value in shares.items()]
-    return "\n".join([f"false alarms {share(false_alarms)}", *lines])
+def _each(shares: Mapping[str, Any], place: int) -> dict[str, float]:
+    return {name: of_one[place] for name, of_one in shares.items()}
+
+
+def _alarms(alarms: float) -> str:
+    return f"false alarms {share(alarms)}"
+
+
+def _said(head: str, shares: Mapping[str, float], what: str = "") -> str:
+    return "\n".join([head, *(f"{name}: {share(value)}{what}" for name, value in shares.items())])
 
 
 def _apart(ticks: list[tuple[float, str]], least: float = 11) -> list[tuple[float, str]]:

@@ -33,15 +33,7 @@ function makeMap(svg, { titles, works }) {
     if (far[song] < 25) showSong(song);
     else leave();
   });
-  svg.addEventListener("pointerleave", leave);
-  svg.addEventListener("blur", leave);
-  svg.addEventListener("keydown", (event) => {
-    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    if (event.key === "Escape") leave();
-    if (!step) return;
-    event.preventDefault();
-    showSong((shown + step + dots.length) % dots.length);
-  });
+  attend(svg, leave, (step) => showSong((shown + step + dots.length) % dots.length));
 }
 
 const mapData = document.getElementById("map-data");

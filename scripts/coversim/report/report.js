@@ -29,6 +29,19 @@ function hide() {
   cursor.remove();
 }
 
+// What a plot says goes when pointer or focus leave it, and moves on by the arrow keys
+function attend(plot, leave, move) {
+  plot.addEventListener("pointerleave", leave);
+  plot.addEventListener("blur", leave);
+  plot.addEventListener("keydown", (event) => {
+    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (event.key === "Escape") leave();
+    if (!step) return;
+    event.preventDefault();
+    move(step);
+  });
+}
+
 for (const plot of document.querySelectorAll("[data-tips]")) {
   plot.tips = JSON.parse(plot.dataset.tips);
   if (!plot.tips.length) continue;
@@ -38,13 +51,7 @@ for (const plot of document.querySelectorAll("[data-tips]")) {
     const distances = plot.tips.map(([x]) => Math.abs(x - at));
     show(plot, distances.indexOf(Math.min(...distances)));
   });
-  plot.addEventListener("pointerleave", hide);
-  plot.addEventListener("blur", hide);
-  plot.addEventListener("keydown", (event) => {
-    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    if (event.key === "Escape") hide();
-    if (!step) return;
-    event.preventDefault();
+  attend(plot, hide, (step) => {
     const last = plot.tips.length - 1;
     show(plot, Math.min(Math.max((plot.shown ?? (step > 0 ? -1 : last + 1)) + step, 0), last));
   });

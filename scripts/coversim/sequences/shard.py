@@ -13,7 +13,7 @@ from coversim.sequences import storage
 from coversim.sequences.distances import distances as distances_of
 from coversim.sequences.songs import at_half_rate, likenesses
 from coversim.sequences.storage import Sequences, Song
-from coversim.storage import distances, frames, hdf5
+from coversim.storage import distances, frames
 from coversim.storage.songs import members
 
 
@@ -46,44 +46,44 @@ def match_shard(
         if shards[place] == shard and songs_of_work[str(work)] > 1
     ]
     started = time.monotonic()
-    if candidates:
-        embedded, kept, found = distances.candidates(
-            candidates, [(query.work, query.performance) for query in queries]
-        )
-        queries = [queries[number] for number in kept]
-        row_in = {name: row for row, name in enumerate(embedded)}
-        names, compared = _with_some(songs, queries, row_in, found, refine > 0)
-        row_of = {name: row for row, name in enumerate(names)}
-        candidate = np.array([row_of[name] for name in embedded])[found]
+    chosen = distances.candidates(candidates, [query.name for query in queries]) if candidates else None
+    if chosen:
+        queries = [queries[number] for number in chosen.queries]
+        row_in = {name: row for row, name in enumerate(chosen.songs)}
+        names, compared = _with_some(songs, queries, row_in, chosen.found, refine > 0)
     else:
         names, compared = _with_all(songs, queries, refine > 0)
-        row_of = {name: row for row, name in enumerate(names)}
-        candidate = None
-    own = np.array([row_of[query.work, query.performance] for query in queries], dtype=np.int64)
-    if refine and len(queries):
-        rows = np.arange(len(names))[None] if candidate is None else candidate
-        others = np.where(rows == own[:, None], np.inf, compared)
-        nearest = np.argsort(others, axis=1, kind="stable")[:, :refine]
-        again = np.take_along_axis(np.broadcast_to(rows, compared.shape), nearest, axis=1)
-        np.put_along_axis(compared, nearest, _with_some(songs, queries, row_of, again, False)[1], axis=1)
+    if refine and queries:
+        _refine(songs, queries, names, compared, chosen, refine)
     logging.info(
         "%d queries, %d songs, %d pairs in %.1f s, compilation included",
         *(len(queries), len(names), compared.size, time.monotonic() - started),
     )
-    distances.write(
-        output,
-        [work for work, _ in names],
-        [performance for _, performance in names],
-        own,
-        compared,
-        {
-            "method": "sequences",
-            "sequences": "/".join(songs.parts[songs.parts.index("collections") - 2 :][:2]),
-            "candidates": hdf5.read_settings(candidates)["candidates"] if candidates else 0,
-            "refine": refine,
-        },
-        candidate,
+    projection = "/".join(songs.parts[songs.parts.index("collections") - 2 :][:2])
+    settings = {"method": "sequences", "sequences": projection, "refine": refine}
+    distances.write_compared(output, names, [query.name for query in queries], compared, settings, chosen)
+
+
+def _refine(
+    songs: Path,
+    queries: Sequence[Song],
+    names: Sequence[frames.Name],
+    compared: np.ndarray,
+    chosen: distances.Candidates | None,
+    refine: int,
+) -> None:
+    """Compare each query once more, as it is, with the songs that are nearest to it; `compared` is changed in place."""
+    row_of = {name: row for row, name in enumerate(names)}
+    own = np.array([row_of[query.name] for query in queries])
+    rows = (
+        np.array([row_of[name] for name in chosen.songs])[chosen.found]
+        if chosen
+        else np.arange(len(names))[None]
     )
+    others = np.where(rows == own[:, None], np.inf, compared)
+    nearest = np.argsort(others, axis=1, kind="stable")[:, :refine]
+    again = np.take_along_axis(np.broadcast_to(rows, compared.shape), nearest, axis=1)
+    np.put_along_axis(compared, nearest, _with_some(songs, queries, row_of, again, False)[1], axis=1)
 
 
 def _with_all(songs: Path, queries: Sequence[Song], half_rate: bool) -> tuple[list[frames.Name], np.ndarray]:

@@ -38,6 +38,10 @@ class Song(NamedTuple):
     profiles: np.ndarray  # (sections, C, 12) float32
     hubness: float = math.nan
 
+    @property
+    def name(self) -> tuple[str, str]:
+        return self.work, self.performance
+
 
 class Sequences(NamedTuple):
     """Songs, and their vectors one after the other."""

@@ -9,12 +9,16 @@ import json
 import logging
 import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import torch
 
+from coversim.errors import CoversimError
+from coversim.siamese.history import outcome, write_history
+from coversim.storage import tsv
 from coversim.storage.atomic import replacing
 from coversim.storage.checksums import is_intact
 
@@ -30,7 +34,46 @@ def training_key(settings: dict, seed: int, code: str, inputs: Iterable[bytes]) 
     return digest.hexdigest()[:32]
 
 
-def is_finished(state: Path, model: str = "model.pt") -> bool:
+def train_once(
+    states: Path, key: str, model: Path, history: Path, train: Callable[[Path, Path], list[dict[str, Any]]]
+) -> None:
+    """Put the model and the history of a training in place; it is done now, unless it was finished before.
+
+    Parameters
+    ----------
+    states : where trainings with the same settings and seed are remembered
+    key : see `training_key`
+    model, history : the files that come out
+    train : trains, and goes on from its first argument, the file of an interrupted training. It writes the model to its
+        second, and gives a row with the keys of coversim.siamese.history.HISTORY for each epoch.
+
+    Raises
+    ------
+    CoversimError
+        If the GPU has too little memory.
+    """
+    state = states / key
+    if is_finished(state, model.name):
+        logging.info("trained before, with the same settings, code and inputs: %s", key)
+    else:
+        earlier = keep_log(state / "train.log")
+        try:
+            epochs = train(state / "state.pt", state / model.name)
+        except torch.OutOfMemoryError as error:  # of the GPU; host memory is the scheduler's matter
+            raise CoversimError(
+                "the GPU has too little memory for a batch. Remedy: lower train.batch.works or train.excerpt"
+            ) from error
+        write_history(state / "history.tsv", epochs)
+        for path in (state / "state.pt", earlier):
+            path.unlink(missing_ok=True)
+    copy(state / "history.tsv", history)
+    copy(state / model.name, model)
+    logging.info(outcome([float(row["valid_map"]) for row in tsv.read(history)]))
+    state.touch()
+    forget_old(states.parent)
+
+
+def is_finished(state: Path, model: str) -> bool:
     """Whether the training of a key is finished, and what it left, the file `model`, is as it was written."""
     return all((state / name).exists() and is_intact(state / name) for name in (model, "history.tsv"))
 

@@ -53,11 +53,10 @@ def load_songs(
         own_shards = [path for path in shards if path.parent.parent.name == catalogue.parent.name]
         place = {}
         for song in frames.songs(own_shards, wanted):
-            name = (song.work, song.performance)
-            if split[name] == "train" and not in_share(song.work, chosen["works"]):
+            if split[song.name] == "train" and not in_share(song.work, chosen["works"]):
                 continue
-            of = songs[split[name]]
-            place[name] = len(of.works)
+            of = songs[split[song.name]]
+            place[song.name] = len(of.works)
             of.frames.append(torch.from_numpy(song.frames))
             of.works.append(song.work)
             of.sources.append(source)

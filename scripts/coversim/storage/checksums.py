@@ -15,10 +15,15 @@ def record_of(path: Path) -> Path:
     return path.with_name(f".{path.name}{_SUFFIX}")
 
 
+def digest(path: Path) -> str:
+    """The SHA-256 of what a file holds."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def entry(path: Path, name: str) -> str:
     """The record's text for the content of `path`, under the name that it is going to have."""
-    with path.open("rb") as file:
-        return f"{hashlib.file_digest(file, 'sha256').hexdigest()}  {name}\n"
+    return f"{digest(path)}  {name}\n"
 
 
 def is_intact(path: str | os.PathLike) -> bool:

@@ -80,11 +80,42 @@ def read(path: str | os.PathLike) -> Distances:
     return found
 
 
-def candidates(path: str | os.PathLike, queries: Sequence[Name]) -> tuple[list[Name], list[int], np.ndarray]:
-    """Songs, by name; which of these queries are compared with some of them only; the rows of those, (these, c)."""
-    found = read(path)
-    names = found.names
-    place_of = {names[row]: place for place, row in enumerate(found.query.tolist())}
+class Candidates(NamedTuple):
+    """With which songs some queries are compared."""
+
+    wanted: int  # so many of each query, unless the collection has fewer
+    queries: list[int]  # which of the queries
+    songs: list[Name]
+    found: np.ndarray  # rows of the songs with which each is compared, (queries, candidates)
+
+
+def candidates(path: str | os.PathLike, queries: Sequence[Name]) -> Candidates:
+    """Which of these queries are compared with some songs only, and with which; see coversim.alignment.candidates."""
+    chosen = read(path)
+    names = chosen.names
+    place_of = {names[row]: place for place, row in enumerate(chosen.query.tolist())}
     kept = [number for number, query in enumerate(queries) if query in place_of]
     places = np.array([place_of[queries[number]] for number in kept], dtype=np.int64)
-    return names, kept, np.asarray(found.candidate)[places]
+    wanted = hdf5.read_settings(path)["candidates"]
+    return Candidates(wanted, kept, names, np.asarray(chosen.candidate)[places])
+
+
+def write_compared(
+    path: str | os.PathLike,
+    songs: Sequence[Name],
+    queries: Sequence[Name],
+    distance: np.ndarray,
+    settings: Mapping[str, Any],
+    chosen: Candidates | None,
+) -> None:
+    """Write the distances of queries to all songs, or to those that were chosen for them."""
+    row = {name: row for row, name in enumerate(songs)}
+    write(
+        path,
+        [work for work, _ in songs],
+        [performance for _, performance in songs],
+        np.array([row[query] for query in queries], dtype=np.int64),
+        distance,
+        {**settings, "candidates": chosen.wanted if chosen else 0},
+        np.array([row[name] for name in chosen.songs])[chosen.found] if chosen else None,
+    )

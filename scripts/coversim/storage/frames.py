@@ -53,6 +53,10 @@ class SongFrames(NamedTuple):
     performance: str
     frames: np.ndarray
 
+    @property
+    def name(self) -> Name:
+        return self.work, self.performance
+
 
 class Writer:
     """Appends songs to a shard; see `writing`."""

@@ -111,11 +111,6 @@ def end(results: Path) -> bool:
     return is_handed_on()
 
 
-def shared_by_jobs() -> dict[str, int]:
-    """What the jobs on one computer share: Snakemake's resources, memory in MB."""
-    return {"gpu": 1, "mem_mb": psutil.virtual_memory().total // 10**6}
-
-
 def owner(results: Path) -> str:
     """The process that is at work in `results`; empty if none is, `dead` if it was killed on this computer."""
     return _holder(claim_of(results))

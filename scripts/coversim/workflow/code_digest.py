@@ -28,43 +28,36 @@ def code_digest(script: Path, *assets: Path) -> str:
 def imported_by(script: Path) -> list[Path]:
     """The files of a script and of the modules below its folder that it imports, sorted."""
     found: set[Path] = set()
-    left = [script]
+    left = {script}
     while left:
-        path = left.pop()
-        if path not in found:
-            found.add(path)
-            left += _imports(path, script.parent)
+        found |= left
+        left = {file for path in left for file in _imports(path, script.parent)} - found
     return sorted(found)
 
 
 @cache
-def _imports(path: Path, top: Path) -> list[Path]:
-    """The files below `top` that a file imports itself."""
+def _imports(path: Path, top: Path) -> set[Path]:
+    """The files below `top` that are run when a file is: packages, modules, and of `*` all modules of the package."""
     package = path.parent.relative_to(top).parts
-    files: list[Path] = []
+    imported: list[tuple[str, ...]] = []
     for node in _statements(_parsed(path)):
         if isinstance(node, ast.Import):
-            for name in node.names:
-                files += _run_by_import_of(name.name.split("."), top)
+            imported += [tuple(name.name.split(".")) for name in node.names]
         elif isinstance(node, ast.ImportFrom):
             above = package[: len(package) + 1 - node.level] if node.level else ()
             module = node.module.split(".") if node.module else ()
-            for name in node.names:
-                files += _run_by_import_of([*above, *module, name.name], top)
-    return files
+            imported += [(*above, *module, name.name) for name in node.names]
+    return {
+        file
+        for names in imported
+        for depth in range(len(names))
+        for file in _files(top.joinpath(*names[:depth]), names[depth])
+    }
 
 
-def _run_by_import_of(names: list[str], folder: Path) -> list[Path]:
-    """The files that are run when a module is imported, packages first; of `*` all modules of the package."""
-    files: list[Path] = []
-    for name in names:
-        package = folder / name / "__init__.py"
-        if not package.is_file():
-            modules = folder.glob("*.py") if name == "*" else [folder / f"{name}.py"]
-            return files + [module for module in modules if module.is_file()]
-        files.append(package)
-        folder /= name
-    return files
+@cache
+def _files(folder: Path, name: str) -> list[Path]:
+    return [*folder.glob(f"{name}.py"), *folder.glob(f"{name}/__init__.py")]
 
 
 @cache

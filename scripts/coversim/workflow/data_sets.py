@@ -1,11 +1,23 @@
-"""The data sets of a run, by name, and the collections of songs that they are evaluated as."""
+"""The data sets of a run, by name, what they hold, and the collections of songs that they are evaluated as."""
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from coversim.dataset.catalogue import DataSet, Titles, split_works
+from coversim.dataset.da_tacos import File, Layout, Song, recognise, walk
+from coversim.dataset.same_works import read as read_same_works
+from coversim.dataset.same_works import renamed
+from coversim.dataset.splits import SPLITS
+from coversim.dataset.titles import find
+from coversim.demo import songs as demo_songs
 from coversim.errors import CoversimError
+from coversim.storage.checksums import digest
 
 ROLES = {"train": "train", "benchmark": "benchmark"}  # of the names that imply one; all others train
+SEEN_SPLITS = ("train", "valid")  # splits whose works a benchmark must not hold: something was chosen on them
+DEMO_TITLES = f"demo_corpus/{demo_songs.METADATA}"
 DEFAULTS = dict.fromkeys(("root", "subset", "layout", "features", "rate", "same_works"))
 
 
@@ -17,7 +29,8 @@ def data_sets(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     Raises
     ------
     CoversimError
-        If there are benchmarks only, or the demo corpus is described as a data set of one's own is.
+        If there are benchmarks only, the demo corpus is described as a data set of one's own is, or the split is made for
+        one data set to train with and there are several.
     """
     named = {
         name: DEFAULTS | chosen | {"role": chosen.get("role") or ROLES.get(name, "train")}
@@ -38,15 +51,77 @@ def data_sets(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
             f"datasets: {', '.join(with_root)} is evaluated only, and there is nothing to train with. Remedy: add a data "
             "set with role: train, or give one of these that role"
         )
+    training = [name for name, chosen in ordered if chosen["role"] == "train"]
+    if len(training) > 1 and config["split"]["method"] == "first":
+        raise CoversimError(
+            f"split.method: first divides one data set, and {', '.join(training)} are several. Remedy: set it to hash, "
+            "by which works that they share fall into the same split"
+        )
     return dict(ordered)
 
 
-def sources(training: Sequence[str], benchmarks: Sequence[str]) -> dict[str, list[str]]:
+def sources(datasets: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
     """The data sets whose songs make each collection.
 
     A collection is a split of all training data sets, one of a single one (`test/irish`) where there are several, or a
     benchmark, by its name.
     """
-    of_all = {split: list(training) for split in ("train", "valid", "test")}
+    training = [name for name, chosen in datasets.items() if chosen["role"] == "train"]
+    of_all = {split: list(training) for split in SPLITS}
     of_each = {f"{split}/{name}": [name] for split in of_all for name in training if len(training) > 1}
-    return of_all | of_each | {name: [name] for name in benchmarks}
+    return of_all | of_each | {name: [name] for name in datasets if name not in training}
+
+
+def walk_all(
+    config: Mapping[str, Any], datasets: Mapping[str, Mapping[str, Any]], results: Path
+) -> dict[str, DataSet]:
+    """What each data set holds, those to train with first; paths as they are seen from the folder `results`.
+
+    The split of a benchmark's works is its name; of those on which something was fitted or chosen it is `shared`.
+    """
+    found: dict[str, DataSet] = {}
+    seen: set[str] = set()
+    for name, chosen in datasets.items():
+        if chosen["root"] is None:
+            data_set = _demo_corpus(config["demo_corpus"])
+        else:
+            data_set = _walk(name, chosen, results)
+        works = {song.work for song in data_set.songs}
+        if chosen["role"] == "train":
+            split = split_works(works, config["split"])
+            seen |= {work for work, of in split.items() if of in SEEN_SPLITS}
+        else:
+            split = {work: "shared" if work in seen else name for work in works}
+        found[name] = data_set._replace(split=split)
+    return found
+
+
+def _walk(name: str, chosen: Mapping[str, Any], results: Path) -> DataSet:
+    """What a data set with a root holds, not yet split."""
+    root = chosen["root"]
+    layout = recognise(root, chosen["subset"], chosen["layout"], chosen["features"], key=f"datasets.{name}")
+    songs, problems = walk(root, layout)
+    if chosen["same_works"]:
+        songs = renamed(songs, read_same_works(Path(chosen["same_works"])))
+    metadata = find(root, layout.subset)
+    titles = Titles(str(_seen_from(results, metadata)), digest(metadata)) if metadata else None
+    return DataSet(str(_seen_from(results, Path(root))), layout, titles, songs, problems, {})
+
+
+def _demo_corpus(demo: Mapping[str, Any]) -> DataSet:
+    """The demo corpus, known before a rule writes it; its files' sizes and times are left at zero."""
+    songs = [
+        Song(
+            work,
+            performance,
+            {feature: File(path, 0, 0) for feature, path in demo_songs.files(work, performance).items()},
+        )
+        for work, performance in demo_songs.songs(demo["works"], demo["seed"])
+    ]
+    layout = Layout("per-feature", demo_songs.SUBSET, demo_songs.FEATURES)
+    return DataSet("demo_corpus", layout, Titles(DEMO_TITLES, ""), songs, [], {})
+
+
+def _seen_from(folder: Path, path: Path) -> Path:
+    """A path that is relative to the present folder, relative to another one; an absolute path as it is."""
+    return path if path.is_absolute() else Path(os.path.relpath(path, folder))

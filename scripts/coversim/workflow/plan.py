@@ -8,45 +8,33 @@ and that catalogue.
 import hashlib
 import json
 import logging
-import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 from coversim.dataset.catalogue import (
     DataSet,
-    Titles,
     catalogue_files,
     check_split,
     encoded,
     shard_name,
-    split_works,
     summarise,
     write_if_changed,
 )
-from coversim.dataset.da_tacos import File, Layout, Problem, Song, recognise, walk
 from coversim.dataset.features import FRAME_RATE
-from coversim.dataset.same_works import read as read_same_works
-from coversim.dataset.same_works import renamed
-from coversim.dataset.titles import find
-from coversim.demo import songs as demo_songs
 from coversim.errors import CoversimError
-from coversim.workflow.data_sets import data_sets, sources
+from coversim.storage.checksums import digest
+from coversim.workflow.data_sets import DEMO_TITLES, data_sets, sources, walk_all
 from coversim.workflow.experiments import Experiment, patch_settings, resolve
 
 PREFERRED_FEATURES = ("crema", "hpcp", "cens")  # where the configuration names none: the first there is
 CATALOGUE = Path("catalogue")
 CONFIG = Path("config.json")
-DEMO_TITLES = f"demo_corpus/{demo_songs.METADATA}"
-WALKED = (
-    "datasets",
-    "demo_corpus",
-    "shards",
-    "split",
-)  # sections of the configuration on which a catalogue depends
-SEEN_SPLITS = ("train", "valid")  # splits whose works a benchmark must not hold: something was chosen on them
+WALKED = ("datasets", "demo_corpus", "shards", "split")  # sections on which a catalogue depends
 
 
 @dataclass(frozen=True)
@@ -129,77 +117,74 @@ class Plan:
 def make_plan(config: Mapping[str, Any], results: Path, walk: bool) -> Plan:
     """The plan of a run in the folder `results`: from a walk through its data sets, or from its catalogue."""
     datasets = data_sets(config)
-    training = [name for name, chosen in datasets.items() if chosen["role"] == "train"]
-    benchmarks = [name for name in datasets if name not in training]
-    if len(training) > 1 and config["split"]["method"] == "first":
-        raise CoversimError(
-            f"split.method: first divides one data set, and {', '.join(training)} are several. Remedy: set it to hash, "
-            "by which works that they share fall into the same split"
-        )
-    found: dict[str, DataSet] = {}
-    unreachable = ""
-    if walk:
-        try:
-            for name in training:
-                found[name] = _walk(config, name, datasets[name], results)
-            for name in benchmarks:
-                found[name] = _walk(
-                    config, name, datasets[name], results, [found[other] for other in training]
-                )
-        except CoversimError as error:
-            if not _has_catalogue_of(config, results):
-                raise
-            # songs cannot be read now; what was made from them can be looked at
-            found, unreachable = {}, str(error)
-            logging.warning("%s. Planning from the catalogue of the last run", error)
+    found, unreachable = _walk(config, datasets, results) if walk else ({}, "")
     summaries = {
         name: summarise(found[name]) if name in found else _read_summary(results, name) for name in datasets
     }
+    training = [name for name, chosen in datasets.items() if chosen["role"] == "train"]
     for name in training:
         check_split(summaries[name], ("train", "valid"))
-    sources_of = sources(training, benchmarks)
-
     experiments = resolve(config, _default_features([summaries[name]["features"] for name in training]))
-    for experiment in experiments.values():
-        _check_features(experiment, summaries)
-    used = sorted(
-        {feature for experiment in experiments.values() for feature, _ in experiment.frames.values()}
-    )
-
-    def files() -> Iterator[tuple[Path, str]]:
-        # made anew for each use, so that the texts of a million songs are never in memory together
-        yield CONFIG, _text({**_sorted(config), "experiments": config["experiments"]})
-        for name, experiment in experiments.items():
-            yield Path("experiments", f"{name}.json"), _text(_sorted(experiment.model_settings))
-            if experiment.patches:
-                yield (
-                    Path("patches", f"{experiment.patches}.json"),
-                    _text(_sorted(patch_settings(experiment.settings))),
-                )
-        for name, data_set in found.items():
-            yield from catalogue_files(data_set, CATALOGUE / name, used, config["shards"])
-
-    titles = [summary["titles"][0] for summary in summaries.values() if summary["titles"]]
+    _check_features(experiments, summaries)
+    sources_of = sources(datasets)
+    # made anew for each use, so that the texts of a million songs are never in memory together
+    files = partial(_files, config, experiments, found)
     return Plan(
         datasets=list(datasets),
         training=training,
-        collections=[
-            name
-            for name, of in sources_of.items()
-            if name.partition("/")[0] != "train"
-            and any(name.partition("/")[0] in summaries[dataset]["split"] for dataset in of)
-        ],
+        collections=_evaluated(sources_of, summaries),
         sources=sources_of,
         songs={name: summary["songs"] for name, summary in summaries.items()},
         rates={name: chosen["rate"] or FRAME_RATE for name, chosen in datasets.items()},
         shards=[shard_name(shard) for shard in range(config["shards"])],
         experiments=experiments,
-        titles=titles,
+        titles=[summary["titles"][0] for summary in summaries.values() if summary["titles"]],
         demo=datasets[training[0]]["root"] is None,
         unreachable=unreachable,
-        digests=_digests(results, files, found) if walk else {},
+        digests=_digests(results, files(), found) if walk else {},
         files=files,
     )
+
+
+def _walk(
+    config: Mapping[str, Any], datasets: Mapping[str, Mapping[str, Any]], results: Path
+) -> tuple[dict[str, DataSet], str]:
+    """What the data sets hold; nothing, and why, where the catalogue of the last run can stand in for them."""
+    try:
+        return walk_all(config, datasets, results), ""
+    except CoversimError as error:
+        if not _has_catalogue_of(config, results):
+            raise
+        # songs cannot be read now; what was made from them can be looked at
+        logging.warning("%s. Planning from the catalogue of the last run", error)
+        return {}, str(error)
+
+
+def _evaluated(
+    sources_of: Mapping[str, Sequence[str]], summaries: Mapping[str, Mapping[str, Any]]
+) -> list[str]:
+    """The collections that are evaluated: all but those to train with, of splits that there are."""
+    split_of = {name: name.partition("/")[0] for name in sources_of}
+    return [
+        name
+        for name, datasets in sources_of.items()
+        if split_of[name] != "train"
+        and any(split_of[name] in summaries[dataset]["split"] for dataset in datasets)
+    ]
+
+
+def _files(
+    config: Mapping[str, Any], experiments: Mapping[str, Experiment], found: Mapping[str, DataSet]
+) -> Iterator[tuple[Path, str]]:
+    """Path below the results and text of each file of the catalogue."""
+    yield CONFIG, _text({**_sorted(config), "experiments": config["experiments"]})
+    for name, one in experiments.items():
+        yield Path("experiments", f"{name}.json"), _text(_sorted(one.model_settings))
+        if one.patches:
+            yield Path("patches", f"{one.patches}.json"), _text(_sorted(patch_settings(one.settings)))
+    used = sorted({feature for one in experiments.values() for feature, _ in one.frames.values()})
+    for name, data_set in found.items():
+        yield from catalogue_files(data_set, CATALOGUE / name, used, config["shards"])
 
 
 def _default_features(available: list[list[str]]) -> list[str]:
@@ -208,8 +193,10 @@ def _default_features(available: list[list[str]]) -> list[str]:
     return [*common, *available[0]][:1]
 
 
-def _check_features(experiment: Experiment, summaries: Mapping[str, Mapping[str, Any]]) -> None:
-    for dataset, summary in summaries.items():
+def _check_features(
+    experiments: Mapping[str, Experiment], summaries: Mapping[str, Mapping[str, Any]]
+) -> None:
+    for experiment, (dataset, summary) in product(experiments.values(), summaries.items()):
         for feature, _ in experiment.frames.values():
             if feature not in summary["features"]:
                 raise CoversimError(
@@ -247,69 +234,10 @@ def _has_catalogue_of(config: Mapping[str, Any], results: Path) -> bool:
 
 
 def _digests(
-    results: Path,
-    files: Callable[[], Iterator[tuple[Path, str]]],
-    found: Mapping[str, DataSet],
+    results: Path, files: Iterable[tuple[Path, str]], found: Mapping[str, DataSet]
 ) -> dict[str, str]:
     """SHA-256, by path below the results: what decides whether a job that reads the file is stale."""
-    digests = {str(path): hashlib.sha256(encoded(text)).hexdigest() for path, text in files()}
+    digests = {str(path): hashlib.sha256(encoded(text)).hexdigest() for path, text in files}
     for path in () if found else (results / CATALOGUE).rglob("[!.]*.*"):
-        digests[str(path.relative_to(results))] = _digest(path)
+        digests[str(path.relative_to(results))] = digest(path)
     return digests
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _walk(
-    config: Mapping[str, Any],
-    dataset: str,
-    chosen: Mapping[str, Any],
-    results: Path,
-    training: Sequence[DataSet] = (),
-) -> DataSet:
-    """What a data set holds, a benchmark where there are `training` data sets.
-
-    The split of a benchmark's works is its name; of those on which something was fitted or chosen it is `shared`.
-    """
-    root = chosen["root"]
-    if root is None:
-        root, (layout, songs, problems) = "demo_corpus", _demo_songs(config["demo_corpus"])
-        titles: Titles | None = Titles(DEMO_TITLES, "")  # which a rule makes
-    else:
-        layout = recognise(
-            root, chosen["subset"], chosen["layout"], chosen["features"], key=f"datasets.{dataset}"
-        )
-        songs, problems = walk(root, layout)
-        if chosen["same_works"]:
-            songs = renamed(songs, read_same_works(Path(chosen["same_works"])))
-        metadata = find(root, layout.subset)
-        titles = Titles(str(_seen_from(results, metadata)), _digest(metadata)) if metadata else None
-        root = str(_seen_from(results, Path(root)))
-    works = {song.work for song in songs}
-    if training:
-        seen = {work for other in training for work, name in other.split.items() if name in SEEN_SPLITS}
-        split = {work: "shared" if work in seen else dataset for work in works}
-    else:
-        split = split_works(works, config["split"])
-    return DataSet(root, layout, titles, songs, problems, split)
-
-
-def _seen_from(folder: Path, path: Path) -> Path:
-    """A path that is relative to the present folder, relative to another one; an absolute path as it is."""
-    return path if path.is_absolute() else Path(os.path.relpath(path, folder))
-
-
-def _demo_songs(demo: Mapping[str, Any]) -> tuple[Layout, list[Song], list[Problem]]:
-    """The demo corpus' songs, known before it is written; its files' sizes and times are left at zero."""
-    songs = [
-        Song(
-            work,
-            performance,
-            {feature: File(path, 0, 0) for feature, path in demo_songs.files(work, performance).items()},
-        )
-        for work, performance in demo_songs.songs(demo["works"], demo["seed"])
-    ]
-    return Layout("per-feature", demo_songs.SUBSET, demo_songs.FEATURES), songs, []

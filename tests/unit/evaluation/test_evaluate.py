@@ -1,6 +1,5 @@
-"""From embeddings and pair tables to the metrics of each collection, and to one table of them all."""
+"""From embeddings and pair tables to the metrics of each collection."""
 
-import csv
 import json
 import logging
 import subprocess
@@ -370,65 +369,6 @@ def test_distances_of_other_songs_than_the_embeddings_are_an_error(files, collec
     aligned = align(tmp_path, songs, euclidean(songs))
     with pytest.raises(CoversimError, match=r"0000.h5: of other songs. Remedy: delete its folder"):
         run(files[0], files[1][:1], aligned)
-
-
-def merge(folder: Path, *contents: dict | str) -> subprocess.CompletedProcess:
-    paths = [folder / f"{place}.json" for place in range(len(contents))]
-    for path, content in zip(paths, contents, strict=True):
-        path.write_text(content if isinstance(content, str) else json.dumps(content))
-    command = [
-        sys.executable,
-        SCRIPTS / "metrics.py",
-        "--metrics",
-        *paths,
-        "--output",
-        folder / "metrics.tsv",
-    ]
-    return subprocess.run(command, capture_output=True, text=True)
-
-
-def test_the_table_has_a_row_per_collection_and_empty_cells_for_what_is_missing(tmp_path):
-    merged = merge(
-        tmp_path,
-        {"experiment": "pca", "seed": 1, "collections": {"valid": {"works": 2, "map": 0.5, "extra": 1}}},
-        {
-            "experiment": "brief",
-            "seed": 0,
-            "collections": {
-                "valid": {"map": None, "histogram": {"edges": [0, 1]}},
-                "test": {"map": 0.25, "other": 2.5},
-            },
-        },
-    )
-    assert merged.returncode == 0, merged.stderr
-    with (tmp_path / "metrics.tsv").open(newline="") as file:
-        header, *rows = csv.reader(file, dialect="excel-tab")
-    required = "experiment seed collection works songs queries map map_low map_high mr1 mrr p_at_10 hit_at_1"
-    assert header == [
-        *required.split(),
-        "hit_at_10",
-        "roc_auc",
-        "roc_auc_nearest",
-        "eer",
-        "accuracy",
-        "brier",
-        "extra",
-        "other",
-    ]
-    assert [row[:4] + row[6:7] + row[-2:] for row in rows] == [
-        ["pca", "1", "valid", "2", "0.5", "1", ""],
-        ["brief", "0", "valid", "", "", "", ""],
-        ["brief", "0", "test", "", "0.25", "", "2.5"],
-    ]
-
-
-def test_metrics_that_are_not_json_are_an_error_that_says_what_to_delete(tmp_path):
-    merged = merge(tmp_path, '{"experiment": "pca", "se')
-    assert merged.returncode == 1
-    assert "0.json: not JSON" in merged.stderr
-    assert "Remedy: delete it" in merged.stderr
-    assert "Traceback" not in merged.stderr
-    assert not (tmp_path / "metrics.tsv").exists()
 
 
 def test_the_first_ten_songs_of_every_query_stand_there_by_name_the_nearest_first(

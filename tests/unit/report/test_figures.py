@@ -19,9 +19,12 @@ from coversim.features.patches import _distinct_bins
 from coversim.features.shard import downsample_shard
 from coversim.report import costs, curves, passages, reliability, songs, strata
 from coversim.report.components import as_images, kept_bins
+from coversim.report.distributions import histogram_chart
 from coversim.report.downsampling import downsampled
+from coversim.report.formats import duration, megabytes, probability
 from coversim.report.inputs import read_records
 from coversim.report.pictures import narrowed, shades, signs
+from coversim.report.plots import Axis, spanning
 from coversim.report.songs import Songs
 from coversim.report.tables import Estimate, Row, Table
 from coversim.sequences import patches
@@ -293,3 +296,47 @@ def test_a_song_is_shown_as_its_file_has_it_and_as_it_was_downsampled(tmp_path):
     assert [picture.columns for picture in found.pictures] == [480, 120]
     path.unlink()
     assert downsampled([shard], [summary], Songs()) is None
+
+
+def test_histograms_are_shares_of_their_own_pairs():
+    chart = histogram_chart("x", {"edges": [0, 1, 2], "cover": [3, 1], "non_cover": [10, 30]}, 0.5)
+    assert [tip for _, tip in chart.tips] == [
+        "0 to 1\ncovers: 75.0 %\nnon-covers: 25.0 %",
+        "1 to 2\ncovers: 25.0 %\nnon-covers: 75.0 %",
+    ]
+    assert chart.down == [(25.0, "threshold 0.5")]
+
+
+def test_without_pairs_there_is_no_histogram_and_without_a_threshold_no_line():
+    assert histogram_chart("x", None, math.nan) is None
+    assert histogram_chart("x", {"edges": [0, 1], "cover": [3], "non_cover": [1]}, math.nan).down == []
+
+
+@given(st.lists(st.floats(-1e6, 1e6), max_size=20), st.booleans())
+def test_axes_hold_their_values_and_name_round_ones_in_order(values, zero):
+    axis = spanning(values, zero=zero)
+    assert all(axis.low <= value <= axis.high for value in values)
+    positions = [at for at, _ in axis.ticks()]
+    assert positions == sorted(positions)
+    assert all(0 <= at <= 100 for at in positions)
+    assert len({label for _, label in axis.ticks()}) == len(positions)
+
+
+def test_a_logarithmic_axis_names_powers_of_ten():
+    assert Axis(1, 1000, "logarithmic").ticks() == [
+        (0, "1"),
+        (33.33, "10"),
+        (66.67, "100"),
+        (100, "1,000"),
+    ]
+
+
+def test_times_memory_and_probabilities_are_written_for_people():
+    assert [duration(s) for s in (4.21, 59.97, 61, 3725)] == [
+        "4.2 s",
+        "1 min 00 s",
+        "1 min 01 s",
+        "1 h 02 min",
+    ]
+    assert [megabytes(m) for m in (199.2, 1234, math.nan)] == ["199 MB", "1.23 GB", "–"]
+    assert [probability(p) for p in (0.0002, 0.0312, 1.0)] == ["< 0.001", "0.031", "1.000"]

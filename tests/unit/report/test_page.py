@@ -1,73 +1,35 @@
 """The report says what the files of the run say: no more, and escaped."""
 
-import csv
 import json
 import math
 import re
 import shutil
 import subprocess
 import sys
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from coversim.errors import CoversimError
 from coversim.evaluation.metric_names import RERANKED
 from coversim.report.costs import costs_of
-from coversim.report.distributions import histogram_chart
-from coversim.report.formats import duration, megabytes, probability
-from coversim.report.inputs import Results, alignment_seconds, read_histories, read_jobs, read_results
+from coversim.report.inputs import Results, alignment_seconds, read_jobs, read_results
 from coversim.report.page import write_report
-from coversim.report.plots import Axis, spanning
 from coversim.report.tables import (
     Difference,
-    Estimate,
-    Row,
-    Table,
     Training,
     collections_of,
     make_headline,
     make_table,
     paired_difference,
 )
-from coversim.report.training import best_baseline, what_trained
-from coversim.storage.checksums import record_of
-from simulated_run import simulate
+from page import Page
+from simulated_run import EXPERIMENTS, simulate
 
-EXPERIMENTS = {"vector": 0.45, "brief": 0.75, "ftm2d": 0.68, "pca": 0.62}
 HOSTILE = "\"><script>alert('☠ & ü')</script>{{ 7*7 }}</title>"
-
-
-class Page(HTMLParser):
-    """The text that a reader sees, and the elements."""
-
-    def __init__(self, path: Path):
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.words: list[str] = []
-        self.tag = ""
-        self.feed(path.read_text(encoding="utf-8"))
-        self.text = " ".join(" ".join(self.words).split())
-
-    def handle_starttag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-        self.tag = tag
-
-    def handle_data(self, data):
-        if self.tag not in ("style", "script"):
-            self.words.append(data)
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    """A run of two trained experiments and two baselines; no test may change its files."""
-    return simulate(tmp_path_factory.mktemp("run"), EXPERIMENTS, songs=True)
 
 
 @pytest.fixture(scope="module")
@@ -370,100 +332,6 @@ def test_a_run_without_benchmark_files_has_a_report(tmp_path):
     assert "No benchmark files were found" in Page(run["output"]).text
 
 
-def test_the_kept_epoch_is_the_first_with_the_highest_validation_map(run):
-    for name, path in run["histories"].items():
-        with path.open(newline="") as file:
-            rows = list(csv.DictReader(file, dialect="excel-tab"))
-        epochs = read_histories({name: path})
-        if rows:
-            best = max(float(row["valid_map"]) for row in rows)
-            first = next(row for row in rows if float(row["valid_map"]) == best)
-            assert epochs.epoch[epochs.kept].tolist() == [float(first["epoch"])]
-
-
-def test_experiments_without_an_epoch_are_baselines(run):
-    assert set(read_histories(run["histories"]).experiment) == {"vector", "brief"}
-
-
-def keep_epoch_0(path: Path) -> None:
-    """Let validation MAP fall from epoch to epoch."""
-    with path.open(newline="") as file:
-        rows = list(csv.DictReader(file, dialect="excel-tab"))
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, rows[0], dialect="excel-tab")
-        writer.writeheader()
-        writer.writerows(row | {"valid_map": 0.5 - int(row["epoch"]) / 100} for row in rows)
-
-
-def test_a_network_that_kept_epoch_0_is_called_untrained(tmp_path):
-    run = simulate(tmp_path, EXPERIMENTS)
-    for name in ("brief/1", "brief/2", "brief/3", "vector/2"):
-        keep_epoch_0(run["histories"][name])
-    write_report(**run)
-    text = Page(run["output"]).text
-    assert "brief seeds 1, 2, 3, untrained" in text
-    assert "vector seeds 1, 2, 3; seed 2 untrained" in text
-    assert "brief kept epoch 0 (before training), 0 (before training), 0 (before training) of 30" in text
-    assert re.search(
-        "Untrained, since no epoch raised the MAP on the validation works[a-z ]+: brief [.]", text
-    )
-
-
-def test_a_headline_of_an_untrained_network_says_so(tmp_path):
-    run = simulate(tmp_path, {"vector": 0.5, "pca": 0.8}, seeds=[1])
-    keep_epoch_0(run["histories"]["vector/1"])
-    write_report(**run)
-    text = Page(run["output"]).text
-    assert "vector , untrained because no epoch raised its MAP on the validation works, finds covers" in text
-
-
-def test_seeds_with_equal_metrics_are_one_measurement(tmp_path):
-    run = simulate(tmp_path, EXPERIMENTS)
-    folders = {path.parts[-2]: path.parent for path in run["evaluations"] if path.parts[-3] == "vector"}
-    for name in ("metrics.json", "ranks.parquet"):
-        shutil.copy(folders["1"] / name, folders["3"] / name)
-        record_of(folders["3"] / name).unlink(missing_ok=True)
-    metrics = folders["3"] / "metrics.json"
-    metrics.write_text(json.dumps(json.loads(metrics.read_text()) | {"seed": 3}))
-    _, (test, _) = tables_of(run)
-    row = next(row for row in test.rows if row.experiment == "vector")
-    assert row.seeds == [[1, 3], [2]]
-    assert len(row.map_of_seeds) == 2
-    write_report(**run)
-    assert "seeds 1 = 3, 2" in Page(run["output"]).text
-
-
-def test_what_fuses_a_trained_experiment_is_no_baseline(tmp_path):
-    run = simulate(tmp_path, EXPERIMENTS | {"late": 0.4, "untrained": 0.6})
-    config = json.loads(run["config"].read_text())
-    config["experiments"] |= {"late": {"fuse": ["pca", "vector"]}, "untrained": {"fuse": ["pca", "ftm2d"]}}
-    run["config"].write_text(json.dumps(config))
-    run["histories"] = {
-        name: path for name, path in run["histories"].items() if not name.startswith(("late/", "untrained/"))
-    }
-    write_report(**run)
-    text = Page(run["output"]).text
-    assert re.search(r"late seeds? [\d, ]+ 0\.", text)
-    assert re.search(r"untrained seeds? [\d, ]+, baseline", text)
-
-
-def test_what_learns_from_covers_without_epochs_is_no_baseline():
-    kinds = {"order": "sequence_lda", "lda": "lda", "plain": "sequence_pca", "vector": "motif"}
-    kinds["added"] = "sequence_network"  # to discriminants
-    experiments = {name: {"model": {"kind": kind}} for name, kind in kinds.items()}
-    found = what_trained(read_histories({}), {"model": {"kind": "motif"}, "experiments": experiments})
-    assert found.trained == {"order", "lda", "added"}
-
-
-def test_a_network_of_sequences_that_kept_epoch_0_has_the_discriminants_that_it_starts_from(tmp_path):
-    run = simulate(tmp_path, {"vector": 0.5, "order": 0.4}, seeds=[1])
-    keep_epoch_0(run["histories"]["order/1"])
-    experiments = {"vector": {"model": {"kind": "motif"}}, "order": {"model": {"kind": "sequence_network"}}}
-    found = what_trained(read_histories(run["histories"]), {"experiments": experiments})
-    assert found.trained == {"vector", "order"}
-    assert found.untrained == {}
-
-
 @pytest.mark.parametrize("kind", ["evaluations", "ranks"])
 def test_a_damaged_file_is_named(tmp_path, kind):
     run = simulate(tmp_path, {"vector": 0.5}, seeds=[1])
@@ -485,50 +353,6 @@ def test_without_an_evaluation_there_is_no_report(tmp_path):
     run = simulate(tmp_path, {"vector": 0.5}, seeds=[1]) | {"evaluations": [], "ranks": []}
     with pytest.raises(CoversimError, match="no evaluation"):
         write_report(**run)
-
-
-def test_histograms_are_shares_of_their_own_pairs():
-    chart = histogram_chart("x", {"edges": [0, 1, 2], "cover": [3, 1], "non_cover": [10, 30]}, 0.5)
-    assert [tip for _, tip in chart.tips] == [
-        "0 to 1\ncovers: 75.0 %\nnon-covers: 25.0 %",
-        "1 to 2\ncovers: 25.0 %\nnon-covers: 75.0 %",
-    ]
-    assert chart.down == [(25.0, "threshold 0.5")]
-
-
-def test_without_pairs_there_is_no_histogram_and_without_a_threshold_no_line():
-    assert histogram_chart("x", None, math.nan) is None
-    assert histogram_chart("x", {"edges": [0, 1], "cover": [3], "non_cover": [1]}, math.nan).down == []
-
-
-@given(st.lists(st.floats(-1e6, 1e6), max_size=20), st.booleans())
-def test_axes_hold_their_values_and_name_round_ones_in_order(values, zero):
-    axis = spanning(values, zero=zero)
-    assert all(axis.low <= value <= axis.high for value in values)
-    positions = [at for at, _ in axis.ticks()]
-    assert positions == sorted(positions)
-    assert all(0 <= at <= 100 for at in positions)
-    assert len({label for _, label in axis.ticks()}) == len(positions)
-
-
-def test_a_logarithmic_axis_names_powers_of_ten():
-    assert Axis(1, 1000, "logarithmic").ticks() == [
-        (0, "1"),
-        (33.33, "10"),
-        (66.67, "100"),
-        (100, "1,000"),
-    ]
-
-
-def test_times_memory_and_probabilities_are_written_for_people():
-    assert [duration(s) for s in (4.21, 59.97, 61, 3725)] == [
-        "4.2 s",
-        "1 min 00 s",
-        "1 min 01 s",
-        "1 h 02 min",
-    ]
-    assert [megabytes(m) for m in (199.2, 1234, math.nan)] == ["199 MB", "1.23 GB", "–"]
-    assert [probability(p) for p in (0.0002, 0.0312, 1.0)] == ["< 0.001", "0.031", "1.000"]
 
 
 def test_the_script_writes_the_same_page_without_torch(run, page, tmp_path):
@@ -563,19 +387,3 @@ def test_test_works_come_first_then_benchmarks_then_validation_works():
     assert collections_of(Results(metrics, {}, {}, {})) == [
         *("test", "test/a", "test/b", "benchmark", "covers80", "valid", "valid/a", "valid/b")
     ]
-
-
-def test_a_training_stands_beside_the_baseline_that_is_best_by_its_own_measure():
-    def table(collection, **maps):
-        kinds = {"vector": "trained"}
-        rows = [
-            Row(name, kinds.get(name, "baseline"), [[1]], [], [value], {"map": Estimate(value)}, None)
-            for name, value in maps.items()
-        ]
-        return Table(collection, 1, 1, 1, rows)
-
-    over_all = table("valid", vector=0.9, pca=0.5, lda=0.4)
-    assert best_baseline([table("test", lda=0.9), over_all]) == ("pca", 0.5)
-    each = [table("valid/a", vector=0.9, pca=0.5, lda=0.4), table("valid/b", vector=0.9, pca=0.1, lda=0.4)]
-    assert best_baseline([over_all, *each]) == ("lda", pytest.approx(0.4))
-    assert best_baseline([table("valid", vector=0.9)]) is None
