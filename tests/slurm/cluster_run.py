@@ -54,9 +54,17 @@ class Runs:
     started: list[subprocess.Popen] = field(default_factory=list)
 
     def start(
-        self, directory: Path, *arguments: str, config: dict = CONFIG, snakefile: Path = ROOT / "Snakefile"
+        self,
+        directory: Path,
+        *arguments: str,
+        config: dict = CONFIG,
+        snakefile: Path = ROOT / "Snakefile",
+        look_every: float = 2,
     ) -> subprocess.Popen:
-        """Start `snakemake ARGUMENTS` in a working directory; what it says goes to snakemake.log there."""
+        """Start `snakemake ARGUMENTS` in a working directory; what it says goes to snakemake.log there.
+
+        While it looks at its jobs, every so many seconds, Ctrl-C does not cancel them: the plugin has them in hand.
+        """
         directory.mkdir(parents=True, exist_ok=True)
         configfile = f"{config['name']}.yaml"
         (directory / configfile).write_text(yaml.safe_dump(config))
@@ -73,7 +81,7 @@ class Runs:
             process = subprocess.Popen(
                 [*command, *arguments, "--configfile", configfile],
                 cwd=directory,
-                env=self.env,
+                env={**self.env, "COVERSIM_LOOK_EVERY": str(look_every)},
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )

@@ -1,16 +1,15 @@
-"""Snakemake, which looks at its SLURM jobs every two seconds, where the plugin pauses ten seconds longer each time."""
+"""Snakemake, which looks at its SLURM jobs every COVERSIM_LOOK_EVERY seconds, where the plugin pauses ten longer each time."""
 
 import asyncio
+import os
 import sys
 
 from snakemake.cli import main
 from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
 
-PAUSE = 2
-
 
 async def _sleep(self):
-    await asyncio.sleep(PAUSE)
+    await asyncio.sleep(float(os.environ["COVERSIM_LOOK_EVERY"]))
 
 
 if __name__ == "__main__":

@@ -70,7 +70,7 @@ def test_training_goes_on_after_every_kind_of_end(slurm, runs, undisturbed, agai
     (again / RESULTS / "logs").rename(again / "logs")
 
     # Ctrl-C: the jobs are cancelled
-    process = runs.start(again, *arguments)
+    process = runs.start(again, *arguments, look_every=30)
     hold_training(again)
     process.send_signal(signal.SIGINT)
     assert process.wait(600) != 0

@@ -44,12 +44,13 @@ class Site:
     runs: Runs
     directory: Path
 
-    def start(self, *arguments: str, **changes) -> Popen:
+    def start(self, *arguments: str, look_every: float = 2, **changes) -> Popen:
         """Start Snakemake with the profile, some of its top-level keys changed."""
         (self.directory / "profile.yaml").write_text(yaml.safe_dump(PROFILE | changes))
         (self.directory / "Snakefile").write_text(SNAKEFILE)
         options = ("--profile", "profile.yaml", *QUICK, *arguments)
-        return self.runs.start(self.directory, *options, snakefile=self.directory / "Snakefile")
+        snakefile = self.directory / "Snakefile"
+        return self.runs.start(self.directory, *options, snakefile=snakefile, look_every=look_every)
 
     def finish(self, process: Popen) -> None:
         """Let the jobs end, and wait for a Snakemake that is to succeed."""
@@ -141,7 +142,8 @@ def test_no_job_asks_for_more_time_than_the_site_allows(site):
 
 def test_squeue_says_why_a_job_waits_that_will_never_run(site):
     assert shlex.join(WHY_PENDING).replace("'", '"') in (ROOT / "profiles/README.md").read_text()
-    process = site.start("fft", **{"set-resources": {"fft": {"runtime": 60, "slurm_partition": "short"}}})
+    waits = {"set-resources": {"fft": {"runtime": 60, "slurm_partition": "short"}}}
+    process = site.start("fft", look_every=30, **waits)
     until(lambda: "PartitionTimeLimit rule_fft" in site.slurm.run(*WHY_PENDING))
     process.send_signal(signal.SIGINT)
     assert process.wait(600) != 0
