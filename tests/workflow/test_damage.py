@@ -38,7 +38,7 @@ READERS: dict[str, Callable[[Path], object]] = {
         part.to_pydict() for part in parquet.read_parts(path)
     ],
     "evaluation/network/1/metrics.json": json_files.read,
-    "models/network/1/history.tsv": lambda path: inputs.read_histories([path]).to_csv(),
+    "models/network/1/history.tsv": lambda path: inputs.read_histories({"network/1": path}).to_csv(),
     "set_aside.tsv": lambda path: inputs.read_table(path).to_dict("records"),
 }
 UNREAD = ("metrics.tsv", "report.html")  # but by people

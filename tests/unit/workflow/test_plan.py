@@ -122,6 +122,7 @@ def test_experiments_that_compare_pair_by_pair_have_frames_and_neither_model_nor
         "transpositions": 2,
         "sharpness": f"{SHARPNESS:g}",
         "candidates": 0,
+        "refine": 0,
     }
     assert aligning(made) == ["classic"]  # the others re-rank nothing
 
@@ -196,6 +197,7 @@ def test_re_ranking_changes_no_model(tmp_path):
         "transpositions": 2,
         "sharpness": f"{SHARPNESS:g}",
         "candidates": 50,
+        "refine": 0,
     }
     assert better.reranking == {"weight": 0.5, "neighbours": 10}
     assert vector.reranking == {"weight": "", "neighbours": ""}
