@@ -39,7 +39,7 @@ def histogram_chart(title: str, histogram: dict[str, Any] | None, threshold: flo
     chart = Chart(
         title=title,
         description=f"Distances of covers and of non-covers under {title}",
-        x_label="Euclidean distance",
+        x_label="distance",
         y_label="share of pairs",
         x_ticks=x.ticks(),
         y_ticks=[(at, f"{label} %") for at, label in Axis(0, 100 * y.high).ticks(3)],
