@@ -18,6 +18,8 @@ from coversim.storage.png import png
 SIZE = 560  # of the square, in units of the picture
 STRIP = 72  # width of a chromagram
 GAP, MARGIN, TOP = 10, 64, 112
+# resvg takes `sans-serif` for Arial, and draws no text where that is missing: so fonts are named that systems have
+FONTS = "Arial, Helvetica, DejaVu Sans, Liberation Sans, Noto Sans, sans-serif"
 ZOOM = 2  # pixels of a PNG for a unit
 ABOUT = 6  # labels on an axis
 WEIGHTS = ("bold", "normal")  # of the first line of the claim, and of others
@@ -66,7 +68,7 @@ def _svg(
     x0, y0 = MARGIN + STRIP + GAP, TOP + STRIP + GAP
     width, height = x0 + SIZE + MARGIN, y0 + SIZE + MARGIN
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" font-family="sans-serif" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" font-family="{FONTS}" '
         f'font-size="13"><title>{escape(f"{names[0]} and {names[1]}")}</title><desc>{escape(" ".join(claim))}</desc>',
         f'<rect width="{width}" height="{height}" fill="white"/>',
         *(

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import struct
 import sys
 import xml.etree.ElementTree as ET
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import resvg_py
 
 from coversim import Metric
 from coversim.metric.catalogue.catalogue import CANDIDATES
@@ -83,6 +85,12 @@ def test_and_drawn_as_png(call, pair, metric_file, tmp_path, monkeypatch):
     content = (tmp_path / "it.png").read_bytes()
     assert content.startswith(b"\x89PNG")
     assert struct.unpack(">II", content[16:24]) == (1540, 1636)
+    assert call("compare", *pair, "--metric", metric_file, "--plot", tmp_path / "it.svg")[0] == 0
+    words_alone = re.sub(r"<(rect|image|path|polyline)[^>]*>", "", (tmp_path / "it.svg").read_text())
+    empty = re.sub(r"<text.*?</text>", "", words_alone)
+    assert resvg_py.svg_to_bytes(svg_string=words_alone) != resvg_py.svg_to_bytes(
+        svg_string=empty
+    )  # has fonts
     monkeypatch.setitem(sys.modules, "resvg_py", None)  # as if it were not installed
     status, _, said = call("compare", *pair, "--metric", metric_file, "--plot", tmp_path / "other.png")
     assert status == 1
