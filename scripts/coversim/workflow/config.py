@@ -16,7 +16,9 @@ import yaml
 
 from coversim.errors import CoversimError
 
-FAST = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # where PyYAML was built with libyaml
+SAFE_LOADER = getattr(
+    yaml, "CSafeLoader", yaml.SafeLoader
+)  # the same in C, where PyYAML was built with libyaml
 COMMAND_LINE = "--config"
 PATHS = ("root", "same_works")  # of a data set
 KINDS = {
@@ -70,7 +72,7 @@ def validate(config: Mapping[str, Any], schema_file: Path, files: Sequence[str] 
         If there are mistakes: it lists all, with the file that holds each where that can be told.
     """
     _refuse((f"{_from(files, place, value)}{line}" for place, value, line in _misread_keys(config)), files)
-    schema = yaml.load(schema_file.read_text(encoding="utf-8"), Loader=FAST)
+    schema = yaml.load(schema_file.read_text(encoding="utf-8"), Loader=SAFE_LOADER)
     config = _normalised(_keyed_by_text(config), schema)
     validator = Validator(schema)
     errors = sorted(validator.iter_errors(config), key=lambda error: error.json_path)

@@ -50,13 +50,17 @@ def test_all_songs_of_a_data_set_are_in_it_once_with_their_titles(folder):
     assert known["P_c"] == ("", "")
 
 
+def of_kind(kind: str, embedding: Path, folder: Path) -> Path:
+    """The file of a metric that embeds songs, or of one that sees them as sequences."""
+    if kind == "embedding":
+        return embedding
+    Metric(Sequences(["crema"], untrained(1))).save(folder / "sequence.pt")
+    return folder / "sequence.pt"
+
+
 @pytest.mark.parametrize("kind", ["embedding", "sequence"])
 def test_a_search_finds_the_nearest_songs_but_never_the_song_itself(kind, songs, metric_file, tmp_path):
-    metric = metric_file
-    if kind == "sequence":
-        metric = tmp_path / "sequence.pt"
-        projection = untrained(1)
-        Metric(Sequences(["crema"], projection)).save(metric)
+    metric = of_kind(kind, metric_file, tmp_path)
     add(tmp_path / "songs.cat", songs_in([songs]), metric)
     found = Catalogue.load(tmp_path / "songs.cat")
     query = path_of(songs, "W_1", "P_a", "hpcp")  # which stands for the song as its crema does
@@ -201,11 +205,7 @@ def chroma_of(metric_file):
 @pytest.mark.parametrize("kind", ["embedding", "sequence"])
 def test_a_catalogue_is_a_table_that_pandas_reads(kind, songs, metric_file, tmp_path, monkeypatch):
     monkeypatch.setattr(changes, "TOGETHER", 2)
-    metric = metric_file
-    if kind == "sequence":
-        metric = tmp_path / "sequence.pt"
-        projection = untrained(1)
-        Metric(Sequences(["crema"], projection)).save(metric)
+    metric = of_kind(kind, metric_file, tmp_path)
     add(tmp_path / "songs.cat", songs_in([songs]), metric)
     assert export(tmp_path / "songs.cat", tmp_path / "songs.parquet") == 5
     table = pd.read_parquet(tmp_path / "songs.parquet")
@@ -219,7 +219,7 @@ def test_a_catalogue_is_a_table_that_pandas_reads(kind, songs, metric_file, tmp_
             assert row.embedding.dtype == np.float32
         else:
             kept = row.vectors.reshape(len(song.vectors), -1)
-            np.testing.assert_array_equal(kept, levels(song.vectors, projection.size))
+            np.testing.assert_array_equal(kept, levels(song.vectors, untrained(1).size))
             np.testing.assert_allclose(np.linalg.norm(row.outline), 1, rtol=1e-5)
 
 
