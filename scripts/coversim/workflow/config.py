@@ -16,9 +16,8 @@ import yaml
 
 from coversim.errors import CoversimError
 
-SAFE_LOADER = getattr(
-    yaml, "CSafeLoader", yaml.SafeLoader
-)  # the same in C, where PyYAML was built with libyaml
+# the safe loader, in C where PyYAML was built with libyaml
+SAFE_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 COMMAND_LINE = "--config"
 PATHS = ("root", "same_works")  # of a data set
 KINDS = {
