@@ -20,7 +20,14 @@ from coversim.report.console import print_headline, print_set_aside
 from coversim.storage import fence
 from coversim.workflow import claim, resources, terminal
 from coversim.workflow.code_digest import code_digest
-from coversim.workflow.config import check_files, merge, read, validate
+from coversim.workflow.config import (
+    check_files,
+    merge,
+    names_of,
+    naming,
+    read,
+    validate,
+)
 from coversim.workflow.data_sets import DEMO_TITLES
 from coversim.workflow.experiments import patch_size, words
 from coversim.workflow.options import (
@@ -51,7 +58,7 @@ def workflow_errors():
 with workflow_errors():
     refuse_braces(str(CLONE))
     check_files(workflow.configfiles)
-    files = [os.path.relpath(path) for path in workflow.configfiles]
+    files = names_of(workflow.configfiles)
     files += ["--config"] if workflow.config_settings.config else []
     # Snakemake puts the experiments of a user's file before those of config.yaml, and merges that of a module over nothing
     config = merge(read(CLONE / "config.yaml"), config)
@@ -71,7 +78,8 @@ with workflow_errors():
         )
     else:
         RESULTS = fence.results_of_job()
-    PLAN = make_plan(config, RESULTS, walk=workflow.is_main_process)
+    with naming(files, *names_of([CLONE / "config.yaml"])):
+        PLAN = make_plan(config, RESULTS, walk=workflow.is_main_process)
 
 
 workdir: RESULTS

@@ -121,7 +121,8 @@ def test_a_missing_data_set_is_one_clear_message(tmp_path):
     config = {"datasets": {"train": {"root": str(tmp_path / "nowhere")}}}
     done = snakemake(tmp_path / "run", "-n", config=config, check=False)
     assert done.returncode != 0
-    assert str(tmp_path / "nowhere") in done.stdout
+    assert f"\n{tmp_path / 'run.yaml'}: {tmp_path / 'nowhere'}: No such file" in done.stdout
+    assert "Remedy: set datasets.train.root" in done.stdout
     assert "Traceback" not in done.stdout
 
 

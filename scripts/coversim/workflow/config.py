@@ -8,6 +8,7 @@ import operator
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,25 @@ def check_files(paths: Iterable[Path]) -> None:
     ]
     if lines:
         raise CoversimError("\n".join((*lines, "Remedy: keep one of the two")))
+
+
+def names_of(paths: Iterable[Path]) -> list[str]:
+    """Files as messages name them: from the present folder where they lie below it, else from the root."""
+    here = Path.cwd()
+    return [
+        str(path.relative_to(here) if path.is_relative_to(here) else path)
+        for path in map(Path.absolute, map(Path, paths))
+    ]
+
+
+@contextmanager
+def naming(files: Sequence[str], defaults: str) -> Iterator[None]:
+    """Have a CoversimError name the files of the configuration first; those with the `defaults` only where there is no other."""
+    try:
+        yield
+    except CoversimError as error:
+        own = [name for name in files if name != defaults] or files
+        raise CoversimError(f"{', '.join(own)}: {error}") from error
 
 
 def read(path: Path) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coversim.errors import CoversimError
-from coversim.workflow.config import check_files, merge, validate
+from coversim.workflow.config import check_files, merge, names_of, naming, validate
 from coversim.workflow.experiments import as_json
 
 ROOT = Path(__file__).parents[3]
@@ -289,3 +289,24 @@ def test_the_home_folder_is_written_out(monkeypatch):
     config = validate(changed(datasets={"train": {"root": "~/da-tacos"}, "benchmark": {"root": "b"}}), SCHEMA)
     assert config["datasets"]["train"]["root"] == "/home/somebody/da-tacos"
     assert config["datasets"]["benchmark"]["root"] == "b"
+
+
+def test_settings_that_do_not_go_together_name_the_files_of_ones_own():
+    def said(*files):
+        with pytest.raises(CoversimError) as error, naming(files, "/clone/config.yaml"):
+            raise CoversimError("split.train: too many. Remedy: lower it")
+        return str(error.value)
+
+    assert said("mine.yaml", "/clone/config.yaml") == "mine.yaml: split.train: too many. Remedy: lower it"
+    assert said("a.yaml", "/clone/config.yaml", "--config").startswith("a.yaml, --config: split.train")
+    assert said("/clone/config.yaml").startswith("/clone/config.yaml: split.train")
+
+
+def test_a_file_is_named_from_the_present_folder_where_it_lies_below_it(tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert names_of([Path("a.yaml"), tmp_path / "here" / "b" / "c.yaml", tmp_path / "d.yaml"]) == [
+        "a.yaml",
+        "b/c.yaml",
+        str(tmp_path / "d.yaml"),
+    ]
