@@ -5,7 +5,7 @@ import logging
 from pathlib import Path
 
 from coversim import cli
-from coversim.dataset.copies import Copy, Song, copies
+from coversim.dataset.copies import Copy, RecordedSong, copies
 from coversim.storage import frames, tsv
 from coversim.storage.atomic import replacing
 
@@ -32,7 +32,7 @@ def main() -> None:
         for song, digest in zip(shard.songs, shard.digests, strict=True)
     }
     songs = [
-        Song(path.parent.name, *name, row["split"], recording.get((path.parent.name, *name), ""))
+        RecordedSong(path.parent.name, *name, row["split"], recording.get((path.parent.name, *name), ""))
         for path in arguments.songs
         for row in tsv.read(path)
         for name in [(row["work"], row["performance"])]

@@ -104,12 +104,14 @@ def filled(others, length: int) -> np.ndarray:
     return np.concatenate(parts, axis=2)[:, :, :length]
 
 
-def prepared(song: frames.SongFrames, projection: Projection, hubs: storage.Sequences) -> storage.Song:
+def prepared(
+    song: frames.SongFrames, projection: Projection, hubs: storage.Sequences
+) -> storage.StoredSequence:
     made = _song(song, "test", projection)
     return made._replace(hubness=hubness(likenesses(made, hubs)))
 
 
-def table(queries: list[storage.Song], songs: storage.Sequences) -> np.ndarray:
+def table(queries: list[storage.StoredSequence], songs: storage.Sequences) -> np.ndarray:
     return np.array([distances(likenesses(query, songs), query.hubness, songs.hubness) for query in queries])
 
 

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from coversim.dataset.da_tacos import File, Layout, Problem, Song
+from coversim.dataset.da_tacos import File, Layout, Problem, SongFiles
 from coversim.dataset.splits import shard_of, split_by_hash, split_first
 from coversim.errors import CoversimError
 from coversim.storage import tsv
@@ -60,7 +60,7 @@ class DataSet(NamedTuple):
     root: str  # as jobs see it, from the results folder
     layout: Layout
     titles: Titles | None
-    songs: list[Song]
+    songs: list[SongFiles]
     problems: list[Problem]
     split: dict[str, str]  # of each work
 
@@ -70,11 +70,11 @@ def catalogue_files(
 ) -> Iterator[tuple[Path, str]]:
     """Path and text of each file of a catalogue in `folder`, with the manifests of these features."""
     shard_of_work = {work: shard_of(work, shards) for work in data_set.split}
-    of_shard: list[list[Song]] = [[] for _ in range(shards)]
+    of_shard: list[list[SongFiles]] = [[] for _ in range(shards)]
     for song in data_set.songs:
         of_shard[shard_of_work[song.work]].append(song)
 
-    def songs(chosen: Iterable[Song]) -> str:
+    def songs(chosen: Iterable[SongFiles]) -> str:
         rows = (
             (song.work, song.performance, shard_of_work[song.work], data_set.split[song.work])
             for song in chosen

@@ -16,7 +16,7 @@ SEEN = {
 SHARED = "shared"  # what a benchmark leaves out by its name already
 
 
-class Song(NamedTuple):
+class RecordedSong(NamedTuple):
     """A song of a data set, and what tells its recording; empty where that is not known."""
 
     dataset: str
@@ -37,15 +37,15 @@ class Copy(NamedTuple):
     remedy: str
 
 
-def copies(songs: Sequence[Song]) -> list[Copy]:
+def copies(songs: Sequence[RecordedSong]) -> list[Copy]:
     """Those of the songs that do not count; of equal ones, the first does."""
     name_of = _names(songs)
-    earliest: dict[str, Song] = {}  # of the songs of a work, under all its names
+    earliest: dict[str, RecordedSong] = {}  # of the songs of a work, under all its names
     for song in songs:
         first = earliest.setdefault(name_of[song.work], song)
         if _place(song) < _place(first):
             earliest[name_of[song.work]] = song
-    counting: dict[tuple[str, str], Song] = {}
+    counting: dict[tuple[str, str], RecordedSong] = {}
     found = []
     for song in songs:
         first = earliest[name_of[song.work]]
@@ -58,7 +58,7 @@ def copies(songs: Sequence[Song]) -> list[Copy]:
     return found
 
 
-def _names(songs: Sequence[Song]) -> dict[str, str]:
+def _names(songs: Sequence[RecordedSong]) -> dict[str, str]:
     """One name for all works that are connected by shared recordings."""
     parent = {song.work: song.work for song in songs}
 
@@ -74,12 +74,12 @@ def _names(songs: Sequence[Song]) -> dict[str, str]:
     return {work: name(work) for work in parent}
 
 
-def _place(song: Song) -> int:
+def _place(song: RecordedSong) -> int:
     """Place of the song's split: training, validation, all others."""
     return [*SEEN].index(song.split) if song.split in SEEN else len(SEEN)
 
 
-def _same_recording(song: Song, other: Song) -> Copy:
+def _same_recording(song: RecordedSong, other: RecordedSong) -> Copy:
     called = " ".join(other[:3])
     return Copy(
         *song[:3],
@@ -89,7 +89,7 @@ def _same_recording(song: Song, other: Song) -> Copy:
     )
 
 
-def _of_a_seen_work(song: Song, other: Song) -> Copy:
+def _of_a_seen_work(song: RecordedSong, other: RecordedSong) -> Copy:
     remedy = f"none is needed: {' '.join(other[:2])} counts"
     if song.split != song.dataset:  # no benchmark, which leaves such works out by their name too
         remedy += (

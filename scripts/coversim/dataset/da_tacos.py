@@ -51,7 +51,7 @@ class File(NamedTuple):
     mtime_ns: int
 
 
-class Song(NamedTuple):
+class SongFiles(NamedTuple):
     """A performance of a work, and the file of each feature that there is one for."""
 
     work: str
@@ -136,7 +136,7 @@ def _holds_works(name: str) -> re.Match | None:
     return match if match and (match["content"] in FEATURES or match["content"] == _SINGLE) else None
 
 
-def walk(root: str | os.PathLike, layout: Layout) -> tuple[list[Song], list[Problem]]:
+def walk(root: str | os.PathLike, layout: Layout) -> tuple[list[SongFiles], list[Problem]]:
     """All songs of the data set and all that cannot be used, both sorted by work and performance.
 
     A song is its work and its performance: performances of two works may be called the same. Links are followed
@@ -154,7 +154,8 @@ def walk(root: str | os.PathLike, layout: Layout) -> tuple[list[Song], list[Prob
                 files[work, performance].update(dict.fromkeys(features, file))
 
     songs = [
-        Song(work, performance, of_features) for (work, performance), of_features in sorted(files.items())
+        SongFiles(work, performance, of_features)
+        for (work, performance), of_features in sorted(files.items())
     ]
     problems.sort()
     if not songs:

@@ -14,15 +14,15 @@ from coversim.dataset.labels import COVER, NON_COVER
 
 POINTS = 8  # places of one song on the hash ring: more make the draw more even
 
-Song = tuple[str, str]  # (work, performance)
+Name = tuple[str, str]  # (work, performance)
 
 
-def cover_pairs(songs: list[Song]) -> list[tuple[Song, Song]]:
+def cover_pairs(songs: list[Name]) -> list[tuple[Name, Name]]:
     """All pairs of songs of the same work, in the order of work and performance."""
     return [pair for _, group in groupby(sorted(songs), key=itemgetter(0)) for pair in combinations(group, 2)]
 
 
-def non_cover_pairs(songs: list[Song], covers: list[tuple[Song, Song]], seed: int) -> list[tuple[Song, Song]]:
+def non_cover_pairs(songs: list[Name], covers: list[tuple[Name, Name]], seed: int) -> list[tuple[Name, Name]]:
     """For each cover pair, one of its two songs with a song of another work.
 
     The partner is the next song of another work on a ring of hashes (consistent hashing, Karger et al.,
@@ -53,7 +53,7 @@ def non_cover_pairs(songs: list[Song], covers: list[tuple[Song, Song]], seed: in
     return pairs
 
 
-def pair_table(songs: list[Song], seed: int) -> pd.DataFrame:
+def pair_table(songs: list[Name], seed: int) -> pd.DataFrame:
     """Cover pairs, then non-cover pairs: columns work_a, performance_a, work_b, performance_b, label."""
     covers = cover_pairs(songs)
     pairs = covers + non_cover_pairs(songs, covers, seed)

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from coversim.dataset.da_tacos import Song
+from coversim.dataset.da_tacos import SongFiles
 from coversim.errors import CoversimError
 from coversim.storage import tsv
 
@@ -46,7 +46,7 @@ def read(path: Path) -> dict[str, str]:
     return names
 
 
-def renamed(songs: Sequence[Song], names: dict[str, str]) -> list[Song]:
+def renamed(songs: Sequence[SongFiles], names: dict[str, str]) -> list[SongFiles]:
     """The songs by the other `names` of their works, sorted by work and performance.
 
     Theirs are `<work>/<performance>` then, since performances of two works may be called the same.

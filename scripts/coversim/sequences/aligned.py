@@ -20,8 +20,8 @@ TRANSPOSITIONS = 3  # that are tried
 FEWEST = 8  # patches on a path that is trusted
 
 
-class Song(NamedTuple):
-    """A song to learn from."""
+class SongPatches(NamedTuple):
+    """A song to learn from, as its patches."""
 
     patches: np.ndarray  # (L, 7, F)
     profiles: np.ndarray  # (sections, C, 12)
@@ -36,7 +36,7 @@ class Aligned(NamedTuple):
     transposition: int  # semitones by which the other is to be played higher
 
 
-def aligned(covers: Sequence[Song], encoder: PatchEncoder) -> Iterator[Aligned]:
+def aligned(covers: Sequence[SongPatches], encoder: PatchEncoder) -> Iterator[Aligned]:
     """The pairs of a work's covers of which enough patches align closely."""
     vectors = [encoder(song.patches) for song in covers]
     return aligned_vectors(vectors, [song.profiles for song in covers], encoder.orders)
@@ -66,13 +66,13 @@ def differences_of_shard(
     training = frames.songs(shards, members([catalogue], [copies], "train"))
     works = groupby(training, key=lambda song: song.work)
     covers = (
-        [Song(patches.patches(song.frames), patches.profiles(song.frames)) for song in work]
+        [SongPatches(patches.patches(song.frames), patches.profiles(song.frames)) for song in work]
         for _, work in works
     )
     return difference_moments(covers, projection)
 
 
-def difference_moments(works: Iterable[Sequence[Song]], projection: Projection) -> SecondMoments:
+def difference_moments(works: Iterable[Sequence[SongPatches]], projection: Projection) -> SecondMoments:
     """Moments of the differences, over √2, of the aligned patches of all covers of works: see `discriminants`.
 
     A work of many covers has many pairs that are much alike: each weighs 1 / √pairs.

@@ -12,7 +12,7 @@ from coversim.progress import followed
 from coversim.sequences import storage
 from coversim.sequences.distances import distances as distances_of
 from coversim.sequences.songs import at_half_rate, likenesses
-from coversim.sequences.storage import Sequences, Song
+from coversim.sequences.storage import Sequences, StoredSequence
 from coversim.storage import distances, frames
 from coversim.storage.songs import members
 
@@ -66,7 +66,7 @@ def match_shard(
 
 def _refine(
     songs: Path,
-    queries: Sequence[Song],
+    queries: Sequence[StoredSequence],
     names: Sequence[frames.Name],
     compared: np.ndarray,
     chosen: distances.Candidates | None,
@@ -86,7 +86,9 @@ def _refine(
     np.put_along_axis(compared, nearest, _with_some(songs, queries, row_of, again, False)[1], axis=1)
 
 
-def _with_all(songs: Path, queries: Sequence[Song], half_rate: bool) -> tuple[list[frames.Name], np.ndarray]:
+def _with_all(
+    songs: Path, queries: Sequence[StoredSequence], half_rate: bool
+) -> tuple[list[frames.Name], np.ndarray]:
     """The songs of a collection, and their distances (queries, songs)."""
     names = []
     blocks = [np.empty((len(queries), 0), np.float32)]
@@ -99,7 +101,7 @@ def _with_all(songs: Path, queries: Sequence[Song], half_rate: bool) -> tuple[li
 
 def _with_some(
     songs: Path,
-    queries: Sequence[Song],
+    queries: Sequence[StoredSequence],
     row_in: Mapping[frames.Name, int],
     wanted: np.ndarray,
     half_rate: bool,
@@ -120,12 +122,12 @@ def _with_some(
 
 
 def _compared(
-    songs: Path, queries: Sequence[Song], half_rate: bool
-) -> Iterator[tuple[Sequence[Song], Sequences]]:
+    songs: Path, queries: Sequence[StoredSequence], half_rate: bool
+) -> Iterator[tuple[Sequence[StoredSequence], Sequences]]:
     """The queries beside some songs of the collection at a time, both as they are or at half their rate."""
     for others, _ in followed(storage.blocks(songs), "blocks of songs"):
         yield at_half_rate(queries, others) if half_rate else (queries, others)
 
 
-def _distances(query: Song, others: Sequences) -> np.ndarray:
+def _distances(query: StoredSequence, others: Sequences) -> np.ndarray:
     return distances_of(likenesses(query, others), query.hubness, others.hubness)

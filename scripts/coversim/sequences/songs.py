@@ -12,7 +12,7 @@ from coversim.sequences.distances import hubness, likeness
 from coversim.sequences.matching import best_transpositions, halved, restored, scores, stored
 from coversim.sequences.patches import patches, profiles
 from coversim.sequences.projection import PatchEncoder, real_numbers
-from coversim.sequences.storage import Sequences, Song
+from coversim.sequences.storage import Sequences, StoredSequence
 from coversim.storage import frames
 from coversim.storage.hashing import stable_hash
 from coversim.storage.songs import counting, listed, members
@@ -71,7 +71,7 @@ def write_songs(
     storage.write(output, songs, projection)
 
 
-def likenesses(song: Song, others: Sequences) -> np.ndarray:
+def likenesses(song: StoredSequence, others: Sequences) -> np.ndarray:
     """How like a song others are, (N,): see coversim.sequences.distances."""
     keys = best_transpositions(song.profiles, others.profiles)
     vectors = restored(song.vectors, real_numbers(others.orders))
@@ -79,7 +79,9 @@ def likenesses(song: Song, others: Sequences) -> np.ndarray:
     return likeness(found, len(song.vectors), others.lengths, others.apart)
 
 
-def at_half_rate(queries: Sequence[Song], others: Sequences) -> tuple[list[Song], Sequences]:
+def at_half_rate(
+    queries: Sequence[StoredSequence], others: Sequences
+) -> tuple[list[StoredSequence], Sequences]:
     """The same songs with half as many vectors, see coversim.sequences.matching.halved."""
     size = real_numbers(others.orders)
     vectors, offsets = halved(others.vectors, others.offsets, size)
@@ -90,6 +92,6 @@ def at_half_rate(queries: Sequence[Song], others: Sequences) -> tuple[list[Song]
     return fewer, others._replace(vectors=vectors, offsets=offsets, apart=2)
 
 
-def _song(song: frames.SongFrames, split: str, projection: PatchEncoder) -> Song:
+def _song(song: frames.SongFrames, split: str, projection: PatchEncoder) -> StoredSequence:
     vectors = stored(projection(patches(song.frames)))
-    return Song(song.work, song.performance, split, vectors, profiles(song.frames))
+    return StoredSequence(song.work, song.performance, split, vectors, profiles(song.frames))

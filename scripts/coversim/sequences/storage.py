@@ -28,7 +28,7 @@ ROWS = 1024  # of a chunk, where vectors are appended
 TOGETHER = 2**20  # patches of a collection that are read at a time: 32 MB
 
 
-class Song(NamedTuple):
+class StoredSequence(NamedTuple):
     """A song as a sequence."""
 
     work: str
@@ -80,10 +80,10 @@ class Sequences(NamedTuple):
             self.apart,
         )
 
-    def song(self, place: int) -> Song:
+    def song(self, place: int) -> StoredSequence:
         """One of the songs."""
         sections = np.cumsum([0, *section_counts(self.lengths, self.apart)])
-        return Song(
+        return StoredSequence(
             str(self.works[place]),
             str(self.performances[place]),
             str(self.splits[place]),
@@ -93,7 +93,7 @@ class Sequences(NamedTuple):
         )
 
 
-def write(path: str | os.PathLike, songs: Sequence[Song], projection: PatchEncoder) -> None:
+def write(path: str | os.PathLike, songs: Sequence[StoredSequence], projection: PatchEncoder) -> None:
     """Write songs, whose vectors are of this projection, to a file that appears once it is whole."""
     vectors = [np.empty((0, (projection.size + 1) // 2), np.uint8), *(song.vectors for song in songs)]
     profiles = [np.empty((0, projection.channels, 12), np.float32), *(song.profiles for song in songs)]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from coversim.dataset.catalogue import DataSet, Titles, split_works
-from coversim.dataset.da_tacos import File, Layout, Song, recognise, walk
+from coversim.dataset.da_tacos import File, Layout, SongFiles, recognise, walk
 from coversim.dataset.same_works import read as read_same_works
 from coversim.dataset.same_works import renamed
 from coversim.dataset.splits import SPLITS
@@ -111,7 +111,7 @@ def _walk(name: str, chosen: Mapping[str, Any], results: Path) -> DataSet:
 def _demo_corpus(demo: Mapping[str, Any]) -> DataSet:
     """The demo corpus, known before a rule writes it; its files' sizes and times are left at zero."""
     songs = [
-        Song(
+        SongFiles(
             work,
             performance,
             {feature: File(path, 0, 0) for feature, path in demo_songs.files(work, performance).items()},

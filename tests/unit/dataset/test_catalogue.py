@@ -10,7 +10,7 @@ from coversim.dataset.catalogue import (
     summarise,
     write_if_changed,
 )
-from coversim.dataset.da_tacos import File, Layout, Song
+from coversim.dataset.da_tacos import File, Layout, SongFiles
 from coversim.errors import CoversimError
 from coversim.storage import tsv
 
@@ -19,7 +19,7 @@ LAYOUT = Layout("per-feature", "test", ("crema",))
 
 def collection(works, songs=2, time=1):
     return [
-        Song(work, f"{work}-P{number}", {"crema": File(f"{work}/{number}.h5", 10, time)})
+        SongFiles(work, f"{work}-P{number}", {"crema": File(f"{work}/{number}.h5", 10, time)})
         for work in works
         for number in range(songs)
     ]

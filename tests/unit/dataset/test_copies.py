@@ -5,7 +5,7 @@ from itertools import product
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from coversim.dataset.copies import Song, copies
+from coversim.dataset.copies import RecordedSong, copies
 
 BENCHMARK = "covers80"
 PLACES = {"train": 0, "valid": 1}  # the others are 2: nothing is fitted to them
@@ -28,7 +28,7 @@ def catalogue(names, split_of_work, recording):
         split = split_of_work[name[1]]
         if name[0] == BENCHMARK:
             split = "shared" if name[1] in seen else BENCHMARK
-        songs.append(Song(*name, split, own))
+        songs.append(RecordedSong(*name, split, own))
     return songs
 
 
@@ -74,8 +74,8 @@ def test_works_that_share_recordings_are_one_and_only_their_earliest_split_count
 
 
 def test_of_songs_with_one_recording_the_first_counts():
-    songs = [Song("a", "W", str(number), "train", "k") for number in range(3)]
-    songs.append(Song("b", "W", "0", "train", "k"))
+    songs = [RecordedSong("a", "W", str(number), "train", "k") for number in range(3)]
+    songs.append(RecordedSong("b", "W", "0", "train", "k"))
     found = copies(songs)
     assert [copy[:4] for copy in found] == [
         ("a", "W", "1", "a W 0"),
@@ -88,10 +88,10 @@ def test_of_songs_with_one_recording_the_first_counts():
 
 def test_a_benchmark_loses_whole_works_that_were_seen_under_another_name():
     songs = [
-        Song("a", "W", "0", "valid", "k"),
-        Song(BENCHMARK, "X", "0", BENCHMARK, "k"),
-        Song(BENCHMARK, "X", "1", BENCHMARK, "l"),
-        Song(BENCHMARK, "Y", "0", BENCHMARK, "m"),
+        RecordedSong("a", "W", "0", "valid", "k"),
+        RecordedSong(BENCHMARK, "X", "0", BENCHMARK, "k"),
+        RecordedSong(BENCHMARK, "X", "1", BENCHMARK, "l"),
+        RecordedSong(BENCHMARK, "Y", "0", BENCHMARK, "m"),
     ]
     found = copies(songs)
     assert [copy[:4] for copy in found] == [
@@ -102,14 +102,14 @@ def test_a_benchmark_loses_whole_works_that_were_seen_under_another_name():
 
 
 def test_who_would_keep_both_names_of_a_work_is_told_how():
-    [copy] = copies([Song("a", "W", "0", "train", "k"), Song("a", "X", "0", "test", "k")])
+    [copy] = copies([RecordedSong("a", "W", "0", "train", "k"), RecordedSong("a", "X", "0", "test", "k")])
     assert copy.remedy.endswith("say in datasets.a.same_works that X is W")
 
 
 def test_test_works_may_be_in_a_benchmark_too():
-    songs = [Song("a", "W", "0", "test", "k"), Song(BENCHMARK, "X", "0", BENCHMARK, "k")]
+    songs = [RecordedSong("a", "W", "0", "test", "k"), RecordedSong(BENCHMARK, "X", "0", BENCHMARK, "k")]
     assert copies(songs) == []
 
 
 def test_songs_whose_frames_are_not_known_are_no_copies_of_each_other():
-    assert copies([Song("a", "W", "0", "train", ""), Song("a", "W", "1", "train", "")]) == []
+    assert copies([RecordedSong("a", "W", "0", "train", ""), RecordedSong("a", "W", "1", "train", "")]) == []

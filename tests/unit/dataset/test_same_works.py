@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from coversim.dataset.da_tacos import Song
+from coversim.dataset.da_tacos import SongFiles
 from coversim.dataset.same_works import read, renamed
 from coversim.errors import CoversimError
 
@@ -17,7 +17,7 @@ def table(tmp_path, *lines):
 
 def test_the_songs_of_a_work_become_songs_of_its_other_name(tmp_path, caplog):
     names = read(table(tmp_path, "work\tsame_as", "W_2\tW_1", "W_9\tW_1"))
-    songs = [Song("W_1", "0", {}), Song("W_2", "0", {}), Song("W_3", "0", {})]
+    songs = [SongFiles("W_1", "0", {}), SongFiles("W_2", "0", {}), SongFiles("W_3", "0", {})]
     found = renamed(songs, names)
     assert [song[:2] for song in found] == [("W_1", "0"), ("W_1", "W_2/0"), ("W_3", "0")]
     assert "1 works that are not there, such as W_9" in caplog.text

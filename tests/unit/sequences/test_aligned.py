@@ -2,21 +2,21 @@
 
 import numpy as np
 
-from coversim.sequences.aligned import FEWEST, Song, aligned, difference_moments
+from coversim.sequences.aligned import FEWEST, SongPatches, aligned, difference_moments
 from coversim.sequences.matching import THRESHOLD
 from coversim.sequences.patches import patches, profiles, transpose
 from coversim.sequences.projection import Projection, SecondMoments, principal_components
 
 
-def recording(frames: np.ndarray) -> Song:
-    return Song(patches(frames), profiles(frames))
+def recording(frames: np.ndarray) -> SongPatches:
+    return SongPatches(patches(frames), profiles(frames))
 
 
 def tune(seed: int, frames: int = 160) -> np.ndarray:
     return np.repeat(np.random.default_rng(seed).random((1, 12, frames // 2)), 2, axis=2) ** 3
 
 
-def fitted(*songs: Song) -> Projection:
+def fitted(*songs: SongPatches) -> Projection:
     moments = SecondMoments(16)
     for song in songs:
         moments.add(song.patches)

@@ -132,7 +132,7 @@ def test_differences_are_those_within_the_training_works_of_a_shard(place):
     projection = fitted(place)
     covers = [chroma(name)[None] for name in ("W_2a", "W_2b", "W_2c")]
     expected = aligned.difference_moments(
-        [[aligned.Song(patches(song), profiles(song)) for song in covers]], projection
+        [[aligned.SongPatches(patches(song), profiles(song)) for song in covers]], projection
     )
     found = aligned.differences_of_shard(
         frames_of(place, "0001"), place / "songs.tsv", place / "copies.tsv", projection

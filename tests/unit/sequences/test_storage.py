@@ -9,7 +9,7 @@ from coversim.sequences import storage
 from coversim.sequences.matching import stored
 from coversim.sequences.patches import WINDOW, sections
 from coversim.sequences.projection import Projection
-from coversim.sequences.storage import Song
+from coversim.sequences.storage import StoredSequence
 
 LENGTHS = (30, 200, 1)
 ORDERS = np.repeat([0, 1, 6], [2, 3, 1])
@@ -23,7 +23,7 @@ def written(path):
     vectors = [one / np.linalg.norm(one, axis=1, keepdims=True) for one in vectors]
     profiles = [random.random((len(sections(length)) - 1, 2, 12)).astype(np.float32) for length in LENGTHS]
     songs = zip(NAMES, vectors, profiles, (0.5, 0.25, 0.125), strict=True)
-    songs = [Song(*names, stored(own), profile, hubness) for names, own, profile, hubness in songs]
+    songs = [StoredSequence(*names, stored(own), profile, hubness) for names, own, profile, hubness in songs]
     storage.write(path, songs, PROJECTION)
     return vectors, profiles
 
