@@ -1,10 +1,12 @@
 """What Snakemake is asked for, and what the workflow makes of it: nothing that is stale passes for up to date."""
 
+import os
 import re
 import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +15,7 @@ from staleness import RESULTS, make_change, song, table
 from workflow import jobs, logs, plan, run, start
 
 ROW = {row.change: row for row in table()}
+PAIRS = "pairs/valid.parquet"
 
 
 @pytest.mark.parametrize(
@@ -127,3 +130,19 @@ def test_a_run_beside_a_living_one_in_another_folder_of_the_same_place(place, tm
     run(place, "pairs/valid.parquet")
     first.join()
     assert first.exitcode == 0, output.read_text()
+
+
+def test_a_command_that_a_log_shows_runs_when_it_is_pasted_into_a_shell(place):
+    """As CONTRIBUTING.md says."""
+    [command] = re.findall(r'python "\$COVERSIM_SCRIPTS"/pairs\.py .*', plan(place, "-p", "-f", PAIRS).stdout)
+    before = (place / RESULTS / PAIRS).read_bytes()
+    (place / RESULTS / PAIRS).unlink()
+    scripts = place / "clone" / "scripts"
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    subprocess.run(
+        ["bash", "-c", command],
+        cwd=place / RESULTS,
+        env={"COVERSIM_SCRIPTS": str(scripts), "PATH": path},
+        check=True,
+    )
+    assert (place / RESULTS / PAIRS).read_bytes() == before
