@@ -1,4 +1,5 @@
 import copy
+import functools
 import json
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from coversim.errors import CoversimError
 from coversim.workflow.config import check_files, merge, names_of, naming, validate
-from coversim.workflow.experiments import as_json
+from coversim.workflow.experiments import SECTIONS, as_json
 
 ROOT = Path(__file__).parents[3]
 SCHEMA = ROOT / "schemas" / "config.schema.yaml"
@@ -310,3 +311,29 @@ def test_a_file_is_named_from_the_present_folder_where_it_lies_below_it(tmp_path
         "b/c.yaml",
         str(tmp_path / "d.yaml"),
     ]
+
+
+FOR_OTHER_CASES = {
+    ("train", "device"): {"cpu", "cuda"},
+    ("rerank", "by"): {"sequence_pca"},  # where no training work has covers
+}
+
+
+def choices(schema, place=()):
+    """Place of each setting that is one of several words, and these words."""
+    for key, inner in schema.get("properties", {}).items():
+        yield from choices(inner, (*place, key))
+        if "enum" in inner:
+            yield (*place, key), set(inner["enum"])
+
+
+def test_each_choice_of_a_setting_is_that_of_an_experiment_that_comes_along():
+    files = [yaml.safe_load(path.read_text()) for path in (ROOT / "config.yaml", *ROOT.glob("config/*.yaml"))]
+    settings = [DEFAULTS, *(own for file in files for own in file["experiments"].values() if own)]
+    schema = yaml.safe_load(SCHEMA.read_text())["$defs"]
+    for section in SECTIONS:
+        for place, offered in choices(schema.get(section, {}), (section,)):
+            chosen = {
+                functools.reduce(lambda part, key: part.get(key, {}), place, own) or "" for own in settings
+            }
+            assert offered - chosen == FOR_OTHER_CASES.get(place, set()), place
