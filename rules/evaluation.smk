@@ -47,6 +47,7 @@ rule metrics:
     """One table: a row per experiment, seed and collection."""
     input:
         metrics=[f"evaluation/{run}/metrics.json" for run in PLAN.runs],
+        histories=list(HISTORIES.values()),
     output:
         table=report("metrics.tsv", caption="captions/metrics.rst", category="Metrics"),
     log:
@@ -61,6 +62,7 @@ rule metrics:
         runtime=growing(30),
     params:
         code=code("metrics.py"),
+        histories=[f"{run}={path}" for run, path in HISTORIES.items()],
     shell:
         'python "$COVERSIM_SCRIPTS"/metrics.py'
-        " --metrics {input.metrics:q} --output {output.table:q} 2> {log:q}"
+        " --metrics {input.metrics:q} --histories {params.histories:q} --output {output.table:q} 2> {log:q}"

@@ -10,7 +10,7 @@ from coversim.storage import json_files
 from coversim.storage.atomic import replacing
 
 FIRST = (
-    *("experiment", "seed", "collection", "works", "songs", "queries"),
+    *("experiment", "seed", "kept_epoch", "collection", "works", "songs", "queries"),
     *("map", "map_low", "map_high"),
     *(name for name in (*RETRIEVAL, *PAIRS) if name != "map"),
 )
