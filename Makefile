@@ -1,4 +1,4 @@
-# make demo      the whole workflow on the embedded corpus; prints the figures and the report's path
+# make demo      the whole workflow on the embedded corpus; prints the metrics and the report's path
 # make test      the tests; those on a real SLURM of three nodes, started for them, where Debian's slurm-wlm is there
 # make test-slurm   only those
 # make test-all  the tests, with the slow proofs: 200 kills, 300 sequences of changes, every row of docs/reruns.md trained

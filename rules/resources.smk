@@ -1,4 +1,4 @@
-# What a job needs of the computer, from the plan and its inputs. The figures are in coversim/workflow/resources.py.
+# What a job needs of the computer, from the plan and its inputs. The numbers are in coversim/workflow/resources.py.
 
 import psutil
 

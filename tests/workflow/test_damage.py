@@ -131,7 +131,7 @@ def test_a_reader_refuses_a_flipped_bit_by_name_or_reads_what_was_written(patter
 
 def test_a_run_stops_at_a_damaged_shard_and_is_mended_by_deleting_it(place):
     table = place / RESULTS / "metrics.tsv"
-    figures = table.read_bytes()
+    before = table.read_bytes()
     shard = found(place, "fft/train/crema-4hz/0001.h5")
     shard.write_bytes(shard.read_bytes()[:-1000])
     (place / RESULTS / "set_aside.tsv").unlink()  # what needs it
@@ -142,7 +142,7 @@ def test_a_run_stops_at_a_damaged_shard_and_is_mended_by_deleting_it(place):
     assert "Traceback" not in logs
     shard.unlink()
     run(place)
-    assert table.read_bytes() == figures
+    assert table.read_bytes() == before
     assert verify(place).returncode == 0
 
 

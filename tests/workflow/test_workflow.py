@@ -223,8 +223,8 @@ def test_re_ranked_figures_are_further_columns(classics):
     for collection in ("valid", "test"):
         for row in (rows["vector", collection], rows["late", collection]):
             assert row["candidates_reranked"] == "5"
-            for figure in ("map", "mrr", "hit_at_1"):
-                ends = [float(row[f"{figure}_reranked{end}"]) for end in ("_low", "", "_high")]
+            for metric in ("map", "mrr", "hit_at_1"):
+                ends = [float(row[f"{metric}_reranked{end}"]) for end in ("_low", "", "_high")]
                 assert ends == sorted(ends)
         assert rows["qmax", collection]["map_reranked"] == ""
     assert "Re-ranked" in (classics[0] / "report.html").read_text()

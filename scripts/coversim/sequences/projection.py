@@ -43,7 +43,7 @@ class SecondMoments:
         if other.sums.shape != self.sums.shape:
             raise CoversimError(
                 f"moments of patches of {other.sums.shape[1]} and of {self.sums.shape[1]} values cannot be merged. "
-                "Remedy: delete the sequence folder of the results and run again"
+                "Remedy: delete the folder sequences of the results and run again"
             )
         self.weight += other.weight
         self.sums += other.sums

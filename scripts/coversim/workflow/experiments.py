@@ -250,8 +250,7 @@ def _parts(experiment: str, parts: list[str], embedding: Mapping[str, Experiment
     tempi = [embedding[part].settings["query"]["tempi"] for part in parts]
     if len({tuple(chosen) for chosen in tempi if chosen}) > 1:
         raise CoversimError(
-            f"experiment '{experiment}' fuses others that are sought at different tempi. Remedy: give them the same "
-            "query.tempi"
+            f"experiment '{experiment}' fuses others whose queries have different tempi. Remedy: give them the same query.tempi"
         )
     return [embedding[part] for part in parts]
 

@@ -181,7 +181,7 @@ def test_what_is_fused_is_sought_at_the_same_tempi(tmp_path):
         "pca": {"query": {"tempi": [0.9]}},
         "late": {"fuse": ["vector", "pca"]},
     }
-    with pytest.raises(CoversimError, match=r"'late' fuses others that are sought at different tempi"):
+    with pytest.raises(CoversimError, match=r"'late' fuses others whose queries have different tempi"):
         plan(tmp_path, experiments=experiments)
     experiments["pca"]["query"]["tempi"] = []
     assert plan(tmp_path, experiments=experiments).experiments["late"].runs == ["late/1"]
