@@ -12,11 +12,6 @@ def shard_of(work: str, shards: int) -> int:
     return stable_hash("shard", work) % shards
 
 
-def in_share(work: str, share: float) -> bool:
-    """Whether a work is in a share of all works; a larger share holds all works of a smaller one."""
-    return stable_hash("share", work) / 2**64 < share
-
-
 def split_by_hash(work: str, valid: float, test: float, seed: int) -> str:
     """Split of a work: a function of its id alone, so that adding a work moves no other."""
     position = stable_hash("split", seed, work) / 2**64

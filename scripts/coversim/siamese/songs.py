@@ -7,10 +7,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from coversim.dataset.splits import in_share
 from coversim.siamese.kinds import KINDS
 from coversim.siamese.sampling import Pair
 from coversim.storage import frames, parquet
+from coversim.storage.hashing import stable_hash
 from coversim.storage.songs import counting
 
 
@@ -63,6 +63,11 @@ def load_songs(
         if pair_tables:
             pairs.append(_pairs(pair_tables[source], place))
     return songs["train"], songs["valid"], pairs
+
+
+def in_share(work: str, share: float) -> bool:
+    """Whether a work is in a share of all works; a larger share holds all works of a smaller one."""
+    return stable_hash("share", work) / 2**64 < share
 
 
 def _pairs(table: Path, place: Mapping[frames.Name, int]) -> list[Pair]:

@@ -1,6 +1,6 @@
 from collections import Counter
 
-from coversim.dataset.splits import in_share, shard_of, split_by_hash, split_first
+from coversim.dataset.splits import shard_of, split_by_hash, split_first
 
 WORKS = [f"W_{number}" for number in range(2000)]
 
@@ -46,11 +46,3 @@ def test_works_between_the_first_and_the_last_test():
 
 def test_with_too_few_works_training_comes_first():
     assert Counter(split_first(WORKS, train=1900, valid=400).values()) == {"train": 1900, "valid": 100}
-
-
-def test_a_larger_share_holds_the_works_of_a_smaller_one():
-    works = [f"W_{number}" for number in range(2000)]
-    tenth, third, all_of_them = ({work for work in works if in_share(work, s)} for s in (0.1, 0.3, 1.0))
-    assert tenth < third < all_of_them == set(works)
-    assert 150 < len(tenth) < 250
-    assert 530 < len(third) < 670
