@@ -39,7 +39,7 @@ SETTINGS = {
         "learning_rate": 0.001,
         "schedule": "cosine",
         "weight_decay": 0.01,
-        "averaging": 0.9,
+        "ema": 0.9,
         "excerpt": 0.0,
         "batch": {"works": 8, "songs": 2, "pairs": 16},
         "loss": {"kind": "nce", "negatives": "all", "margin": 1.2, "hinge": "squared", "temperature": 0.1},

@@ -170,8 +170,8 @@ def learning_rate(progress: float, chosen: dict) -> float:
 
 
 def ema_decay(step: int, chosen: dict) -> float:
-    """The weight of the past in the EMA: it rises to `train.averaging`, so that the first weights are soon forgotten."""
-    return min(chosen["averaging"], (step + 1) / (step + 10))
+    """The weight of the past in the EMA: it rises to `train.ema`, so that the first weights are soon forgotten."""
+    return min(chosen["ema"], (step + 1) / (step + 10))
 
 
 @torch.no_grad()

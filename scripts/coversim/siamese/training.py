@@ -43,7 +43,7 @@ def train(
     """Train an encoder, see coversim.siamese.loop; what only is fitted takes no epochs.
 
     Sources weigh the same, whatever their sizes: in batches, in the fit of `lda`, and in the validation MAP. What is
-    validated, and returned, has the EMA of the weights (`train.averaging`); it is validated at all tempi of the
+    validated, and returned, has the EMA of the weights (`train.ema`); it is validated at all tempi of the
     embedding (`model.tempi`), which is what will be evaluated.
 
     Parameters
