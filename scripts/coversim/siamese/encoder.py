@@ -20,7 +20,7 @@ from coversim.storage.checksums import check
 
 TOGETHER = 2**13  # frames that are embedded at a time: eight songs of four minutes at 4 Hz
 
-Song = TypeVar("Song")
+Item = TypeVar("Item")
 
 
 class Encoder(nn.Module):
@@ -180,12 +180,12 @@ def mean_embedding(played: list[Tensor]) -> Tensor:
     return normalize(torch.stack(played).mean(dim=0), dim=1) if len(played) > 1 else played[0]
 
 
-def in_batches(songs: Iterable[Song], length: Callable[[Song], int], frames: int) -> Iterator[list[Song]]:
+def in_batches(songs: Iterable[Item], length: Callable[[Item], int], frames: int) -> Iterator[list[Item]]:
     """The songs in their order, so many at a time that they have at most so many frames, filled up to the longest.
 
     A song that has more is alone.
     """
-    batch: list[Song] = []
+    batch: list[Item] = []
     longest = 0
     for song in songs:
         longest = max(longest, length(song))
