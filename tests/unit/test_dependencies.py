@@ -1,4 +1,4 @@
-"""pyproject.toml names what the code imports, and nothing else."""
+"""pyproject.toml names what the code imports, and nothing else; so does the picture of the package's folders."""
 
 import re
 import sys
@@ -62,3 +62,18 @@ def test_what_is_named_for_the_tests_is_used():
 def test_what_is_named_is_locked(group):
     locked = {_normal(line.partition("==")[0]) for line in (ROOT / "requirements.lock").read_text().split()}
     assert named(group) <= locked
+
+
+def test_the_picture_of_the_house_has_every_import_between_its_folders_and_no_other():
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    arrows = re.findall(r"^    (\w+) --> ([\w& ]+)$", page, flags=re.MULTILINE)
+    drawn = {(folder, other) for folder, others in arrows for other in others.split(" & ")}
+    found = set()
+    for path in (ROOT / "scripts" / "coversim").glob("*/**/*.py"):
+        if path.name != "torch_pairs.py":  # the page says so
+            folder = path.relative_to(ROOT / "scripts" / "coversim").parts[0]
+            others = re.findall(
+                r"^ *from coversim\.(\w+)[.\w]* import ", path.read_text(), flags=re.MULTILINE
+            )
+            found |= {(folder, other) for other in others if (ROOT / "scripts" / "coversim" / other).is_dir()}
+    assert {(folder, other) for folder, other in found if other not in (folder, "storage")} == drawn

@@ -1,4 +1,7 @@
-"""What a training went through: one row per epoch, the first being epoch 0, the untrained network. Free of torch."""
+"""What a training went through: one row per epoch, the first being epoch 0, the untrained network.
+
+Free of torch, since the table of metrics asks which epoch was kept; and of pandas, which no training loads.
+"""
 
 import csv
 from collections.abc import Sequence

@@ -1,4 +1,7 @@
-"""Tab-separated tables with a row of column names; odd characters are quoted, so that any file name survives."""
+"""Tab-separated tables with a row of column names; odd characters are quoted, so that any file name survives.
+
+By csv and not by pandas: the Snakefile writes the catalogue, and light jobs read it.
+"""
 
 import csv
 from collections.abc import Iterable
