@@ -5,8 +5,7 @@ from pathlib import Path
 
 from coversim.cli import run
 from coversim.evaluation import metric_table
-from coversim.siamese.history import kept_epoch
-from coversim.storage import tsv
+from coversim.siamese.history import kept_epoch, read_valid_maps
 
 
 def main() -> None:
@@ -18,17 +17,12 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True, help="table, tab-separated")
     arguments = parser.parse_args()
     trainings = dict(training.split("=", 1) for training in arguments.histories)
-    kept = {name: kept_of(Path(path)) for name, path in trainings.items()}
+    valid_maps = {name: read_valid_maps(Path(path)) for name, path in trainings.items()}
+    kept = {name: kept_epoch(of_epochs) for name, of_epochs in valid_maps.items() if of_epochs}
     table = metric_table.read(arguments.metrics)
     runs = zip(table.experiment, table.seed, strict=True)
     table["kept_epoch"] = [kept.get(f"{experiment}/{seed}") for experiment, seed in runs]
     metric_table.write(arguments.output, table.astype({"kept_epoch": "Int64"}))
-
-
-def kept_of(history: Path) -> int | None:
-    """The epoch whose weights a model has, 0 being the untrained network; None of what takes no epochs."""
-    valid_maps = [float(row["valid_map"]) for row in tsv.read(history)]
-    return kept_epoch(valid_maps) if valid_maps else None
 
 
 if __name__ == "__main__":

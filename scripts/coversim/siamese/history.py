@@ -7,7 +7,9 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
+from coversim.storage import tsv
 from coversim.storage.atomic import replacing
+from coversim.storage.checksums import check
 
 HISTORY = ("epoch", "train_loss", "valid_map", "learning_rate", "seconds")
 
@@ -40,3 +42,12 @@ def write_history(path: Path, history: list[dict]) -> None:
         writer = csv.DictWriter(file, HISTORY, dialect="excel-tab", lineterminator="\n")
         writer.writeheader()
         writer.writerows(history)
+
+
+def read_valid_maps(path: Path) -> list[float]:
+    """The validation MAP of each epoch of a history that was written; none of what takes no epochs.
+
+    A damaged file is a CoversimError.
+    """
+    check(path)
+    return [float(row["valid_map"]) for row in tsv.read(path)]

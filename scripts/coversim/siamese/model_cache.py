@@ -17,8 +17,7 @@ from typing import Any
 import torch
 
 from coversim.errors import CoversimError
-from coversim.siamese.history import outcome, write_history
-from coversim.storage import tsv
+from coversim.siamese.history import outcome, read_valid_maps, write_history
 from coversim.storage.atomic import replacing
 from coversim.storage.checksums import is_intact
 
@@ -68,7 +67,7 @@ def train_once(
             path.unlink(missing_ok=True)
     copy(state / "history.tsv", history)
     copy(state / model.name, model)
-    logging.info(outcome([float(row["valid_map"]) for row in tsv.read(history)]))
+    logging.info(outcome(read_valid_maps(history)))
     state.touch()
     forget_old(states.parent)
 

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from coversim.siamese.history import HISTORY, write_history
+
 SCRIPTS = Path(__file__).parents[3] / "scripts"
 
 
@@ -86,3 +88,14 @@ def test_a_model_that_kept_epoch_0_is_told_from_a_trained_one_and_from_what_take
     with (tmp_path / "metrics.tsv").open(newline="") as file:
         table = list(csv.DictReader(file, dialect="excel-tab"))
     assert [row["kept_epoch"] for row in table] == ["0", "2", "", ""]
+
+
+def test_a_damaged_history_is_refused_by_name(tmp_path):
+    path = tmp_path / "history.tsv"
+    write_history(path, [dict(zip(HISTORY, (0, None, 0.5, 0.1, 1.0), strict=True))])
+    path.write_text(path.read_text().replace("0.5", "0.4"))
+    merged = merge(
+        tmp_path, {"experiment": "a", "seed": 1, "collections": {"test": {}}}, histories=[f"a/1={path}"]
+    )
+    assert merged.returncode == 1
+    assert "history.tsv: damaged" in merged.stderr
