@@ -65,8 +65,8 @@ def test_the_metrics_table_has_the_experiments_in_the_order_of_the_configuration
         for experiment in ("vector", "brief", "ftm2d", "pca")
         for collection in ("valid", "test")
     ]
-    columns = "experiment seed collection works songs queries map map_low map_high mr1 mrr p_at_10 hit_at_1 hit_at_10 roc_auc roc_auc_nearest eer accuracy"
-    assert list(rows[0])[:18] == columns.split()
+    columns = "experiment seed kept_epoch collection works songs queries map map_low map_high mr1 mrr p_at_10 hit_at_1 hit_at_10 roc_auc roc_auc_nearest eer accuracy"
+    assert list(rows[0])[:19] == columns.split()
     for row in rows:
         assert 0 <= float(row["map_low"]) <= float(row["map"]) <= float(row["map_high"]) <= 1
 
