@@ -22,7 +22,13 @@ GAP, MARGIN, TOP = 10, 64, 112
 FONTS = "Arial, Helvetica, DejaVu Sans, Liberation Sans, Noto Sans, sans-serif"
 ZOOM = 2  # pixels of a PNG for a unit
 ABOUT = 6  # labels on an axis
+NAME = 36  # characters of a name: two stand in one line
 WEIGHTS = ("bold", "normal")  # of the first line of the claim, and of others
+
+
+def fitting(name: str) -> str:
+    """A name that fits into the picture: of a long one the middle is left out, since names of takes differ at their ends."""
+    return name if len(name) <= NAME else f"{name[: NAME // 2]}…{name[1 - NAME // 2 :]}"
 
 
 def draw(
@@ -33,7 +39,7 @@ def draw(
     found: Comparison,
     claim: list[str],
 ) -> None:
-    """Write the picture of two songs; `claim` says in words what it shows.
+    """Write the picture of two songs; `claim` says in words what it shows, with names that are `fitting`.
 
     Raises CoversimError unless the file is to be an SVG, or a PNG where resvg is installed.
     """
