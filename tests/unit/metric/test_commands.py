@@ -4,7 +4,9 @@ import io
 import json
 import re
 import struct
+import subprocess
 import sys
+import tomllib
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -17,6 +19,8 @@ from coversim.metric.catalogue.catalogue import CANDIDATES
 from coversim.metric.commands.main import main
 from coversim.metric.commands.search import FOUND_COLUMNS
 from metric_files import CALIBRATION, path_of
+
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -269,6 +273,39 @@ def test_a_file_that_cannot_be_written_is_named(call, folder, pair, metric_file,
         True,
     )  # not the name under which it was being written
     assert "Remedy: " in said
+
+
+OF_THE_WORKFLOW = (
+    "pandas",
+    "pyarrow",
+    "sklearn",
+    "threadpoolctl",
+    "faiss",
+    "resvg_py",
+    "yaml",
+    "jsonschema",
+    "psutil",
+)
+
+
+def test_asking_takes_no_packages_but_those_that_the_project_names(pair, songs, metric_file, tmp_path):
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert not set(OF_THE_WORKFLOW) & set(project["dependencies"])
+    commands = [
+        ("compare", *pair, "--metric", metric_file, "--plot", tmp_path / "it.svg"),
+        ("catalogue", "add", tmp_path / "cat", songs, "--metric", metric_file),
+        ("search", pair[0], "--catalogue", tmp_path / "cat", "--rerank", "2"),
+    ]
+    program = f"""
+import sys
+sys.modules.update(dict.fromkeys({OF_THE_WORKFLOW}))  # as if they were not installed
+sys.path.insert(0, {str(ROOT / "scripts")!r})
+from coversim.metric.commands.main import main
+for words in {[list(map(str, words)) for words in commands]}:
+    assert main(words) == 0
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("words", [("search",), ("compare", "a", "b", "--metric", "m", "--prior", "2"), ()])
