@@ -94,6 +94,9 @@ def _svg(
         parts.append(
             f'<polyline points="{points}" fill="none" stroke="#d62728" stroke-width="3" opacity=".8"/>'
         )
+    for row, pitch_class in ((0, "B"), (11, "C")):  # of the first; the second may be moved
+        y = TOP + STRIP * (row + 0.5) / 12 + 4
+        parts.append(f'<text x="{x0 - 6}" y="{y:.1f}" text-anchor="end" font-size="10">{pitch_class}</text>')
     for at, label in _ticks(first.seconds):
         parts.append(
             f'<text x="{x0 + SIZE * at:.1f}" y="{y0 + SIZE + 18}" text-anchor="middle">{label}</text>'

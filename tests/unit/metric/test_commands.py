@@ -92,6 +92,7 @@ def test_and_drawn(call, pair, metric_file, tmp_path):
     assert (tags.count("image"), tags.count("polyline")) == (3, 1)
     texts = "".join(picture.itertext())
     assert "P_a and P_a" in texts
+    assert {"C", "B"} <= {element.text for element in picture.iter()}  # the ends of the chromagram
     assert "covers with probability" in texts
     status, _, said = call("compare", *pair, "--metric", metric_file, "--plot", tmp_path / "it.pdf")
     assert status == 1
