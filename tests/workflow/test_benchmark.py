@@ -28,7 +28,7 @@ def test_a_benchmark_is_evaluated_whole_but_for_the_works_that_were_seen(tmp_pat
         "split": {"valid": 0.3, "test": 0.3},
         "experiments": dict.fromkeys(("brief", "ftm2d", "sequence")),
     }
-    snakemake(tmp_path / "run", config=config)
+    said = snakemake(tmp_path / "run", config=config).stdout
     results = tmp_path / "run/results/small"
     with (results / "metrics.tsv").open(newline="") as file:
         table = list(csv.DictReader(file, dialect="excel-tab"))
@@ -43,6 +43,7 @@ def test_a_benchmark_is_evaluated_whole_but_for_the_works_that_were_seen(tmp_pat
         assert int(row["queries"]) == 2 * 5 + 2 * unseen
     shared = json.loads((results / "catalogue/benchmark/summary.json").read_text())["split"]["shared"]
     assert shared["works"] == split["train"]["works"] + split["valid"]["works"]
+    assert f"benchmark: {shared['works']} of its works are left out" in said
     report = (results / "report.html").read_text()
     assert "benchmark" in report
     ours = [row for row in table if row["collection"] == "ours"]

@@ -320,3 +320,25 @@ def test_axes_have_values_that_neither_overlap_nor_lie_on_curves(open_page, widt
         assert plot["values"] >= 2
         assert plot["inside"] == 0
         assert plot["overlaps"] == 0
+
+
+SCALES = """() => [...document.querySelectorAll('.scale')].map((scale) => {
+  const boxes = [...scale.querySelectorAll('span')].map((label) => label.getBoundingClientRect()).filter((box) => box.width);
+  return {
+    labels: boxes.length,
+    lines: Math.max(...boxes.map((box) => box.height)),
+    overlaps: boxes.some((box, i) => i > 0 && box.left < boxes[i - 1].right),
+  };
+})"""
+
+
+@pytest.mark.parametrize("width", [390, 768, 1280])
+def test_scales_of_intervals_and_jobs_have_labels_that_do_not_overlap(open_page, width):
+    page = open_page(width)
+    page.evaluate("for (const folded of document.querySelectorAll('details')) folded.open = true")
+    scales = page.evaluate(SCALES)
+    assert len(scales) > 5
+    for scale in scales:
+        assert scale["labels"] >= 2
+        assert scale["lines"] < 30
+        assert not scale["overlaps"]

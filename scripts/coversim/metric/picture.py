@@ -22,7 +22,13 @@ GAP, MARGIN, TOP = 10, 64, 112
 FONTS = "Arial, Helvetica, DejaVu Sans, Liberation Sans, Noto Sans, sans-serif"
 ZOOM = 2  # pixels of a PNG for a unit
 ABOUT = 6  # labels on an axis
+NAME = 36  # characters of a name: two stand in one line
 WEIGHTS = ("bold", "normal")  # of the first line of the claim, and of others
+
+
+def fitting(name: str) -> str:
+    """A name that fits into the picture: of a long one the middle is left out, since names of takes differ at their ends."""
+    return name if len(name) <= NAME else f"{name[: NAME // 2]}…{name[1 - NAME // 2 :]}"
 
 
 def draw(
@@ -33,7 +39,7 @@ def draw(
     found: Comparison,
     claim: list[str],
 ) -> None:
-    """Write the picture of two songs; `claim` says in words what it shows.
+    """Write the picture of two songs; `claim` says in words what it shows, with names that are `fitting`.
 
     Raises CoversimError unless the file is to be an SVG, or a PNG where resvg is installed.
     """
@@ -88,6 +94,9 @@ def _svg(
         parts.append(
             f'<polyline points="{points}" fill="none" stroke="#d62728" stroke-width="3" opacity=".8"/>'
         )
+    for row, pitch_class in ((0, "B"), (11, "C")):  # of the first; the second may be moved
+        y = TOP + STRIP * (row + 0.5) / 12 + 4
+        parts.append(f'<text x="{x0 - 6}" y="{y:.1f}" text-anchor="end" font-size="10">{pitch_class}</text>')
     for at, label in _ticks(first.seconds):
         parts.append(
             f'<text x="{x0 + SIZE * at:.1f}" y="{y0 + SIZE + 18}" text-anchor="middle">{label}</text>'

@@ -92,11 +92,13 @@ def opened(song: Any, features: tuple[str, ...], rate: float | None = None) -> S
 
 
 def _read(path: Path, feature: str) -> np.ndarray:
+    if path.is_dir():
+        raise CoversimError(f"{path}: a folder. Remedy: name one of the files in it")
     file = file_of(path.absolute(), feature)
     try:
         return read_feature(file, feature).values
     except BadSong as bad:
-        raise CoversimError(f"{file.parent}: {bad}") from bad
+        raise CoversimError(f"{file.parent}/{bad}") from bad
 
 
 def file_of(path: Path, feature: str) -> Path:

@@ -1,5 +1,6 @@
-"""What a run says when it ends: its headline metrics, and a warning for the songs that were set aside."""
+"""What a run says when it ends: its headline metrics, and what does not count in them."""
 
+import json
 from collections import Counter
 from pathlib import Path
 
@@ -9,7 +10,7 @@ REASONS_SHOWN = 5
 
 
 def print_headline(results: Path) -> None:
-    """Print the table of metrics in short, the songs set aside, and the report's path."""
+    """Print the table of metrics in short, what does not count in it, and the report's path."""
     if (results / "metrics.tsv").is_file():
         rows = tsv.read(results / "metrics.tsv")
         width = max(11, *(len(row["collection"]) + 1 for row in rows))
@@ -23,6 +24,7 @@ def print_headline(results: Path) -> None:
                 f"{_number(row['map'])} ({_number(row['map_low'])} to {_number(row['map_high'])})"
                 f"{_number(row['mr1'], 1):>9}  {_number(row['hit_at_1']):>7}"
             )
+    _print_left_out(results)
     print_set_aside(results)
     if (results / "report.html").is_file():
         print(f"\nreport: {results / 'report.html'}\n")
@@ -41,6 +43,21 @@ def print_set_aside(results: Path) -> None:
             print(f"{count:>9} × {f'{feature}: ' if feature else ''}{reason}")
         if len(reasons) > REASONS_SHOWN:
             print(f"          and {len(reasons) - REASONS_SHOWN} other reasons")
+
+
+def _print_left_out(results: Path) -> None:
+    """Say how many works of each benchmark are left out, since something was fitted to them or chosen by them."""
+    config = results / "config.json"
+    datasets = json.loads(config.read_text(encoding="utf-8"))["datasets"] if config.is_file() else {}
+    for dataset, settings in datasets.items():
+        summary = results / "catalogue" / dataset / "summary.json"
+        if not (settings and summary.is_file()):
+            continue
+        if shared := json.loads(summary.read_text(encoding="utf-8"))["split"].get("shared"):
+            print(
+                f"\n{dataset}: {shared['works']} of its works are left out, with {shared['songs']} songs: "
+                "they are also among the training or validation works."
+            )
 
 
 def _number(text: str, digits: int = 3) -> str:

@@ -4,7 +4,9 @@ import io
 import json
 import re
 import struct
+import subprocess
 import sys
+import tomllib
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -16,7 +18,9 @@ from coversim import Metric
 from coversim.metric.catalogue.catalogue import CANDIDATES
 from coversim.metric.commands.main import main
 from coversim.metric.commands.search import FOUND_COLUMNS
-from metric_files import path_of
+from metric_files import CALIBRATION, path_of
+
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -57,6 +61,20 @@ def test_two_songs_are_compared_in_words(call, pair, metric_file):
     assert "no distance reaches it" in said
 
 
+def test_of_several_sources_a_verdict_names_what_it_was_worth_on_all_of_them(
+    call, pair, metric_file, tmp_path
+):
+    measured = {"precision": 0.7, "recall": 0.6, "accuracy": 0.7}
+    points = {"best_accuracy": {"threshold": 0.75, "test": measured, "test/one": measured | {"recall": 0.1}}}
+    known = Metric.load(metric_file)
+    Metric(known.kind, CALIBRATION | {"operating_points": points}).save(tmp_path / "metric.pt")
+    words, answer = (
+        call("compare", *pair, "--metric", tmp_path / "metric.pt", *more)[1] for more in ((), ["--json"])
+    )
+    assert "test pairs: precision 0.700, recall 0.600)" in words
+    assert json.loads(answer)["verdicts"]["best_accuracy"]["test/one"]["recall"] == 0.1
+
+
 def test_and_as_json(call, pair, metric_file):
     status, said, _ = call("compare", *pair, "--metric", metric_file, "--json", "--prior", "0.2")
     answer = json.loads(said)
@@ -74,10 +92,22 @@ def test_and_drawn(call, pair, metric_file, tmp_path):
     assert (tags.count("image"), tags.count("polyline")) == (3, 1)
     texts = "".join(picture.itertext())
     assert "P_a and P_a" in texts
+    assert {"C", "B"} <= {element.text for element in picture.iter()}  # the ends of the chromagram
     assert "covers with probability" in texts
     status, _, said = call("compare", *pair, "--metric", metric_file, "--plot", tmp_path / "it.pdf")
     assert status == 1
     assert "Remedy: name it .svg or .png" in said
+
+
+def test_names_of_songs_fit_into_the_picture(call, pair, metric_file, tmp_path):
+    long = tmp_path / f"Help, I {'need ' * 30}somebody.h5"
+    long.write_bytes(pair[0].read_bytes())
+    assert call("compare", long, pair[1], "--metric", metric_file, "--plot", tmp_path / "it.svg")[0] == 0
+    texts = [text for text in ET.parse(tmp_path / "it.svg").getroot().itertext() if text.strip()]
+    assert max(map(len, texts[2:])) < 110
+    assert "Help, I need need …" in texts[2]
+    assert texts[4].startswith(("0:", "no passage"))
+    assert texts[5].startswith(("in the same key", "which is")) or texts[4] == "no passage in common"
 
 
 def test_and_drawn_as_png(call, pair, metric_file, tmp_path, monkeypatch):
@@ -188,7 +218,7 @@ def test_a_query_that_cannot_be_read_does_not_stop_the_others(call, folder, pair
 
 def test_songs_are_listed_and_removed_by_name_or_folder(call, folder, songs, pair):
     assert len(call("catalogue", "list", folder)[1].splitlines()) == 6
-    assert call("catalogue", "remove", folder, "P_ü b")[1] == f"{folder}: 1 songs removed, 4 in all\n"
+    assert call("catalogue", "remove", folder, "P_ü b")[1] == f"{folder}: 1 song removed, 4 in all\n"
     assert call("catalogue", "remove", folder, path_of(songs, "W_3", "P_d").parent)[0] == 0
     left = [
         json.loads(line)["performance"]
@@ -218,6 +248,7 @@ def test_a_catalogue_is_exported(call, folder, tmp_path):
         ("search", "gone.h5", "--catalogue", "gone.cat"),
         ("catalogue", "add", "new.cat", "gone.h5"),
         ("catalogue", "list", "gone.cat"),
+        ("compare", ".", "gone.h5", "--metric", "METRIC"),
     ],
 )
 def test_what_is_wrong_is_one_message_with_its_remedy(words, call, metric_file, tmp_path, monkeypatch):
@@ -227,6 +258,55 @@ def test_what_is_wrong_is_one_message_with_its_remedy(words, call, metric_file, 
     assert wrong.startswith("error: ")
     assert "Remedy: " in wrong
     assert "Traceback" not in wrong
+
+
+def test_a_file_that_cannot_be_written_is_named(call, folder, pair, metric_file, tmp_path):
+    (tmp_path / "file").touch()
+    picture, table = tmp_path / "file" / "it.svg", tmp_path / "taken.parquet"
+    table.mkdir()
+    status, _, said = call("compare", *pair, "--metric", metric_file, "--plot", picture)
+    assert (status, said.count("\n")) == (1, 1)
+    assert str(tmp_path / "file") in said
+    assert "Remedy: " in said
+    status, _, said = call("catalogue", "export", folder, "--to", "parquet", "--output", table)
+    assert (status, said.startswith(f"error: {table}: ")) == (
+        1,
+        True,
+    )  # not the name under which it was being written
+    assert "Remedy: " in said
+
+
+OF_THE_WORKFLOW = (
+    "pandas",
+    "pyarrow",
+    "sklearn",
+    "threadpoolctl",
+    "faiss",
+    "resvg_py",
+    "yaml",
+    "jsonschema",
+    "psutil",
+)
+
+
+def test_asking_takes_no_packages_but_those_that_the_project_names(pair, songs, metric_file, tmp_path):
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert not set(OF_THE_WORKFLOW) & set(project["dependencies"])
+    commands = [
+        ("compare", *pair, "--metric", metric_file, "--plot", tmp_path / "it.svg"),
+        ("catalogue", "add", tmp_path / "cat", songs, "--metric", metric_file),
+        ("search", pair[0], "--catalogue", tmp_path / "cat", "--rerank", "2"),
+    ]
+    program = f"""
+import sys
+sys.modules.update(dict.fromkeys({OF_THE_WORKFLOW}))  # as if they were not installed
+sys.path.insert(0, {str(ROOT / "scripts")!r})
+from coversim.metric.commands.main import main
+for words in {[list(map(str, words)) for words in commands]}:
+    assert main(words) == 0
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("words", [("search",), ("compare", "a", "b", "--metric", "m", "--prior", "2"), ()])

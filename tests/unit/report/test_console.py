@@ -1,3 +1,5 @@
+import json
+
 from coversim.report.console import print_headline
 
 COLUMNS = "experiment\tseed\tcollection\tsongs\tmap\tmap_low\tmap_high\tmr1\thit_at_1\n"
@@ -18,6 +20,19 @@ def test_a_metric_that_does_not_exist_is_a_dash(tmp_path, capsys):
     (tmp_path / "metrics.tsv").write_text(COLUMNS + "vector\t1\ttest\t3\t\t\t\t\t\n")
     print_headline(tmp_path)
     assert "– (– to –)" in capsys.readouterr().out
+
+
+def test_works_that_were_trained_on_are_said_to_be_left_out(tmp_path, capsys):
+    config = {"datasets": {"train": {"root": None}, "benchmark": {"root": "/b"}, "other": None}}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    folder = tmp_path / "catalogue" / "benchmark"
+    folder.mkdir(parents=True)
+    split = {"benchmark": {"works": 5, "songs": 9}, "shared": {"works": 2, "songs": 7}}
+    (folder / "summary.json").write_text(json.dumps({"split": split}))
+    print_headline(tmp_path)
+    assert (
+        "benchmark: 2 of its works are left out, with 7 songs: they are also among" in capsys.readouterr().out
+    )
 
 
 def test_songs_set_aside_are_warned_of_once_each(tmp_path, capsys):

@@ -34,15 +34,15 @@ def add_to(commands: Any) -> None:
     )
     add.add_argument("--metric", type=Path, help=f"for a new catalogue: {METRIC_HELP}")
     remove = command(actions, "remove", "Remove songs.", EXAMPLES, _remove)
-    remove.add_argument("catalogue", type=Path)
+    remove.add_argument("catalogue", type=Path, help="its folder")
     remove.add_argument(
         "songs", nargs="+", metavar="SONG", help="performance, work, or path of a song or folder"
     )
     listed = command(actions, "list", "List the songs.", EXAMPLES, _list)
-    listed.add_argument("catalogue", type=Path)
+    listed.add_argument("catalogue", type=Path, help="its folder")
     listed.add_argument("--json", action="store_true", help="one JSON object a line for each song")
     exported = command(actions, "export", EXPORT, EXAMPLES, _export)
-    exported.add_argument("catalogue", type=Path)
+    exported.add_argument("catalogue", type=Path, help="its folder")
     exported.add_argument("--to", choices=["parquet"], required=True, help="the form of the file")
     exported.add_argument("--output", type=Path, required=True, metavar="FILE")
 
@@ -61,7 +61,9 @@ def _add(arguments: argparse.Namespace) -> int:
     metric = arguments.metric and find_metric(arguments.metric)
     added = add(arguments.catalogue, songs_in(given(arguments.songs)), metric, problem, _say)
     catalogue = Catalogue.load(arguments.catalogue)
-    print(f"{arguments.catalogue}: {added} songs added, {len(catalogue)} in all, by {catalogue.metric.name}")
+    print(
+        f"{arguments.catalogue}: {_songs(added)} added, {len(catalogue)} in all, by {catalogue.metric.name}"
+    )
     return 1 if problems else 0
 
 
@@ -83,7 +85,7 @@ def _remove(arguments: argparse.Namespace) -> int:
             f"Remedy: see what is there: coversim catalogue list {arguments.catalogue}"
         )
     print(
-        f"{arguments.catalogue}: {removed} songs removed, {len(Catalogue.load(arguments.catalogue))} in all"
+        f"{arguments.catalogue}: {_songs(removed)} removed, {len(Catalogue.load(arguments.catalogue))} in all"
     )
     return 0
 
@@ -113,8 +115,12 @@ def _export(arguments: argparse.Namespace) -> int:
         raise CoversimError(
             f"to export, {error.name} must be installed. Remedy: pip install pandas pyarrow"
         ) from error
-    print(f"{arguments.output}: {export(arguments.catalogue, arguments.output)} songs")
+    print(f"{arguments.output}: {_songs(export(arguments.catalogue, arguments.output))}")
     return 0
+
+
+def _songs(count: int) -> str:
+    return f"{count} song{'s' * (count != 1)}"
 
 
 def _say(text: str) -> None:

@@ -20,7 +20,7 @@ def add_to(commands: Any) -> None:
     """The command and its arguments."""
     compare = command(commands, "compare", "Are two songs covers of each other?", EXAMPLES, answer)
     compare.add_argument("first", type=Path, metavar="A", help="a song: a file of features, as in Da-TACOS")
-    compare.add_argument("second", type=Path, metavar="B")
+    compare.add_argument("second", type=Path, metavar="B", help="another one")
     compare.add_argument("--metric", type=Path, required=True, help=METRIC_HELP)
     compare.add_argument(
         "--prior", type=probability, default=0.5, help="how probable a cover is before looking (%(default)s)"
@@ -40,9 +40,10 @@ def answer(arguments: argparse.Namespace) -> int:
     found = metric.compare(*songs, arguments.prior)
     names = names_of(arguments.first)[1], names_of(arguments.second)[1]
     if arguments.plot:
-        from coversim.metric.picture import draw
+        from coversim.metric.picture import draw, fitting
 
-        draw(arguments.plot, metric, songs, names, found, _claim(names, found))
+        drawn = fitting(names[0]), fitting(names[1])
+        draw(arguments.plot, metric, songs, drawn, found, _claim(drawn, found))
     if arguments.json:
         print(
             as_json(
@@ -78,8 +79,10 @@ def _verdict(metric: Any, name: str, verdict: bool | None) -> str:
     if verdict is None:
         return f"none at {POINTS.get(name, name)}: no distance reaches it on validation pairs"
     said = f"{'covers' if verdict else 'no covers'} ({POINTS.get(name, name)}: up to {point['threshold']:.4f}"
-    for collection, measured in point.items():
-        if collection != "threshold" and measured["recall"] is not None and measured["precision"] is not None:
+    # of several sources, all test works together; --json has each
+    for collection in ["test"] if "test" in point else [name for name in point if name != "threshold"]:
+        measured = point[collection]
+        if measured["recall"] is not None and measured["precision"] is not None:
             said += f"; {collection} pairs: precision {measured['precision']:.3f}, recall {measured['recall']:.3f}"
     return said + ")"
 
@@ -89,7 +92,7 @@ def _claim(names: tuple[str, str], found: Any) -> list[str]:
     said = f"distance {found.distance:.3f}"
     if found.probability is not None:
         said += f", covers with probability {found.probability:.2f} (before looking: {found.prior:g})"
-    return [f"{names[0]} and {names[1]}", said, *_where(found.place, names).split(", ")]
+    return [f"{names[0]} and {names[1]}", said, *_where(found.place, names).rsplit(", ", 1)]
 
 
 def _where(place: Any, names: tuple[str, str]) -> str:

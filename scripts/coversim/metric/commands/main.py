@@ -2,8 +2,10 @@
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from coversim.errors import CoversimError
 from coversim.metric.commands import catalogue, compare, export, search
@@ -31,11 +33,21 @@ def main(words: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `| head` has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except (CoversimError, OSError) as error:
+    except CoversimError as error:
         print(f"error: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"error: {_refused(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+def _refused(error: OSError) -> str:
+    """What the system refuses, in words: which file it is, and not under which name it was being written."""
+    path = Path(os.fsdecode(error.filename or "a file"))
+    path = path.with_name(re.sub(r"^\.(.+)\.[0-9a-f]{8}\.partial$", r"\1", path.name))
+    return f"{path}: {error.strerror or error}. Remedy: name a path that may be read, and, if it is to be written, written"
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -15,6 +15,7 @@ examples:
   coversim search P_1.h5 --catalogue songs.cat
   coversim search FOLDER --catalogue songs.cat --top 1 > found.tsv
   cat paths.txt | coversim search - --catalogue songs.cat --json
+  coversim search P_1.h5 --catalogue songs.cat --rerank 100   the first 100 by alignment of frames, too
 """
 FOUND_COLUMNS = (
     *("query", "rank", "work", "performance", "title", "artist", "distance", "probability"),
@@ -28,7 +29,9 @@ def add_to(commands: Any) -> None:
     search.add_argument(
         "songs", nargs="+", metavar="SONG", help="files, folders, or - for paths from standard input"
     )
-    search.add_argument("--catalogue", type=Path, required=True)
+    search.add_argument(
+        "--catalogue", type=Path, required=True, help="its folder, as `coversim catalogue add` left it"
+    )
     search.add_argument("--top", type=count, default=10, help="how many songs to show of each (%(default)s)")
     search.add_argument(
         "--candidates",
