@@ -112,3 +112,20 @@ rule bundles:
             for run in PLAN.experiments[name].runs
         ],
     localrule: True
+
+
+rule catalogue:
+    """All songs of all data sets, to be searched by the first experiment. Songs that are there are not embedded again."""
+    input:
+        metrics=rules.bundles.input.metrics,
+        table=rules.metrics.output,
+    log:
+        "logs/catalogue.log",
+    localrule: True
+    conda:
+        "../envs/siamese.yaml"
+    params:
+        datasets=PLAN.datasets,
+    shell:
+        'python "$COVERSIM_SCRIPTS"/catalogue.py'
+        " --results . --datasets {params.datasets:q} --catalogue songs.cat 2> {log:q}"
