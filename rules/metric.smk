@@ -119,6 +119,7 @@ rule catalogue:
     input:
         metrics=rules.bundles.input.metrics,
         table=rules.metrics.output,
+        set_aside=rules.set_aside.output,
     log:
         "logs/catalogue.log",
     localrule: True
@@ -126,6 +127,9 @@ rule catalogue:
         "../envs/siamese.yaml"
     params:
         datasets=PLAN.datasets,
+        rates=[PLAN.rates[dataset] for dataset in PLAN.datasets],
+        shards=PLAN.shards,
     shell:
         'python "$COVERSIM_SCRIPTS"/catalogue.py'
-        " --results . --datasets {params.datasets:q} --catalogue songs.cat 2> {log:q}"
+        " --results . --datasets {params.datasets:q} --rates {params.rates} --shards {params.shards}"
+        " --set-aside {input.set_aside:q} --catalogue songs.cat 2> {log:q}"

@@ -1,9 +1,10 @@
 """Bring a run's catalogue up to date: every song of its data sets, to be searched by its first experiment's metric."""
 
 import argparse
+import json
 import logging
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from coversim.cli import run
@@ -15,39 +16,86 @@ from coversim.metric.catalogue.sources import known_as
 from coversim.metric.metric import Metric
 from coversim.metric.of_run import metric_of
 from coversim.storage import json_files, tsv
+from coversim.storage.atomic import replacing
+
+RATES = "rates.json"  # at which the songs of each data set were read: files do not tell
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--results", type=Path, required=True, help="folder of the run")
     parser.add_argument("--datasets", nargs="+", required=True, help="the data sets whose songs are in it")
+    parser.add_argument(
+        "--rates", type=float, nargs="+", required=True, help="frames per second of each of them"
+    )
+    parser.add_argument("--shards", nargs="+", required=True, help="their shards, by name")
+    parser.add_argument(
+        "--set-aside", type=Path, required=True, help="songs that cannot be used, or do not count"
+    )
     parser.add_argument("--catalogue", type=Path, required=True, help="its folder")
     arguments = parser.parse_args()
 
     chosen, _ = metric_of(arguments.results)
     metric, folder = Metric.load(chosen), arguments.catalogue
-    if (folder / METRIC).is_file() and not Catalogue.load(folder).metric.same_as(metric):
-        logging.info("%s is made anew: it is of another metric", folder)
+    rates = dict(zip(arguments.datasets, arguments.rates, strict=True))
+    if folder.exists() and not _up_to_date(folder, metric, rates):
+        logging.info("%s is made anew: it is of another metric, or of other frame rates", folder)
         shutil.rmtree(folder)
-    songs = list(songs_of(arguments.results, arguments.datasets, metric.kind.features[0]))
-    added = add(folder, songs, chosen, problem, logging.info)
-    there = {str(known_as(path, metric)) for path in songs}
+    folder.mkdir(parents=True, exist_ok=True)
+    with replacing(folder / RATES) as temporary:
+        temporary.write_text(json.dumps(rates), encoding="utf-8")
+    bad = unusable(arguments.set_aside, metric.kind.features)
+    added, problems = 0, 0
+    there: set[str] = set()
+
+    def problem(error: CoversimError) -> None:
+        nonlocal problems
+        problems += 1
+        logging.warning("left out: %s", error)
+
+    for dataset, rate in rates.items():
+        songs = list(songs_of(arguments.results, dataset, metric.kind.features[0], arguments.shards, bad))
+        added += add(folder, songs, chosen, problem, logging.info, rate)
+        there.update(str(known_as(path, metric)) for path in songs)
     removed = remove(folder, lambda entry: entry.path not in there, logging.info)
-    left = len(Catalogue.load(folder))
-    print(f"{folder}: {added} songs added, {removed} removed, {left} in all, by {metric.name}")
+    left_out = f", {problems} left out (logs/catalogue.log)" if problems else ""
+    print(
+        f"{folder}, songs: {added} added, {removed} removed, {len(Catalogue.load(folder))} in all{left_out}; by {metric.name}"
+    )
 
 
-def songs_of(results: Path, datasets: Sequence[str], feature: str) -> Iterator[Path]:
-    """The files of the songs of data sets that have a feature, as the run knows them."""
-    for dataset in datasets:
-        catalogue = results / "catalogue" / dataset
-        root = results / json_files.read(catalogue / "summary.json")["root"]
-        for manifest in sorted((catalogue / "manifests" / feature).glob("*.tsv")):
-            yield from (root / row["path"] for row in tsv.read(manifest) if row["path"])
+def _up_to_date(folder: Path, metric: Metric, rates: Mapping[str, float]) -> bool:
+    """Whether what a catalogue holds is what this metric makes of songs at these rates."""
+    if not ((folder / METRIC).is_file() and (folder / RATES).is_file()):
+        return False
+    read_at = json_files.read(folder / RATES)
+    return Catalogue.load(folder).metric.same_as(metric) and all(
+        read_at.get(name, rate) == rate for name, rate in rates.items()
+    )
 
 
-def problem(error: CoversimError) -> None:
-    logging.warning("left out: %s", error)
+def unusable(table: Path, features: Sequence[str]) -> set[tuple[str, str, str]]:
+    """Data set, work and performance of songs that were set aside for what one of these features holds.
+
+    Copies, and works that a benchmark leaves out, are set aside without a feature: they can be searched.
+    """
+    return {
+        (row["dataset"], row["work"], row["performance"])
+        for row in tsv.read(table)
+        if set(row["feature"].split(", ")) & set(features)
+    }
+
+
+def songs_of(
+    results: Path, dataset: str, feature: str, shards: Sequence[str], bad: set[tuple[str, str, str]]
+) -> Iterator[Path]:
+    """The files of a feature of a data set's songs, as the run knows them, but for those that cannot be used."""
+    catalogue = results / "catalogue" / dataset
+    root = results / json_files.read(catalogue / "summary.json")["root"]
+    for shard in shards:
+        for row in tsv.read(catalogue / "manifests" / feature / f"{shard}.tsv"):
+            if row["path"] and (dataset, row["work"], row["performance"]) not in bad:
+                yield root / row["path"]
 
 
 if __name__ == "__main__":

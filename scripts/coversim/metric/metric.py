@@ -124,7 +124,7 @@ class Metric:
         Parameters
         ----------
         song : path of a file, or array (12, T), or (C, 12, T) where the metric sees C features; row 0 is pitch class C
-        rate : frames per second, of an array
+        rate : frames per second, of an array; of a file too, where they are not those of Da-TACOS
         """
         return self.kind.embed(self.opened(song, rate))
 

@@ -27,6 +27,7 @@ def add(
     metric: str | os.PathLike | None = None,
     problem: Callable[[CoversimError], None] | None = None,
     said: Callable[[str], None] = lambda text: None,
+    rate: float | None = None,
 ) -> int:
     """Add songs that are new or changed to a catalogue, and make it where there is none; how many were added.
 
@@ -37,6 +38,7 @@ def add(
     metric : file of the metric; needed for a new catalogue only
     problem : told of each song that cannot be used; None: the first raises
     said : told what the index is worth, where there is one
+    rate : frames per second of the files, where they are not those of Da-TACOS
     """
     folder = Path(folder)
     known = _opened(folder, metric)
@@ -63,7 +65,7 @@ def add(
 
     for path in followed(wanted, "songs"):
         try:
-            embedded.append(known.metric.embed(path))
+            embedded.append(known.metric.embed(path, rate))
             entries.append(Entry(*names_of(path), *named.of(path), str(path), *state_of(path)))
             added += 1
         except CoversimError as error:
