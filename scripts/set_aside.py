@@ -31,6 +31,7 @@ def main() -> None:
         for copy in tsv.read(path)
     ]
     shards = defaultdict(list)
+    renamed: dict[str, set[frames.Name]] = defaultdict(set)
     for path in arguments.frames:
         shards[path.parent.parent.name, path.name].append(path)
     for (dataset, _), paths in shards.items():
@@ -40,9 +41,18 @@ def main() -> None:
             if one.rate == other.rate:
                 features = f"{one.feature}, {other.feature}"
                 rows += [(dataset, features, *song) for song in frames.contradictions([one, other])]
+        renamed[dataset].update(
+            song for kind in kinds for song, differs in zip(kind.songs, kind.renamed, strict=True) if differs
+        )
     rows = sorted(set(rows))
     with replacing(arguments.output) as temporary:
         temporary.write_text(tsv.text(COLUMNS, rows), encoding="utf-8", errors="surrogateescape")
+    for dataset, songs in renamed.items():
+        if songs:
+            logging.warning(
+                "%s: the files of %d songs name another work or performance: folders and file names count",
+                *(dataset, len(songs)),
+            )
     for row in rows:
         logging.warning("set aside: %s", " · ".join(filter(None, row)))
     logging.info("%d songs set aside", len({(row[0], *row[2:4]) for row in rows}))

@@ -2,6 +2,7 @@
 
 import csv
 
+import h5py
 import pytest
 
 import corpus
@@ -16,6 +17,7 @@ DAMAGED = {
     "P_42": "unknown compression",
     "P_51": "one frame",
 }
+RENAMED = ("P_61", "P_62", "P_71")
 
 
 def configuration(root, **changes):
@@ -37,6 +39,10 @@ def damaged_corpus(tmp_path_factory):
                 corpus.DAMAGES[DAMAGED[performance]](
                     corpus.song_path(root, work, performance, "crema", "per-feature")
                 )
+    for performance in RENAMED:
+        path = corpus.song_path(root, f"W_{performance[2]}", performance, "crema", "per-feature")
+        with h5py.File(path, "a") as file:
+            file.attrs["label"] = "W_other"
     return root
 
 
@@ -60,6 +66,12 @@ def test_bad_songs_are_set_aside_with_reason_and_remedy(finished):
 def test_the_end_of_the_run_warns_of_them(finished):
     assert "WARNING: 5 songs were set aside" in finished[1].stdout
     assert " 1 × crema: cut off before its end\n" in finished[1].stdout
+
+
+def test_that_folders_and_file_names_count_is_said_once_for_the_data_set(finished):
+    logs = (finished[0] / "results/small/logs").rglob("*.log")
+    [line] = [line for log in logs for line in log.read_text().splitlines() if "name another" in line]
+    assert "train: the files of 3 songs name another work or performance" in line
 
 
 def test_the_report_lists_them(finished):

@@ -41,7 +41,7 @@ def downsample_shard(
     """
     root = os.path.realpath(json.loads(summary.read_text(encoding="utf-8"))["root"])
     keep_freed_memory()
-    songs = set_aside = repaired = renamed = 0
+    songs = set_aside = repaired = 0
     with frames.writing(output, feature.name, feature.rows, rate or 0) as shard:
         for work, performance, path in followed(list(listed(manifest)), "songs"):
             try:
@@ -64,15 +64,9 @@ def downsample_shard(
                 hold=step(feature, frame_rate),
                 non_negative=feature.non_negative,
             )
-            shard.append(work, performance, values, reading.nan + reading.inf)
+            shard.append(work, performance, values, reading.nan + reading.inf, reading.renamed)
             songs += 1
             repaired += reading.nan + reading.inf
-            renamed += reading.renamed
-    if renamed:
-        logging.warning(
-            "%d songs whose files name another work or performance: their folders and file names count",
-            renamed,
-        )
     logging.info(
         "%s: %d songs, %d set aside, %d values that were not finite interpolated",
         *(feature.name, songs, set_aside, repaired),

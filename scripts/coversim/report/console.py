@@ -24,6 +24,12 @@ def print_headline(results: Path) -> None:
                 f"{_number(row['map'])} ({_number(row['map_low'])} to {_number(row['map_high'])})"
                 f"{_number(row['mr1'], 1):>9}  {_number(row['hit_at_1']):>7}"
             )
+        # a dictionary keeps each once, in the order of the table
+        untrained = {
+            f"{row['experiment']} (seed {row['seed']})": None for row in rows if row["kept_epoch"] == "0"
+        }
+        if untrained:
+            print(f"\nUntrained, since no epoch raised the MAP on validation works: {', '.join(untrained)}")
     _print_left_out(results)
     print_set_aside(results)
     if (results / "report.html").is_file():

@@ -215,14 +215,20 @@ def _explain(
         source = _from(files, place, value)
     if error.validator == "type":
         reader = COMMAND_LINE if source.startswith(COMMAND_LINE) else "YAML"
-        yield f"{source}{_mistyped(error, validator, config, reader)}"
+        yield f"{source}{_mistyped(error, validator, config, reader)}{_because(error)}"
     elif error.validator == "enum":
         choice = ", ".join(map(_yaml, error.validator_value))
         yield f"{source}{_dotted(place)}: {_yaml(value)} is not one of {choice}"
     elif error.validator in ("pattern", "not"):
         yield f"{source}{_dotted(place)}: {_yaml(value)} is not allowed: {error.schema['description'].rstrip('.')}"
     else:
-        yield f"{source}{_dotted(place)}: {error.message}"
+        yield f"{source}{_dotted(place)}: {error.message}{_because(error)}"
+
+
+def _because(error: jsonschema.ValidationError) -> str:
+    """The schema's words on what another setting asks of the value, which may be a default."""
+    asked = {"then", "else"} & set(error.absolute_schema_path)
+    return f": {error.schema['description']}" if asked and "description" in error.schema else ""
 
 
 def _mistyped(

@@ -2,11 +2,13 @@ import json
 
 from coversim.report.console import print_headline
 
-COLUMNS = "experiment\tseed\tcollection\tsongs\tmap\tmap_low\tmap_high\tmr1\thit_at_1\n"
+COLUMNS = "experiment\tseed\tkept_epoch\tcollection\tsongs\tmap\tmap_low\tmap_high\tmr1\thit_at_1\n"
 
 
 def test_a_run_ends_with_its_metrics_and_the_reports_path(tmp_path, capsys):
-    (tmp_path / "metrics.tsv").write_text(COLUMNS + "vector\t1\ttest\t120\t0.5012\t0.41\t0.59\t3.25\t0.44\n")
+    (tmp_path / "metrics.tsv").write_text(
+        COLUMNS + "vector\t1\t7\ttest\t120\t0.5012\t0.41\t0.59\t3.25\t0.44\n"
+    )
     (tmp_path / "report.html").touch()
     print_headline(tmp_path)
     said = capsys.readouterr().out
@@ -14,10 +16,23 @@ def test_a_run_ends_with_its_metrics_and_the_reports_path(tmp_path, capsys):
     assert "0.501 (0.410 to 0.590)" in said
     assert f"report: {tmp_path / 'report.html'}" in said
     assert "WARNING" not in said
+    assert "Untrained" not in said
+
+
+def test_a_model_that_kept_epoch_0_is_called_untrained_once(tmp_path, capsys):
+    rows = [
+        f"{run}\t{collection}\t120\t0.5\t0.4\t0.6\t3\t0.4\n"
+        for run in ("vector\t1\t7", "vector\t2\t0", "brief\t1\t0", "pca\t1\t")
+        for collection in ("valid", "test")
+    ]
+    (tmp_path / "metrics.tsv").write_text(COLUMNS + "".join(rows))
+    print_headline(tmp_path)
+    [line] = [line for line in capsys.readouterr().out.splitlines() if "Untrained" in line]
+    assert line.endswith(": vector (seed 2), brief (seed 1)")
 
 
 def test_a_metric_that_does_not_exist_is_a_dash(tmp_path, capsys):
-    (tmp_path / "metrics.tsv").write_text(COLUMNS + "vector\t1\ttest\t3\t\t\t\t\t\n")
+    (tmp_path / "metrics.tsv").write_text(COLUMNS + "vector\t1\t7\ttest\t3\t\t\t\t\t\n")
     print_headline(tmp_path)
     assert "– (– to –)" in capsys.readouterr().out
 

@@ -194,6 +194,7 @@ def test_to_validate_again_changes_nothing(changes):
         ("seeds: 1, 2", "seeds: must be a list, but YAML reads 1, 2 as text: write [1, 2]"),
         ("features: crema", "features: must be a list or null, but YAML reads crema as text: write [crema]"),
         ("split: {method: first, valid: 2.5}", "split.valid: must be a whole number"),
+        ("split: {method: first}", "0.15 as a number: split.method: first takes a number of works, so set split.valid too"),
         ("model: {kernel: 4}", "model.kernel: 4 is not allowed: Patches that a convolution sees, an odd number"),
         # a key at another level
         ("epochs: 3", "unknown key 'epochs': did you mean 'train.epochs'?"),
