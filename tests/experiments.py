@@ -16,7 +16,8 @@ SETTINGS = {
     "pca": {"components": 8, "whiten": True},
     "model": {
         "kind": "convolution",
-        "untrained": 0.0,
+        "linear": 0.0,
+        "shrinkage": 0.2,
         "sharpness": [0.0, 0.0],
         "embedding": 8,
         "motifs": 6,

@@ -24,9 +24,9 @@ from coversim.storage import torch_files
 from coversim.storage.checksums import check
 
 FORMAT = "coversim metric"
-VERSION = 2
+VERSION = 3
 KEYS = {"format", "version", "kind", "content", "calibration", "about"}
-OF_TRAINING = {"settings", "projection", "network", "digest", "epoch"}
+OF_TRAINING = {"settings", "projection", "linear", "network", "digest", "epoch"}
 """Keys of model.pt, which the rule `train` leaves: a metric without calibration."""
 
 

@@ -14,7 +14,7 @@ from coversim.errors import CoversimError
 from coversim.features.patches import at_tempo, pad, representation
 from coversim.features.pca import Projection
 from coversim.siamese.kinds import KINDS
-from coversim.siamese.networks import NETWORKS, mean_patch
+from coversim.siamese.networks import NETWORKS, Whitened
 from coversim.storage import torch_files
 from coversim.storage.checksums import check
 
@@ -26,7 +26,7 @@ Item = TypeVar("Item")
 class Encoder(nn.Module):
     """Frames → patches → PCA → network → embedding.
 
-    With `model.untrained` w above 0 the embedding has two parts: the untrained mean patch, of weight w in a squared
+    With `model.linear` w above 0 the embedding has two parts: the whitened mean patch, of weight w in a squared
     distance, and what the network learned, of weight 1. However few works it learned from, that much of a distance
     stays that of its input. The motif network sees windows of the frames themselves, since it needs the pitch
     classes.
@@ -52,7 +52,8 @@ class Encoder(nn.Module):
         size = len(projection.components) if projection else self.patches.size
         model, fourier = settings["model"], settings["representation"]["kind"] == "fourier"
         self.kind = KINDS[model["kind"]]
-        self.untrained = model["untrained"] if fourier and "untrained" in self.kind.reads else 0.0
+        self.weight = model["linear"] if fourier and "linear" in self.kind.reads else 0.0
+        self.linear = Whitened(size, model) if self.weight else None
         self.windows = None
         if fourier and self.kind.own_windows:
             own = {"kind": "frames", "seconds": [model["seconds"]], "hop": model["hop"], "power": 0.0}
@@ -72,11 +73,11 @@ class Encoder(nn.Module):
         return self.windows(frames, lengths) if self.windows else (patches, mask)
 
     def joined(self, patches: Tensor, mask: Tensor, learned: Tensor) -> Tensor:
-        """Embeddings (B, E) of what the network says (B, L), and of the untrained part where there is one."""
-        if not self.untrained:
+        """Embeddings (B, E) of what the network says (B, L), and of the linear part where there is one."""
+        if self.linear is None:
             return learned
-        parts = (math.sqrt(self.untrained) * mean_patch(patches, mask), learned)
-        return torch.cat(parts, dim=1) / math.sqrt(1 + self.untrained)
+        parts = (math.sqrt(self.weight) * self.linear(patches, mask), learned)
+        return torch.cat(parts, dim=1) / math.sqrt(1 + self.weight)
 
     @torch.no_grad()
     def project(self, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
@@ -113,6 +114,7 @@ def save(path: Path | str, encoder: Encoder, digest: str, epoch: int | None = No
     content = {
         "settings": json.dumps(encoder.settings, sort_keys=True),
         "projection": projection,
+        "linear": encoder.linear and encoder.linear.state_dict(),
         "network": encoder.network.state_dict(),
         "digest": digest,
         "epoch": epoch,
@@ -149,6 +151,8 @@ def restored(content: Mapping[str, Any]) -> Encoder:
     )
     encoder = Encoder(json.loads(content["settings"]), projection)
     encoder.network.load_state_dict(content["network"])
+    if encoder.linear:
+        encoder.linear.load_state_dict(content["linear"])
     return encoder
 
 

@@ -31,16 +31,20 @@ class Kind:
 KINDS = {
     "mean": Kind(reads=("tempi",)),
     "median": Kind(reads=("tempi",)),
+    "whitened": Kind(reads=("tempi", "shrinkage"), fitted_on=("train",)),
     "lda": Kind(reads=("tempi", "embedding"), fitted_on=("train",)),
     "convolution": Kind(
-        reads=("tempi", "embedding", "untrained", "channels", "layers", "kernel", "dropout"), trains=True
+        reads=("tempi", "embedding", "linear", "shrinkage", "channels", "layers", "kernel", "dropout"),
+        trains=True,
+        fitted_on=("train",),
     ),
     "brief": Kind(reads=("tempi", "embedding", "channels", "kernel"), trains=True),
     "motif": Kind(
         reads=(
             "tempi",
             "embedding",
-            "untrained",
+            "linear",
+            "shrinkage",
             "motifs",
             "sharpness",
             "seconds",
@@ -50,6 +54,7 @@ KINDS = {
             "dropout",
         ),
         trains=True,
+        fitted_on=("train",),
         own_windows=True,
     ),
     "qmax": Kind(reads=("sharpness", "neighbours", "transpositions"), pairwise=True),

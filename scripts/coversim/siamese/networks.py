@@ -44,6 +44,55 @@ class Median(nn.Module):
         return normalize(median, dim=1)
 
 
+class Whitened(nn.Module):
+    """The mean patch, whitened by how songs of one work differ, at unit length: what covers change counts less.
+
+    Within-class covariance normalisation (Hatch, Kajarekar & Stolcke, 2006). Until it is fitted it gives the mean patch
+    itself.
+    """
+
+    def __init__(self, size: int, settings: dict):
+        super().__init__()
+        self.shrinkage = settings["shrinkage"]
+        self.matrix: Tensor
+        self.register_buffer("matrix", torch.eye(size))
+
+    def fit(self, songs: Tensor, works: Sequence[str], sources: Sequence[int]) -> None:
+        """Fit to the mean patches (N, K) of songs, each of a work and of a source. Sources weigh the same.
+
+        Where no work has several songs, it stays as it is.
+        """
+        covariances = []
+        for source in sorted(set(sources)):
+            places = [place for place, of_song in enumerate(sources) if of_song == source]
+            covariance = within_works(songs[places].double(), [works[place] for place in places])
+            covariances += [] if covariance is None else [covariance]
+        if not covariances:
+            return
+        covariance = torch.stack(covariances).mean(dim=0)
+        shrunk = (1 - self.shrinkage) * covariance
+        shrunk.diagonal().add_(self.shrinkage * covariance.trace() / len(covariance))
+        variances, directions = torch.linalg.eigh(shrunk)
+        self.matrix.copy_((directions * variances**-0.5) @ directions.T)
+
+    def forward(self, patches: Tensor, mask: Tensor) -> Tensor:
+        """(B, P, K) and (B, P) → (B, K)."""
+        return normalize(mean_patch(patches, mask) @ self.matrix, dim=1)
+
+
+def within_works(songs: Tensor, works: Sequence[str]) -> Tensor | None:
+    """The covariance (K, K) of the songs (N, K) of a work, mean over works; None where none has several that differ."""
+    of_work: dict[str, list[int]] = {}
+    for place, work in enumerate(works):
+        of_work.setdefault(work, []).append(place)
+    total, count = torch.zeros(songs.shape[1], songs.shape[1], dtype=songs.dtype, device=songs.device), 0
+    for places in of_work.values():
+        if len(places) > 1:
+            total += torch.cov(songs[places].T).view_as(total)
+            count += 1
+    return total / count if total.any() else None
+
+
 class Discriminant(nn.Module):
     """Linear discriminant analysis of the mean patch: directions along which works differ most, songs of one least.
 
@@ -205,6 +254,7 @@ def _rotations(weights: Tensor) -> Tensor:
 NETWORKS = {
     "mean": Mean,
     "median": Median,
+    "whitened": Whitened,
     "lda": Discriminant,
     "convolution": Convolution,
     "brief": Brief,

@@ -13,9 +13,9 @@ from coversim.features.patches import pad
 from coversim.features.pca import Projection
 from coversim.siamese import loop
 from coversim.siamese.augmentation import varied
-from coversim.siamese.encoder import Encoder, embed
+from coversim.siamese.encoder import Encoder, embed, embed_played
 from coversim.siamese.kinds import KINDS
-from coversim.siamese.networks import Discriminant
+from coversim.siamese.networks import Discriminant, Whitened
 from coversim.siamese.sampling import (
     Batch,
     Batcher,
@@ -42,7 +42,7 @@ def train(
 ) -> tuple[Encoder, list[dict]]:
     """Train an encoder, see coversim.siamese.loop; what only is fitted takes no epochs.
 
-    Sources weigh the same, whatever their sizes: in batches, in the fit of `lda`, and in the validation MAP. What is
+    Sources weigh the same, whatever their sizes: in batches, in what is fitted, and in the validation MAP. What is
     validated, and returned, has the EMA of the weights (`train.ema`); it is validated at all tempi of the
     embedding (`model.tempi`), which is what will be evaluated.
 
@@ -63,11 +63,14 @@ def train(
     chosen = settings["train"]
     torch.manual_seed(stable_hash("network", seed) >> 1)
     encoder = Encoder(settings, projection).to(device)
+    if isinstance(encoder.network, Discriminant) and not chosen["epochs"]:
+        places = balancing(training.sources)
+        embeddings = embed(encoder, training.frames, device)[places]
+        encoder.network.fit(embeddings, [training.works[place] for place in places])
+    whitened = encoder.network if isinstance(encoder.network, Whitened) else encoder.linear
+    if whitened and whitened.shrinkage < 1:
+        fit_whitening(whitened, settings, training, projection, device)
     if not chosen["epochs"]:
-        if isinstance(encoder.network, Discriminant):
-            places = balancing(training.sources)
-            embeddings = embed(encoder, training.frames, device)[places]
-            encoder.network.fit(embeddings, [training.works[place] for place in places])
         return encoder.eval(), []
     check_trainable(settings)
     batchers = make_batchers(chosen, training, pairs)
@@ -83,6 +86,19 @@ def train(
 
     loop.run(state, chosen, epoch_loss, valid_map, state_file)
     return ema.eval(), state.history
+
+
+def fit_whitening(
+    whitened: Whitened, settings: dict, training: Songs, projection: Projection | None, device: torch.device
+) -> None:
+    """Fit to the mean patches of the training songs at each of `model.tempi`: versions, as covers are."""
+    means = Encoder(settings | {"model": settings["model"] | {"kind": "mean"}}, projection).to(device)
+    played = embed_played(means, training.frames, device, settings["model"]["tempi"])
+    whitened.fit(
+        torch.cat(list(played.values())).to(device),
+        training.works * len(played),
+        training.sources * len(played),
+    )
 
 
 def make_batchers(chosen: dict, training: Songs, pairs: list[list[Pair]]) -> list[Batcher]:

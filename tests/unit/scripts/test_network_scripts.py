@@ -104,7 +104,7 @@ def test_principal_components_see_training_songs_only(tmp_path) -> None:
 @pytest.mark.parametrize("features", [["crema"], ["crema", "hpcp"]])
 def test_from_frames_to_embeddings(features: list[str], tmp_path) -> None:
     place = Workplace(tmp_path)
-    settings = experiment(features=features, model={"kind": "motif", "untrained": 1.0}, train={"epochs": 1})
+    settings = experiment(features=features, model={"kind": "motif", "linear": 1.0}, train={"epochs": 1})
     pca, model = tmp_path / "pca.npz", tmp_path / "model.pt"
     call("pca", moments=place.moments(settings, *features), components=5, output=pca)
     assert Projection.load(pca).components.shape[0] == 5
@@ -198,7 +198,7 @@ def test_too_little_memory_of_a_gpu_has_a_remedy(tmp_path, monkeypatch) -> None:
 def test_songs_are_sought_at_the_tempi_that_are_asked_for(tmp_path) -> None:
     place = Workplace(tmp_path)
     tempi = experiment()["model"]["tempi"]
-    train_on(place, model={"kind": "motif", "untrained": 1.0}, train={"epochs": 1})
+    train_on(place, model={"kind": "motif", "linear": 1.0}, train={"epochs": 1})
     for name, asked in (("plain", {}), ("sought", {"query-tempi": [*tempi, 0.9]})):
         call(
             "embed",

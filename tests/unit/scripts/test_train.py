@@ -92,7 +92,7 @@ def test_killed_at_any_moment_training_ends_with_the_same_bits(loss: dict, tmp_p
     script = Script(
         tmp_path,
         **WITHOUT_PCA,
-        model={"kind": "motif", "untrained": 1.0, "dropout": 0.3},
+        model={"kind": "motif", "linear": 1.0, "dropout": 0.3},
         train={
             "epochs": 40,
             "patience": 40,

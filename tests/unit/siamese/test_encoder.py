@@ -24,7 +24,7 @@ from coversim.siamese.encoder import (
     load,
     save,
 )
-from coversim.siamese.networks import SMALLEST, Discriminant, Median, gem
+from coversim.siamese.networks import SMALLEST, Discriminant, Median, Whitened, gem
 from coversim.workflow.experiments import as_json
 from experiments import experiment
 
@@ -32,12 +32,14 @@ NETWORKS = {
     "convolution": {"model": {"kind": "convolution"}},
     "mean": {"model": {"kind": "mean"}},
     "median": {"model": {"kind": "median"}},
+    "whitened": {"model": {"kind": "whitened"}},
     "motif": {"model": {"kind": "motif"}},
     "motif on frames": {"model": {"kind": "motif"}, "representation": {"kind": "frames", "seconds": [2.0]}},
-    "motif, joined": {"model": {"kind": "motif", "untrained": 1.0}},
-    "convolution, joined": {"model": {"kind": "convolution", "untrained": 1.0}},
+    "motif, joined": {"model": {"kind": "motif", "linear": 1.0}},
+    "convolution, joined": {"model": {"kind": "convolution", "linear": 1.0}},
     "brief": {"model": {"kind": "brief"}, "representation": {"kind": "flat"}, "fft": {"frames": 60}},
 }
+WHITENED = ["whitened", "motif, joined", "convolution, joined"]
 INVARIANT = [kind for kind in NETWORKS if kind != "brief"]
 
 
@@ -71,6 +73,14 @@ def encoder(kind: str, **changes: dict) -> Encoder:
     return made.eval()
 
 
+def fitted(kind: str) -> Encoder:
+    """The same, whitened by some songs."""
+    made = encoder(kind)
+    whitened = made.linear or made.network
+    whitened.fit(torch.randn(30, 8, generator=torch.Generator().manual_seed(2)), list("abcde" * 6), [0] * 30)
+    return made
+
+
 def embedding(made: Encoder, *songs: torch.Tensor) -> torch.Tensor:
     with torch.no_grad():
         return made(*pad(list(songs)))
@@ -87,17 +97,17 @@ def test_transposing_a_song_leaves_its_embedding_unchanged(kind: str, semitones:
 
 @pytest.mark.parametrize("kind", ["motif", "convolution"])
 @pytest.mark.parametrize("weight", [0.5, 1.0, 3.0])
-def test_the_untrained_patch_has_its_weight_in_a_squared_distance(kind: str, weight: float) -> None:
+def test_the_linear_part_has_its_weight_in_a_squared_distance(kind: str, weight: float) -> None:
     songs = song(1), song(2)
 
     def squared_distance(made: Encoder) -> float:
         a, b = embedding(made, *songs)
         return float((a - b).square().sum())
 
-    learned = squared_distance(encoder(kind, model={"kind": kind, "untrained": 0.0}))
-    untrained = squared_distance(encoder("mean"))
-    joined = squared_distance(encoder(kind, model={"kind": kind, "untrained": weight}))
-    assert joined == pytest.approx((weight * untrained + learned) / (weight + 1), abs=1e-5)
+    learned = squared_distance(encoder(kind, model={"kind": kind, "linear": 0.0}))
+    linear = squared_distance(encoder("mean"))  # until it is fitted
+    joined = squared_distance(encoder(kind, model={"kind": kind, "linear": weight}))
+    assert joined == pytest.approx((weight * linear + learned) / (weight + 1), abs=1e-5)
 
 
 def test_pca_over_time_windows_commutes_with_transposition() -> None:
@@ -181,7 +191,7 @@ def test_embeddings_have_unit_length(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["motif, joined", "convolution, joined"])
-def test_half_of_a_joined_squared_distance_is_that_of_the_untrained_input(kind: str) -> None:
+def test_half_of_a_joined_squared_distance_is_that_of_the_mean_patch_before_whitening(kind: str) -> None:
     joined = embedding(encoder(kind), song(1), song(2))
     mean = embedding(encoder("mean"), song(1), song(2))
     torch.testing.assert_close(joined[:, : mean.shape[1]] * 2**0.5, mean)
@@ -236,7 +246,7 @@ def test_without_a_pca_the_network_sees_the_patches() -> None:
 
 @pytest.mark.parametrize("kind", NETWORKS)
 def test_a_model_file_holds_all_that_embedding_needs(kind: str, tmp_path) -> None:
-    made = encoder(kind)
+    made = fitted(kind) if kind in WHITENED else encoder(kind)
     save(tmp_path / "model.pt", made, "digest of the training", epoch=7)
     read = load(tmp_path / "model.pt")
     torch.testing.assert_close(embedding(read, song(1)), embedding(made, song(1)), rtol=0, atol=0)
@@ -263,6 +273,50 @@ def test_a_pca_of_other_patches_is_refused() -> None:
     settings = experiment()
     with pytest.raises(CoversimError, match=r"PCA is of patches of.*Remedy"):
         Encoder(experiment(representation={"seconds": [7.0]}), projection(settings))
+
+
+def two_works_in_two_sources(seed: int = 0) -> tuple[np.ndarray, list[str], list[int]]:
+    """Songs, works and sources; the second value of a song changes most within a work."""
+    songs = np.random.default_rng(seed).normal(size=(24, 3)) * (1, 5, 1)
+    return songs, list("aaabbbcccdddaabbeeefffgh"), [0] * 12 + [1] * 12
+
+
+@pytest.mark.parametrize("shrinkage", [0.01, 0.2, 1.0])
+def test_whitening_is_by_the_covariance_within_works_of_each_source(shrinkage: float) -> None:
+    songs, works, sources = two_works_in_two_sources()
+    whitened = Whitened(3, {"shrinkage": shrinkage})
+    whitened.fit(torch.from_numpy(songs), works, sources)
+    of_sources = []
+    for source in (0, 1):
+        of_works = [
+            np.cov(songs[[s == source and w == work for w, s in zip(works, sources, strict=True)]].T)
+            for work in ("abcd", "abef")[source]
+        ]
+        of_sources.append(np.mean(of_works, axis=0))
+    within = np.mean(of_sources, axis=0)
+    expected = (1 - shrinkage) * within + shrinkage * np.trace(within) / 3 * np.eye(3)
+    matrix = whitened.matrix.double().numpy()
+    np.testing.assert_allclose(matrix @ expected @ matrix, np.eye(3), atol=1e-5)
+    np.testing.assert_allclose(matrix, matrix.T, atol=1e-6)
+
+
+def test_what_changes_between_songs_of_a_work_counts_less_in_a_whitened_distance() -> None:
+    whitened = Whitened(3, {"shrinkage": 0.2})
+    songs, works, sources = two_works_in_two_sources()
+    whitened.fit(torch.from_numpy(songs), works, sources)
+    patches, mask = (
+        torch.tensor([[[1.0, 0, 0]], [[1, 0.5, 0]], [[1, 0, 0.5]]]),
+        torch.ones(3, 1, dtype=torch.bool),
+    )
+    one, changed, another = whitened(patches, mask)
+    assert (one - changed).norm() < 0.6 * (one - another).norm()
+
+
+@pytest.mark.parametrize("works", [["a", "b", "c"], ["a", "a", "b"]])
+def test_where_no_work_has_songs_that_differ_the_mean_patch_stays_as_it_is(works: list[str]) -> None:
+    whitened = Whitened(2, {"shrinkage": 0.2})
+    whitened.fit(torch.tensor([[1.0, 2.0], [1.0, 2.0], [3.0, 1.0]]), works, [0, 0, 0])
+    assert torch.equal(whitened.matrix, torch.eye(2))
 
 
 def test_discriminants_are_those_of_scikit_learn():

@@ -13,9 +13,10 @@ from coversim.dataset.pairs import pair_table
 from coversim.errors import CoversimError
 from coversim.evaluation.retrieval import mean_average_precision
 from coversim.siamese import training as training_module
-from coversim.siamese.encoder import embed
+from coversim.siamese.encoder import Encoder, embed, embed_played
 from coversim.siamese.history import kept_epoch
 from coversim.siamese.loop import WARM_UP, learning_rate
+from coversim.siamese.networks import Whitened
 from coversim.siamese.songs import load_songs
 from coversim.siamese.training import Songs, train, validation_map
 from coversim.storage import frames, parquet
@@ -72,7 +73,7 @@ def test_training_stops_when_validation_has_not_risen_for_a_while(tmp_path) -> N
 
 def test_what_only_harms_gives_back_the_untrained_network(tmp_path) -> None:
     found, history = trained(
-        tmp_path, model={"kind": "motif", "untrained": 1.0}, train={"epochs": 3, "learning_rate": 0.01}
+        tmp_path, model={"kind": "motif", "linear": 1.0}, train={"epochs": 3, "learning_rate": 0.01}
     )
     assert max(row["valid_map"] for row in history[1:]) < history[0]["valid_map"]
     embeddings = embed(found, VALIDATION.frames, CPU, experiment()["model"]["tempi"])
@@ -123,6 +124,24 @@ def test_sources_weigh_the_same_in_lda(tmp_path) -> None:
     )
     torch.testing.assert_close(found.mean, expected.mean)
     torch.testing.assert_close(found.matrix, expected.matrix)
+
+
+@pytest.mark.parametrize(("kind", "epochs"), [("whitened", 0), ("motif", 1)])
+def test_songs_at_other_tempi_are_versions_to_the_whitening(kind: str, epochs: int, tmp_path) -> None:
+    def whitened(shrinkage: float, tempi: list[float]) -> torch.Tensor:
+        model = {"kind": kind, "linear": 1.0, "shrinkage": shrinkage, "tempi": tempi}
+        (tmp_path / "state.pt").unlink(missing_ok=True)
+        found, _ = trained(tmp_path, model=model, train={"epochs": epochs})
+        return (found.linear or found.network).matrix
+
+    means = embed_played(
+        Encoder(experiment(**WITHOUT_PCA, model={"kind": "mean"}), None), TRAINING.frames, CPU, [1.0, 1.25]
+    )
+    expected = Whitened(means[1.0].shape[1], {"shrinkage": 0.2})
+    expected.fit(torch.cat([means[1.0], means[1.25]]), TRAINING.works * 2, [0] * len(TRAINING.works) * 2)
+    torch.testing.assert_close(whitened(0.2, [1.0, 1.25]), expected.matrix)
+    assert not torch.allclose(whitened(0.2, [1.0]), expected.matrix)
+    assert torch.equal(whitened(1.0, [1.0, 1.25]), torch.eye(len(expected.matrix)))
 
 
 def test_each_batch_of_a_training_is_of_one_source(tmp_path, monkeypatch) -> None:
