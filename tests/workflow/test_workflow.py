@@ -143,10 +143,10 @@ def test_the_repository_stays_clean(finished):
 def test_the_ablation_trains_every_factor_with_three_seeds_in_one_run(tmp_path):
     ablation = yaml.safe_load((ROOT / "config" / "ablation.yaml").read_text())
     planned = snakemake(tmp_path / "ablation", "-n", config=merge(SMALL, ablation))
-    baselines, fused = ["untrained", "ftm2d", "pca"], ["features_late"]
-    networks = {*ablation["experiments"], "vector", "brief"} - {*baselines, *fused, "sequence"}
+    fitted, fused = ["linear_alone", "untrained", "ftm2d", "pca"], ["features_late"]
+    networks = {*ablation["experiments"], "vector", "brief"} - {*fitted, *fused, "sequence"}
     assert jobs(planned)["train"] == 3 * len(networks)
-    assert jobs(planned)["fit"] == len(baselines)
+    assert jobs(planned)["fit"] == len(fitted)
     assert jobs(planned)["fuse"] == 3 * len(fused)
     assert jobs(planned)["fft"] == 3 * SMALL["shards"]  # two features, and the frames of the brief
 
@@ -169,7 +169,7 @@ def test_alignment_fans_out_over_the_shards_of_each_collection(classics):
     aligned = ("chroma", "qmax", "qmax_sharp", "qmax_2hz", "vector", "late")
     assert jobs(classics[1])["align"] == len(aligned) * 2 * SMALL["shards"]
     assert jobs(classics[1])["train"] == 2  # vector, vector_tempi
-    assert jobs(classics[1])["fit"] == 4  # lda, lda_same, pca_20s, untrained
+    assert jobs(classics[1])["fit"] == 5  # lda, lda_same, pca_20s, untrained, whitened
     assert not (classics[0] / "models" / "qmax").exists()
 
 
@@ -183,6 +183,7 @@ def test_the_classics_stand_in_the_same_table_after_the_experiments_of_config_ya
         "lda_same",
         "pca_20s",
         "untrained",
+        "whitened",
         "qmax",
         "qmax_hubs",
         "qmax_sharp",

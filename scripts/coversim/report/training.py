@@ -27,10 +27,12 @@ def what_trained(epochs: pd.DataFrame, settings: Mapping[str, Any]) -> Training:
 
 
 def _learns_at_once(chosen: Mapping[str, Any], settings: Mapping[str, Any]) -> bool:
-    """Whether an experiment's kind of model learns from covers before any epoch: discriminants, of songs or of sequences."""
+    """Whether an experiment's kind of model learns from covers before any epoch, of songs or of sequences."""
     name = (settings.get("model", {}) | chosen.get("model", {})).get("kind")
     kind = KINDS.get(name)
-    return kind is not None and (bool(kind.fitted_on) or kind.projection in ("lda", "network"))
+    if kind is None:
+        return False
+    return bool(kind.fitted_on and not kind.trains) or kind.projection in ("lda", "network")
 
 
 def best_baseline(tables: Sequence[Table]) -> tuple[str, float] | None:

@@ -108,10 +108,10 @@ def test_what_fuses_a_trained_experiment_is_no_baseline(tmp_path):
 
 def test_what_learns_from_covers_without_epochs_is_no_baseline():
     kinds = {"order": "sequence_lda", "lda": "lda", "plain": "sequence_pca", "vector": "motif"}
-    kinds["added"] = "sequence_network"  # to discriminants
+    kinds |= {"added": "sequence_network", "whitened": "whitened"}  # added to discriminants
     experiments = {name: {"model": {"kind": kind}} for name, kind in kinds.items()}
     found = what_trained(read_histories({}), {"model": {"kind": "motif"}, "experiments": experiments})
-    assert found.trained == {"order", "lda", "added"}
+    assert found.trained == {"order", "lda", "added", "whitened"}
 
 
 def test_a_training_stands_beside_the_baseline_that_is_best_by_its_own_measure():
