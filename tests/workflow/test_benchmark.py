@@ -44,6 +44,10 @@ def test_a_benchmark_is_evaluated_whole_but_for_the_works_that_were_seen(tmp_pat
     shared = json.loads((results / "catalogue/benchmark/summary.json").read_text())["split"]["shared"]
     assert shared["works"] == split["train"]["works"] + split["valid"]["works"]
     assert f"benchmark: {shared['works']} of its works are left out" in said
+    with (results / "set_aside.tsv").open(newline="") as file:
+        listed = [row for row in csv.DictReader(file, dialect="excel-tab") if row["dataset"] == "benchmark"]
+    assert len(listed) == shared["songs"]
+    assert {row["work"] for row in listed} < TRAINING.keys()
     report = (results / "report.html").read_text()
     assert "benchmark" in report
     ours = [row for row in table if row["collection"] == "ours"]

@@ -3,7 +3,7 @@
 Works that share a recording are one work under several names. If it was trained on, its other names must not validate,
 and if it was seen at all, they must neither test nor be in a benchmark. Beyond that a recording counts once in each split
 (a benchmark is one), as the first of the songs that have it. Test works and benchmarks may share: nothing was fitted to
-either.
+either. Songs of a benchmark whose work was seen under its own name are listed, too.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,6 @@ SEEN = {
     "train": "train",
     "valid": "validate",
 }  # splits on which something is fitted or chosen, and their verbs
-SHARED = "shared"  # what a benchmark leaves out by its name already
 
 
 class RecordedSong(NamedTuple):
@@ -49,8 +48,6 @@ def copies(songs: Sequence[RecordedSong]) -> list[Copy]:
     found = []
     for song in songs:
         first = earliest[name_of[song.work]]
-        if song.split == SHARED:
-            continue
         if _place(first) < _place(song):
             found.append(_of_a_seen_work(song, first))
         elif song.recording and (own := counting.setdefault((song.split, song.recording), song)) is not song:
@@ -91,13 +88,14 @@ def _same_recording(song: RecordedSong, other: RecordedSong) -> Copy:
 
 def _of_a_seen_work(song: RecordedSong, other: RecordedSong) -> Copy:
     remedy = f"none is needed: {' '.join(other[:2])} counts"
-    if song.split != song.dataset:  # no benchmark, which leaves such works out by their name too
+    if song.split in ("valid", "test"):  # no benchmark, which leaves such works out by their name too
         remedy += (
             f"; to keep both, say in datasets.{song.dataset}.same_works that {song.work} is {other.work}"
         )
     return Copy(
         *song[:3],
         " ".join(other[:3]),
-        f"its work is one to {SEEN[other.split]} with, too, under another name",
+        f"its work is one to {SEEN[other.split]} with, too"
+        + ", under another name" * (song.work != other.work),
         remedy,
     )

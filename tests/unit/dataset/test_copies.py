@@ -48,9 +48,8 @@ def left_out_slowly(songs):
         here = PLACES.get(song.split, 2)
         names = [other for other in songs if (song.work, other.work) in one]
         earlier = [other for other in songs[:place] if other.split == song.split]
-        if song.split != "shared" and (
-            any(PLACES.get(other.split, 2) < here for other in names)
-            or (song.recording and any(other.recording == song.recording for other in earlier))
+        if any(PLACES.get(other.split, 2) < here for other in names) or (
+            song.recording and any(other.recording == song.recording for other in earlier)
         ):
             out.add(song[:3])
     return out
@@ -99,6 +98,18 @@ def test_a_benchmark_loses_whole_works_that_were_seen_under_another_name():
         (BENCHMARK, "X", "1", "a W 0"),
     ]
     assert {copy.reason for copy in found} == {"its work is one to validate with, too, under another name"}
+
+
+def test_a_benchmark_lists_works_that_were_seen_under_their_own_name():
+    songs = [
+        RecordedSong("a", "W", "0", "valid", ""),
+        RecordedSong(BENCHMARK, "W", "0", "shared", ""),
+        RecordedSong(BENCHMARK, "X", "0", BENCHMARK, ""),
+    ]
+    [copy] = copies(songs)
+    assert copy[:4] == (BENCHMARK, "W", "0", "a W 0")
+    assert copy.reason == "its work is one to validate with, too"
+    assert copy.remedy == "none is needed: a W counts"
 
 
 def test_who_would_keep_both_names_of_a_work_is_told_how():
