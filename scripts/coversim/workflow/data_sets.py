@@ -77,22 +77,30 @@ def walk_all(
 ) -> dict[str, DataSet]:
     """What each data set holds, those to train with first; paths as they are seen from the folder `results`.
 
-    The split of a benchmark's works is its name; of those on which something was fitted or chosen it is `shared`.
+    The split of a benchmark's works is its name; of those on which something was fitted or chosen it is `shared`. One
+    CoversimError says what is wrong with each data set.
     """
     found: dict[str, DataSet] = {}
     seen: set[str] = set()
+    wrong = []
     for name, chosen in datasets.items():
-        if chosen["root"] is None:
-            data_set = _demo_corpus(config["demo_corpus"])
+        try:
+            if chosen["root"] is None:
+                data_set = _demo_corpus(config["demo_corpus"])
+            else:
+                data_set = _walk(name, chosen, results)
+            works = {song.work for song in data_set.songs}
+            if chosen["role"] == "train":
+                split = split_works(works, config["split"])
+                seen |= {work for work, of in split.items() if of in SEEN_SPLITS}
+            else:
+                split = {work: "shared" if work in seen else name for work in works}
+        except CoversimError as error:
+            wrong.append(str(error))
         else:
-            data_set = _walk(name, chosen, results)
-        works = {song.work for song in data_set.songs}
-        if chosen["role"] == "train":
-            split = split_works(works, config["split"])
-            seen |= {work for work, of in split.items() if of in SEEN_SPLITS}
-        else:
-            split = {work: "shared" if work in seen else name for work in works}
-        found[name] = data_set._replace(split=split)
+            found[name] = data_set._replace(split=split)
+    if wrong:
+        raise CoversimError("\n".join(wrong))
     return found
 
 

@@ -371,6 +371,17 @@ def test_a_data_set_of_ones_own_has_a_root(tmp_path):
         plan(tmp_path, datasets={"train": {"subset": "coveranalysis", "rate": 43.0}})
 
 
+def test_all_data_sets_that_are_not_there_are_named_at_once(tmp_path):
+    datasets = sets(tmp_path, a=many(40)) | {name: {"root": str(tmp_path / name)} for name in ("b", "c")}
+    with pytest.raises(CoversimError) as error:
+        plan(tmp_path, datasets=datasets)
+    told = [
+        f"{tmp_path / name}: No such file or directory. Remedy: set datasets.{name}.root to the folder of a data set"
+        for name in ("b", "c")
+    ]
+    assert str(error.value).splitlines() == told
+
+
 def test_the_frame_rate_of_each_data_set_is_its_own(tmp_path):
     datasets = sets(tmp_path, a=many(40, prefix="A"), z=many(40, prefix="Z"))
     datasets["z"]["rate"] = 43.0
