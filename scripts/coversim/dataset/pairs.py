@@ -27,17 +27,10 @@ def non_cover_pairs(songs: list[Name], covers: list[tuple[Name, Name]], seed: in
 
     The partner is the next song of another work on a ring of hashes (consistent hashing, Karger et al.,
     1997): adding a work leaves every other draw as it was, but for those few whose next song is now one of
-    the new work (an expected share of its songs among all songs).
-
-    Raises
-    ------
-    ValueError
-        If there are cover pairs but all songs belong to one work.
+    the new work (an expected share of its songs among all songs). Where all songs are of one work, there are none.
     """
-    if not covers:
+    if not covers or len({work for work, _ in songs}) < 2:
         return []
-    if len({work for work, _ in songs}) < 2:
-        raise ValueError("non-cover pairs need songs of at least two works")
     ordered = sorted(songs)
     points = np.concatenate([_points(seed, "song", *song) for song in ordered])
     around = np.argsort(points, kind="stable")
@@ -56,10 +49,11 @@ def non_cover_pairs(songs: list[Name], covers: list[tuple[Name, Name]], seed: in
 def pair_table(songs: list[Name], seed: int) -> pd.DataFrame:
     """Cover pairs, then non-cover pairs: columns work_a, performance_a, work_b, performance_b, label."""
     covers = cover_pairs(songs)
-    pairs = covers + non_cover_pairs(songs, covers, seed)
+    non_covers = non_cover_pairs(songs, covers, seed)
     columns = ["work_a", "performance_a", "work_b", "performance_b"]
-    table = pd.DataFrame([(*a, *b) for a, b in pairs], columns=columns, dtype=str)
-    return table.assign(label=np.repeat(np.array([COVER, NON_COVER], np.int8), len(covers)))
+    table = pd.DataFrame([(*a, *b) for a, b in covers + non_covers], columns=columns, dtype=str)
+    labels = np.array([COVER, NON_COVER], np.int8)
+    return table.assign(label=np.repeat(labels, [len(covers), len(non_covers)]))
 
 
 def _points(*parts: object) -> np.ndarray:

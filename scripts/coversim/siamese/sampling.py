@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
+from coversim.dataset.labels import NON_COVER
 from coversim.siamese.losses import batch_loss, pair_loss
 from coversim.storage.hashing import stable_hash
 
@@ -43,11 +44,13 @@ class WorkBatches:
 class PairBatches:
     """Batches of pairs of the pair table: the two songs of each are compared.
 
-    `pairs` of the source are of indices of training songs, `settings` are `train` of the configuration.
+    `pairs` of the source are of indices of training songs, `settings` are `train` of the configuration. A source without
+    non-covers has no batch: covers alone would draw all embeddings together.
     """
 
     def __init__(self, pairs: Sequence[Pair], settings: dict):
-        self.pairs, self.size, self.loss_settings = pairs, settings["batch"], settings["loss"]
+        self.pairs = pairs if any(label == NON_COVER for _, _, label in pairs) else []
+        self.size, self.loss_settings = settings["batch"], settings["loss"]
 
     def draw(self, generator: torch.Generator) -> list[Batch]:
         """The batches of one pass through the source: songs, two by two, and the label of each pair."""

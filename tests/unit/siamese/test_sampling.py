@@ -7,6 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from coversim.dataset.labels import COVER
 from coversim.siamese.losses import batch_loss, pair_loss
 from coversim.siamese.sampling import (
     PairBatches,
@@ -85,6 +86,11 @@ def test_a_batch_of_pairs_loses_the_mean_of_its_pairs() -> None:
             for a, b in zip(songs[::2], songs[1::2], strict=True)
         ]
         torch.testing.assert_close(batcher.loss(embeddings[songs], target), torch.stack(losses).mean())
+
+
+def test_a_source_of_one_work_has_neither_non_covers_nor_batches() -> None:
+    assert PairBatches([(0, 1, COVER), (0, 2, COVER)], SETTINGS).draw(epoch_generator(0, 1)) == []
+    assert WorkBatches(["W"] * 3, range(3), SETTINGS).draw(epoch_generator(0, 1)) == []
 
 
 def sources_of(*sizes: int) -> tuple[list[str], list[list[int]], list[WorkBatches]]:
