@@ -14,7 +14,7 @@ feature that is used has its own, so that fetching another one makes nothing sta
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -118,23 +118,28 @@ def summarise(data_set: DataSet) -> dict[str, Any]:
     }
 
 
-def check_split(summary: Mapping[str, Any], needed: Iterable[str]) -> None:
-    """Raise CoversimError unless each needed split has a cover pair and a second work.
+def check_splits(summaries: Sequence[Mapping[str, Any]], needed: Iterable[str]) -> None:
+    """Raise CoversimError unless each data set has a cover pair, and one of them two works in each needed split.
 
-    What is but evaluated needs none: a collection without covers has no retrieval metrics, and can be searched.
+    A data set to train with may be so small that it has none there: the others have. What is but evaluated needs none: a
+    collection without covers has no retrieval metrics, and can be searched.
     """
-    root = summary["root"]
-    if not any(split["queries"] for split in summary["split"].values()):
-        raise CoversimError(
-            f"{root}: no work has two songs, so there is no cover pair to learn from or to find. Remedy: check "
-            "datasets.*.root and the layout: songs of one work lie in one folder"
-        )
-    for name in needed:
-        counts = summary["split"].get(name, {"works": 0, "songs": 0, "queries": 0})
-        if counts["queries"] == 0 or counts["works"] < 2:
+    for summary in summaries:
+        if not any(split["queries"] for split in summary["split"].values()):
             raise CoversimError(
-                f"{root}: the split '{name}' has {counts['works']} works and {counts['queries']} songs with a cover; "
-                "it needs two works, one of them with two songs. Remedy: change `split`, or add works"
+                f"{summary['root']}: no work has two songs, so there is no cover pair to learn from or to find. Remedy: check "
+                "datasets.*.root and the layout: songs of one work lie in one folder"
+            )
+    for name in needed:
+        found = [summary["split"].get(name, {"works": 0, "songs": 0, "queries": 0}) for summary in summaries]
+        if not any(counts["queries"] and counts["works"] > 1 for counts in found):
+            roots = ", ".join(summary["root"] for summary in summaries)
+            counted = ", ".join(
+                f"{counts['works']} works and {counts['queries']} songs with a cover" for counts in found
+            )
+            raise CoversimError(
+                f"{roots}: the split '{name}' has {counted}; it needs two works of one data set, one of them with two songs. "
+                "Remedy: change `split`, or add works"
             )
 
 

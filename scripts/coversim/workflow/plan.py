@@ -19,7 +19,7 @@ from typing import Any
 from coversim.dataset.catalogue import (
     DataSet,
     catalogue_files,
-    check_split,
+    check_splits,
     encoded,
     shard_name,
     summarise,
@@ -122,8 +122,7 @@ def make_plan(config: Mapping[str, Any], results: Path, walk: bool) -> Plan:
         name: summarise(found[name]) if name in found else _read_summary(results, name) for name in datasets
     }
     training = [name for name, chosen in datasets.items() if chosen["role"] == "train"]
-    for name in training:
-        check_split(summaries[name], ("train", "valid"))
+    check_splits([summaries[name] for name in training], ("train", "valid"))
     experiments = resolve(config, _default_features([summaries[name]["features"] for name in training]))
     _check_features(experiments, summaries)
     sources_of = sources(datasets)

@@ -5,7 +5,7 @@ import pytest
 from coversim.dataset.catalogue import (
     DataSet,
     catalogue_files,
-    check_split,
+    check_splits,
     split_works,
     summarise,
     write_if_changed,
@@ -110,12 +110,20 @@ def test_the_summary_counts_works_songs_and_distractors(tmp_path):
 
 def test_a_data_set_without_covers_is_refused(tmp_path):
     with pytest.raises(CoversimError, match="no work has two songs"):
-        check_split(write(tmp_path, collection(WORKS, songs=1)), ["train", "valid"])
+        check_splits([write(tmp_path, collection(WORKS, songs=1))], ["train", "valid"])
 
 
 def test_a_split_without_covers_is_refused(tmp_path):
     with pytest.raises(CoversimError, match="split 'valid' has 0 works"):
-        check_split(write(tmp_path, collection(WORKS[:1])), ["valid"])
+        check_splits([write(tmp_path, collection(WORKS[:1]))], ["valid"])
+
+
+def test_a_data_set_beside_others_may_be_too_small_for_a_split(tmp_path):
+    little = write(tmp_path / "little", collection(WORKS[:1]))
+    large = write(tmp_path / "large", collection(WORKS))
+    check_splits([little, large], ["train", "valid"])
+    with pytest.raises(CoversimError, match="no work has two songs"):
+        check_splits([large, write(tmp_path / "alone", collection(WORKS, songs=1))], ["train", "valid"])
 
 
 def test_more_works_to_train_with_than_there_are_is_an_error():
