@@ -258,6 +258,18 @@ def test_a_collection_without_covers_has_no_metrics_and_the_log_says_so(collecti
     json.dumps(metrics, allow_nan=False)
 
 
+def test_a_collection_of_one_work_has_retrieval_metrics_and_no_pair_metrics(collections, tmp_path, caplog):
+    alone = songs_of("test", [3])
+    train = write(tmp_path, "train", collections["valid"], alone)
+    pairs = [write_pairs(tmp_path, songs) for songs in (collections["valid"], alone)]
+    with caplog.at_level(logging.WARNING):
+        metrics, _ = run([train], pairs)
+    assert (metrics["test"]["songs"], metrics["test"]["pairs"], metrics["test"]["map"]) == (3, 3, 1)
+    assert all(metrics["test"][name] is None for name in PAIR_INTERVALS)
+    assert "test: cover or non-cover pairs are missing" in caplog.text
+    json.dumps(metrics, allow_nan=False)
+
+
 def test_without_validation_pairs_there_is_no_accuracy_and_the_log_says_so(collections, tmp_path, caplog):
     test = collections["test"]
     metrics, _ = run([write(tmp_path, "train", test)], [write_pairs(tmp_path, test)])
