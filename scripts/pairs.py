@@ -5,6 +5,7 @@ import logging
 from pathlib import Path
 
 from coversim import cli
+from coversim.dataset.labels import COVER
 from coversim.dataset.pairs import pair_table
 from coversim.storage import parquet
 from coversim.storage.songs import members
@@ -23,7 +24,10 @@ def main() -> None:
     songs = members(arguments.songs, arguments.copies, arguments.collection)
     table = pair_table(list(songs), arguments.seed)
     parquet.write(arguments.output, table)
-    logging.info("%s: %d songs, %d pairs, half of them covers", arguments.collection, len(songs), len(table))
+    covers = int((table.label == COVER).sum())
+    logging.info(
+        "%s: %d songs, %d pairs, %d of them covers", arguments.collection, len(songs), len(table), covers
+    )
 
 
 if __name__ == "__main__":
