@@ -1,12 +1,15 @@
 import copy
 import functools
 import json
+import re
+import shlex
 from pathlib import Path
 
 import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from snakemake.cli import parse_config
 
 from coversim.errors import CoversimError
 from coversim.workflow.config import check_files, merge, names_of, naming, validate
@@ -338,3 +341,12 @@ def test_each_choice_of_a_setting_is_that_of_an_experiment_that_comes_along():
                 functools.reduce(lambda part, key: part.get(key, {}), place, own) or "" for own in settings
             }
             assert offered - chosen == FOR_OTHER_CASES.get(place, set()), place
+
+
+def test_the_commands_that_config_sources_names_are_valid():
+    text = (ROOT / "config" / "sources.yaml").read_text()
+    commands = re.findall(r"--config (.*)$", text, flags=re.MULTILINE)
+    assert len(commands) == 2
+    for command in commands:
+        changed = merge(merge(DEFAULTS, yaml.safe_load(text)), parse_config(shlex.split(command)))
+        validate(changed, SCHEMA, ["--config"])
