@@ -28,6 +28,6 @@ def hubness(likenesses: np.ndarray) -> float:
 def distances(likenesses: np.ndarray, hubness: float, hubnesses: np.ndarray) -> np.ndarray:
     """Distances (N,) > 0 of a song to others: exp(−likeness), times what their hubness makes up for.
 
-    They fall as the score grows, and are as symmetric as it is.
+    They fall as the score grows, and are as symmetric as it is: see coversim.sequences.matching.
     """
     return np.exp(HUBS * (hubness + hubnesses) - likenesses)
