@@ -46,7 +46,7 @@ SETTINGS = {
         "loss": {"kind": "nce", "negatives": "all", "margin": 1.2, "hinge": "squared", "temperature": 0.1},
         "augmentation": dict.fromkeys(("form", "tempo", "overtones", "noise", "gain"), 0.0),
     },
-    "rerank": {"candidates": 0, "by": "qmax", "weight": 1.0},
+    "rerank": {"candidates": 0, "by": "sequence_lda", "weight": 1.0},
 }
 
 

@@ -27,7 +27,7 @@ CONFIG = SMALL | {
         "brief": {"fft": {"frames": 64}, "pca": {"components": 16}},
         "ftm2d": None,
         "sequence": None,
-        "vector": {"rerank": {"candidates": 3}},
+        "vector": {"rerank": {"candidates": 3, "by": "qmax"}},
         "lda": {"model": {"kind": "lda"}, "train": {"epochs": 0}},
         "late": {"fuse": ["vector", "pca"]},
         "qmax": {"model": {"kind": "qmax"}},

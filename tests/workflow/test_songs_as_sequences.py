@@ -200,7 +200,7 @@ def test_a_work_added_is_found(place):
 
 def test_an_embedding_finds_candidates_and_sequences_order_them(place):
     found_first = {"model": {"kind": "mean", "tempi": [1.0]}, "train": {"epochs": 0}}
-    ordered = found_first | {"rerank": {"candidates": 3, "by": "sequence_lda"}}
+    ordered = found_first | {"rerank": {"candidates": 3}}
     add_experiment(place, ordered=ordered)
     expected = {"pca_moments": 2, "pca": 1, "fit": 1, "embed_baseline": 1, "candidates": 2, "match": 4}
     assert jobs(run(place)) == expected | TABLES

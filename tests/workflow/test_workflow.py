@@ -158,7 +158,7 @@ CLASSICS = yaml.safe_load((ROOT / "config" / "classics.yaml").read_text())
 def classics(tmp_path_factory):
     """A finished run of the classics, with the first songs of `vector` and of a late fusion re-ranked."""
     config = merge(merge(SMALL, CLASSICS), {"experiments": {"brief": None, "ftm2d": None, "pca": None}})
-    few = {"rerank": {"candidates": 5}}
+    few = {"rerank": {"candidates": 5, "by": "qmax"}}
     reranked = {"vector": few, "late": {"fuse": ["vector", "lda"], **few}}
     config = merge(config, {"experiments": reranked, "train": {"epochs": 1}})
     directory = tmp_path_factory.mktemp("classics") / "run"

@@ -1,4 +1,4 @@
-"""Re-ranking: the songs that the embedding finds first, ordered anew by their alignment with the query."""
+"""Re-ranking: the songs that the embedding finds first, ordered anew, compared pair by pair with the query."""
 
 from collections.abc import Iterable
 

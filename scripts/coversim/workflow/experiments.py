@@ -120,7 +120,7 @@ class Experiment:
 
     @property
     def alignment(self) -> dict[str, Any]:
-        """How its songs are aligned: all with all, or each with the first that its embedding finds."""
+        """How its songs are compared pair by pair: all with all, or each with the first that its embedding finds."""
         method = self.compares_by
         return {
             "method": f"{method}-{self.training}" if self.trains_sequences else method,
@@ -167,14 +167,16 @@ def resolve(config: Mapping[str, Any], features: list[str]) -> dict[str, Experim
     }
     for experiment in whole.values():
         _check_tempi(experiment)
-        _check_rate(experiment)
     embedding = {name: experiment for name, experiment in whole.items() if experiment.embeds}
     joined = {
         name: _experiment(name, chosen, _parts(name, chosen["fuse"], embedding), config["seeds"])
         for name, chosen in settings.items()
         if chosen["fuse"]
     }
-    return {name: (whole | joined)[name] for name in settings}
+    experiments = {name: (whole | joined)[name] for name in settings}
+    for experiment in experiments.values():
+        _check_rate(experiment)
+    return experiments
 
 
 def _experiment(name: str, settings: dict[str, Any], parts: list[Experiment], seeds: list[int]) -> Experiment:
@@ -271,6 +273,7 @@ def _check_rate(experiment: Experiment) -> None:
         raise CoversimError(
             f"experiment '{experiment.name}': sequences ({experiment.compares_by}) are made of "
             f"{SEQUENCE_RATE} frames per second. Remedy: set its fft.rate to {SEQUENCE_RATE:.1f} and its fft.frames to null"
+            + (", or its rerank.by to qmax" if experiment.embeds else "")
         )
 
 

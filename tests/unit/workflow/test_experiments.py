@@ -183,15 +183,18 @@ def test_what_is_re_ranked_by_sequences_has_their_projection_and_stays_the_same_
     assert named["reranked"].projection == "pca"
     assert named["reranked"].training == named["vector"].training
     assert named["vector"].projection == ""
-    with pytest.raises(CoversimError, match=r"'reranked': sequences \(sequence_lda\).*fft\.rate to 4\.0"):
-        resolve(
-            changed(
-                experiments={
-                    "reranked": {"fft": {"rate": 2.0}, "rerank": {"candidates": 9, "by": "sequence_lda"}}
-                }
-            ),
-            ["crema"],
-        )
+
+
+@pytest.mark.parametrize("fused", [{}, {"fuse": ["vector", "pca"]}])
+def test_what_is_not_of_four_frames_per_second_is_not_re_ranked_by_sequences(fused):
+    slow = {"fft": {"rate": 2.0}, "rerank": {"candidates": 9}} | fused
+    with pytest.raises(
+        CoversimError,
+        match=r"'reranked': sequences \(sequence_lda\).*fft\.rate to 4\.0.*or its rerank\.by to qmax",
+    ):
+        resolve(changed(experiments={"reranked": slow}), ["crema"])
+    by_alignment = merge(slow, {"rerank": {"by": "qmax"}})
+    assert resolve(changed(experiments={"reranked": by_alignment}), ["crema"])["reranked"].aligns
 
 
 def test_sequences_are_refined_wherever_they_are_compared():
@@ -201,7 +204,7 @@ def test_sequences_are_refined_wherever_they_are_compared():
             experiments={
                 "sequence": {"model": {"kind": "sequence_lda"}},
                 "whole": {"model": {"kind": "sequence_lda", "refine": 0}},
-                "reranked": {"rerank": {"candidates": 100, "by": "sequence_lda"}},
+                "reranked": {"rerank": {"candidates": 100}},
                 "qmax": {"model": {"kind": "qmax"}},
                 "default": {},
             },
@@ -221,7 +224,7 @@ def test_qmax_tries_so_many_transpositions_wherever_it_aligns():
                 "qmax": {"model": {"kind": "qmax"}},
                 "one": {"model": {"kind": "qmax", "transpositions": 1}},
                 "chroma": {"model": {"kind": "chroma"}},
-                "reranked": {"rerank": {"candidates": 100}, **one},
+                "reranked": {"rerank": {"candidates": 100, "by": "qmax"}, **one},
                 "vector": one,
             }
         ),

@@ -188,7 +188,7 @@ def test_what_is_fused_is_sought_at_the_same_tempi(tmp_path):
 
 
 def test_re_ranking_changes_no_model(tmp_path):
-    made = plan(tmp_path, experiments={"better": {"rerank": {"candidates": 50, "weight": 0.5}}})
+    made = plan(tmp_path, experiments={"better": {"rerank": {"candidates": 50, "by": "qmax", "weight": 0.5}}})
     better, vector = made.experiments["better"], made.experiments["vector"]
     assert better.model_settings == vector.model_settings
     assert aligning(made) == ["better"]
