@@ -108,6 +108,21 @@ def test_an_untrained_network_is_the_projection_that_it_starts_from():
     np.testing.assert_allclose(made.network()(song), start()(song), atol=1e-6)
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no GPU")
+def test_a_gpu_computes_the_loss_and_its_gradient_as_the_cpu_does():
+    found = []
+    for device in ("cpu", "cuda"):
+        torch.manual_seed(3)
+        made = moved(Siamese(start(), 8, 2)).to(device)
+        songs, works = [song.numpy() for song in TRAINING.frames[:8]], [0, 0, 1, 1, 2, 2, 3, 3]
+        generator = torch.Generator().manual_seed(4)
+        value = loss_of(made, songs, works, settings()["train"]["loss"], generator)
+        value.backward()
+        found.append([value.detach().cpu(), made.output.grad.cpu()])
+    for on_cpu, on_gpu in zip(*found, strict=True):
+        np.testing.assert_allclose(on_gpu, on_cpu, rtol=1e-5, atol=1e-5)
+
+
 def test_the_training_computes_what_the_trained_network_will():
     made, song = moved(Siamese(start(), 8, 2)), patches(TRAINING.frames[0].numpy())
     vectors = made(torch.from_numpy(song)).detach()
