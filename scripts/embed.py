@@ -13,8 +13,6 @@ from coversim.siamese import encoder
 from coversim.storage import embeddings, frames
 from coversim.storage.songs import counting
 
-BLOCK = 2**17  # frames in memory at a time: 128 songs of four minutes at 4 Hz
-
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
@@ -45,7 +43,7 @@ def main() -> None:
     tempi = model.settings["model"]["tempi"]
     works, performances, found, queries = [], [], [], []
     songs = followed(frames.songs(arguments.frames, split), "songs", len(split))
-    for block in encoder.in_batches(songs, lambda song: song.frames.shape[-1], BLOCK):
+    for block in encoder.in_batches(songs, lambda song: song.frames.shape[-1], encoder.BLOCK):
         works += [song.work for song in block]
         performances += [song.performance for song in block]
         songs_frames = [torch.from_numpy(song.frames) for song in block]

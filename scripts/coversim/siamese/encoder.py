@@ -18,6 +18,7 @@ from coversim.siamese.networks import NETWORKS, Whitened
 from coversim.storage import torch_files
 from coversim.storage.checksums import check
 
+BLOCK = 2**17  # frames of songs that are played at other tempi at a time: 128 songs of four minutes at 4 Hz
 TOGETHER = 2**13  # frames that are embedded at a time: eight songs of four minutes at 4 Hz
 
 Item = TypeVar("Item")

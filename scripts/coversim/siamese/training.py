@@ -13,7 +13,7 @@ from coversim.features.patches import pad
 from coversim.features.pca import Projection
 from coversim.siamese import loop
 from coversim.siamese.augmentation import varied
-from coversim.siamese.encoder import Encoder, embed, embed_played
+from coversim.siamese.encoder import BLOCK, Encoder, embed, embed_played, in_batches
 from coversim.siamese.kinds import KINDS
 from coversim.siamese.networks import Discriminant, Whitened
 from coversim.siamese.sampling import (
@@ -93,12 +93,11 @@ def fit_whitening(
 ) -> None:
     """Fit to the mean patches of the training songs at each of `model.tempi`: versions, as covers are."""
     means = Encoder(settings | {"model": settings["model"] | {"kind": "mean"}}, projection).to(device)
-    played = embed_played(means, training.frames, device, settings["model"]["tempi"])
-    whitened.fit(
-        torch.cat(list(played.values())).to(device),
-        training.works * len(played),
-        training.sources * len(played),
-    )
+    tempi = list(dict.fromkeys(settings["model"]["tempi"]))
+    blocks = in_batches(training.frames, lambda song: song.shape[-1], BLOCK)
+    played = [embed_played(means, block, device, tempi) for block in blocks]
+    songs = torch.cat([block[tempo] for tempo in tempi for block in played])
+    whitened.fit(songs.to(device), training.works * len(tempi), training.sources * len(tempi))
 
 
 def make_batchers(chosen: dict, training: Songs, pairs: list[list[Pair]]) -> list[Batcher]:
