@@ -1,16 +1,16 @@
 """Draw docs/map_time.svg, MAP against time per pair, from docs/map_time.tsv: python tests/benchmarks/plot_map_time.py
 
-The table has a row for each method: its name, nanoseconds a pair of songs, and MAP for each source.
+The table has a row for each method: its name, nanoseconds a pair of songs, and MAP for each source, empty where it is not known.
 """
 
 from html import escape
-from math import log10
+from math import isnan, log10
 from pathlib import Path
 
 import pandas as pd
 
 DOCS = Path(__file__).parents[2] / "docs"
-WIDTH, HEIGHT, MARGIN, GAP = 230, 240, 52, 22  # of a panel, in pixels; MARGIN is left of all panels
+WIDTH, HEIGHT, MARGIN, GAP = 165, 240, 52, 22  # of a panel, in pixels; MARGIN is left of all panels
 FIRST, LAST = 0, 7  # powers of ten of the axis of time, in nanoseconds
 SECONDS = {0: "1 ns", 3: "1 µs", 6: "1 ms"}
 COLOURS = (
@@ -63,6 +63,8 @@ def _panel(table: pd.DataFrame, source: str, left: float) -> list[str]:
             )
     for place, row in enumerate(table.itertuples(index=False)):
         value = row[table.columns.get_loc(source)]
+        if isnan(value):
+            continue
         parts.append(
             f'<circle cx="{_x(row.ns, left):.1f}" cy="{_y(value):.1f}" r="5" fill="{COLOURS[place]}">'
             f"<title>{escape(row.method)}: MAP {value:.3f}</title></circle>"
