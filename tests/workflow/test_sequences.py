@@ -1,6 +1,6 @@
 """Whatever was changed, killed, copied and renamed before: a run ends with what a run from scratch makes.
 
-Hypothesis draws sequences of what people do to a tiny corpus and its results. COVERSIM_SEQUENCES sets how many (12 by
+Hypothesis draws sequences of what people do to a tiny corpus and its results. COVERSIM_SEQUENCES sets how many (20 by
 default, always the same ones; with another number, others at each start).
 """
 
@@ -251,7 +251,7 @@ def test_after_any_sequence_a_run_ends_as_one_from_scratch():
     run_state_machine_as_test(
         Sequence,
         settings=settings(
-            max_examples=int(SEQUENCES or 12),
+            max_examples=int(SEQUENCES or 20),
             derandomize=SEQUENCES is None,
             stateful_step_count=STEPS,
             deadline=None,
