@@ -31,7 +31,7 @@ def main() -> None:
         for copy in tsv.read(path)
     ]
     shards = defaultdict(list)
-    renamed: dict[str, set[frames.Name]] = defaultdict(set)
+    misnamed: dict[str, set[frames.Name]] = defaultdict(set)
     for path in arguments.frames:
         shards[path.parent.parent.name, path.name].append(path)
     for (dataset, _), paths in shards.items():
@@ -41,13 +41,13 @@ def main() -> None:
             if one.rate == other.rate:
                 features = f"{one.feature}, {other.feature}"
                 rows += [(dataset, features, *song) for song in frames.contradictions([one, other])]
-        renamed[dataset].update(
-            song for kind in kinds for song, differs in zip(kind.songs, kind.renamed, strict=True) if differs
+        misnamed[dataset].update(
+            song for kind in kinds for song, differs in zip(kind.songs, kind.misnamed, strict=True) if differs
         )
     rows = sorted(set(rows))
     with replacing(arguments.output) as temporary:
         temporary.write_text(tsv.text(COLUMNS, rows), encoding="utf-8", errors="surrogateescape")
-    for dataset, songs in renamed.items():
+    for dataset, songs in misnamed.items():
         if songs:
             logging.warning(
                 "%s: the files of %d songs name another work or performance: folders and file names count",

@@ -61,7 +61,7 @@ class Reading(NamedTuple):
     """Values that were not a number, and are interpolated in time."""
     inf: int
     """Values that were infinite, and are interpolated in time."""
-    renamed: bool
+    misnamed: bool
     """Whether the file names another work or performance than its place does, which counts."""
 
 
@@ -91,7 +91,7 @@ def read_feature(
         values = np.roll(values, kind.roll, axis=0) if kind.roll else values
         _check_lengths(file, feature, values.shape[1])
         nan, inf = _repair(values, feature)
-        return Reading(values, nan, inf, _renamed(file, work, performance))
+        return Reading(values, nan, inf, _misnamed(file, work, performance))
 
 
 @contextmanager
@@ -128,7 +128,7 @@ def _check_lengths(file: h5f.FileID, feature: str, frames: int) -> None:
                 check_lengths(feature, frames, other.name, shape[shape[0] == other.rows])
 
 
-def _renamed(file: h5f.FileID, work: str | None, performance: str | None) -> bool:
+def _misnamed(file: h5f.FileID, work: str | None, performance: str | None) -> bool:
     """Whether the file says that it is of another work or performance."""
     return any(
         outside is not None and inside is not None and inside != outside

@@ -64,7 +64,7 @@ def downsample_shard(
                 hold=step(feature, frame_rate),
                 non_negative=feature.non_negative,
             )
-            shard.append(work, performance, values, reading.nan + reading.inf, reading.renamed)
+            shard.append(work, performance, values, reading.nan + reading.inf, reading.misnamed)
             songs += 1
             repaired += reading.nan + reading.inf
     logging.info(

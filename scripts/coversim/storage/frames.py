@@ -3,7 +3,7 @@
     work, performance   (n,) UTF-8        the songs, in the order of the manifest
     start               (n + 1,) int64    song i is frames[start[i]:start[i + 1]]
     repaired            (n,) int64        values of the song that were not finite and got interpolated
-    renamed             (n,) bool         whether its file names another work or performance than its place, which counts
+    misnamed            (n,) bool         whether its file names another work or performance than its place, which counts
     digest              (n,) UTF-8        of the song's frames: equal ones are the same recording
     frames              (T, rows) float32
     set_aside           (m, 4) UTF-8      work, performance, reason, remedy
@@ -76,21 +76,21 @@ class Writer:
         self._songs: list[tuple[str, str]] = []
         self._start = [0]
         self._repaired: list[int] = []
-        self._renamed: list[bool] = []
+        self._misnamed: list[bool] = []
         self._digests: list[str] = []
         self._set_aside: list[SetAside] = []
 
     def append(
-        self, work: str, performance: str, values: np.ndarray, repaired: int = 0, renamed: bool = False
+        self, work: str, performance: str, values: np.ndarray, repaired: int = 0, misnamed: bool = False
     ) -> None:
         """Append a song's frames, (rows, T), of which `repaired` values were interpolated.
 
-        `renamed` says whether its file names another work or performance.
+        `misnamed` says whether its file names another work or performance.
         """
         self._songs.append((work, performance))
         self._start.append(self._start[-1] + values.shape[1])
         self._repaired.append(repaired)
-        self._renamed.append(renamed)
+        self._misnamed.append(misnamed)
         self._digests.append(digest(values))
         self._buffer.append(values.T)
         if self._start[-1] - len(self._frames) > _BUFFER:
@@ -107,7 +107,7 @@ class Writer:
         hdf5.write(self._file, "performance", hdf5.text([performance for _, performance in self._songs]))
         hdf5.write(self._file, "start", np.array(self._start, np.int64))
         hdf5.write(self._file, "repaired", np.array(self._repaired, np.int64))
-        hdf5.write(self._file, "renamed", np.array(self._renamed, bool))
+        hdf5.write(self._file, "misnamed", np.array(self._misnamed, bool))
         hdf5.write(self._file, "digest", hdf5.text(self._digests))
         hdf5.write(self._file, "set_aside", hdf5.text(self._set_aside).reshape(-1, len(SetAside._fields)))
 
@@ -141,7 +141,7 @@ class FramesShard:
     performances: list[str]
     start: np.ndarray
     repaired: list[int]
-    renamed: list[bool]
+    misnamed: list[bool]
     digests: list[str]
     set_aside: list[SetAside]
 
@@ -167,7 +167,7 @@ def read(path: str | os.PathLike) -> FramesShard:
             performances=hdf5.strings(file["performance"]),
             start=file["start"][:],
             repaired=file["repaired"][:].tolist(),
-            renamed=file["renamed"][:].tolist(),
+            misnamed=file["misnamed"][:].tolist(),
             digests=hdf5.strings(file["digest"]),
             set_aside=[SetAside(*row) for row in hdf5.strings(file["set_aside"])],
         )

@@ -17,8 +17,6 @@ import yaml
 
 from coversim.errors import CoversimError
 
-# the safe loader, in C where PyYAML was built with libyaml
-SAFE_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 COMMAND_LINE = "--config"
 PATHS = ("root", "same_works")  # of a data set
 KINDS = {
@@ -72,7 +70,7 @@ def validate(config: Mapping[str, Any], schema_file: Path, files: Sequence[str] 
         If there are mistakes: it lists all, with the file that holds each where that can be told.
     """
     _refuse((f"{_from(files, place, value)}{line}" for place, value, line in _misread_keys(config)), files)
-    schema = yaml.load(schema_file.read_text(encoding="utf-8"), Loader=SAFE_LOADER)
+    schema = yaml.safe_load(schema_file.read_text(encoding="utf-8"))
     config = _normalised(_keyed_by_text(config), schema)
     validator = Validator(schema)
     errors = sorted(validator.iter_errors(config), key=lambda error: error.json_path)

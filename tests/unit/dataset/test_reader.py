@@ -39,12 +39,12 @@ def genuine(feature):
     ],
 )
 def test_the_features_of_the_genuine_song(feature, shape, nan, inf):
-    values, *repaired, renamed = read_feature(genuine(feature), feature, *GENUINE)
+    values, *repaired, misnamed = read_feature(genuine(feature), feature, *GENUINE)
     assert values.shape == shape
     assert values.dtype == np.float32
     assert np.isfinite(values).all()
     assert repaired == [nan, inf]
-    assert not renamed
+    assert not misnamed
 
 
 @needs_genuine_files
@@ -104,7 +104,7 @@ def test_a_file_that_names_nobody_is_taken_at_its_place(tmp_path):
     [path] = corpus.write_song(tmp_path, "W_1", "P_1", corpus.song_arrays(features=["crema"]))
     with h5py.File(path, "a") as file:
         del file.attrs["label"], file.attrs["track_id"]
-    assert not read_feature(path, "crema", "W_1", "P_1").renamed
+    assert not read_feature(path, "crema", "W_1", "P_1").misnamed
 
 
 @pytest.mark.parametrize("name", ["label", "track_id"])
@@ -115,7 +115,7 @@ def test_a_song_may_be_renamed_by_its_folder_and_file(tmp_path, name):
         file.attrs[name] = np.bytes_("another")
     reading = read_feature(path, "crema", "W_1", "P_1")
     np.testing.assert_array_equal(reading.values, song["crema"])
-    assert reading.renamed
+    assert reading.misnamed
 
 
 @pytest.mark.parametrize(
@@ -125,9 +125,9 @@ def test_names_inside_a_file_may_be_numbers_bytes_or_text(tmp_path, name):
     [path] = corpus.write_song(tmp_path, "7", "7", corpus.song_arrays(features=["crema"]))
     with h5py.File(path, "a") as file:
         file.attrs["label"] = file.attrs["track_id"] = name
-    assert not read_feature(path, "crema", "7", "7").renamed
-    assert read_feature(path, "crema", "W_7", "7").renamed
-    assert read_feature(path, "crema", "7", "P_7").renamed
+    assert not read_feature(path, "crema", "7", "7").misnamed
+    assert read_feature(path, "crema", "W_7", "7").misnamed
+    assert read_feature(path, "crema", "7", "P_7").misnamed
 
 
 @pytest.mark.parametrize(
@@ -148,12 +148,12 @@ def test_what_is_no_name_inside_a_file_names_nobody(tmp_path, write):
     with h5py.File(path, "a") as file:
         del file.attrs["label"]
         write(file)
-    assert not read_feature(path, "crema", "W_1", "P_1").renamed
+    assert not read_feature(path, "crema", "W_1", "P_1").misnamed
 
 
 def test_names_inside_a_file_may_hold_any_letters(tmp_path):
     [path] = corpus.write_song(tmp_path, "Œuvre 曲", "P\n1", corpus.song_arrays(features=["crema"]))
-    assert not read_feature(path, "crema", "Œuvre 曲", "P\n1").renamed
+    assert not read_feature(path, "crema", "Œuvre 曲", "P\n1").misnamed
 
 
 @settings(max_examples=40)

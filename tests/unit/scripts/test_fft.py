@@ -122,13 +122,13 @@ def test_each_bad_song_is_set_aside_and_the_others_go_on(tmp_path, root):
 
 
 def test_songs_whose_files_name_another_are_taken_and_marked(tmp_path, root):
-    assert shard(tmp_path)[0].renamed == [False] * 3
+    assert shard(tmp_path)[0].misnamed == [False] * 3
     for performance in ("P_1", "P_2"):
         with h5py.File(corpus.song_path(root, "W_1", performance, "crema", "per-feature"), "a") as file:
             file.attrs["label"] = np.bytes_("W_other")
     result, _ = shard(tmp_path)
     assert result.works == ["W 2 'ü'", "W_1", "W_1"]
-    assert result.renamed == [False, True, True]
+    assert result.misnamed == [False, True, True]
 
 
 def test_a_song_without_a_file_of_the_feature_is_set_aside(tmp_path, root):

@@ -10,6 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import pmean
+from sklearn.covariance import shrunk_covariance
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from torch.nn.functional import normalize
 
@@ -293,8 +294,7 @@ def test_whitening_is_by_the_covariance_within_works_of_each_source(shrinkage: f
             for work in ("abcd", "abef")[source]
         ]
         of_sources.append(np.mean(of_works, axis=0))
-    within = np.mean(of_sources, axis=0)
-    expected = (1 - shrinkage) * within + shrinkage * np.trace(within) / 3 * np.eye(3)
+    expected = shrunk_covariance(np.mean(of_sources, axis=0), shrinkage)
     matrix = whitened.matrix.double().numpy()
     np.testing.assert_allclose(matrix @ expected @ matrix, np.eye(3), atol=1e-5)
     np.testing.assert_allclose(matrix, matrix.T, atol=1e-6)
