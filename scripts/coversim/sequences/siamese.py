@@ -146,7 +146,9 @@ def train(
 
         def batch_loss(batch: Batch) -> Tensor:
             songs, works = batch
-            frames = [varied(training.frames[song], settings, generator).numpy() for song in songs]
+            frames = [
+                varied(training.frames[song], settings, generator, len(songs)).numpy() for song in songs
+            ]
             return loss_of(siamese, frames, works.tolist(), chosen["loss"], generator)
 
         return loop.epoch(state, balanced(batchers, generator), batch_loss, chosen, epoch)

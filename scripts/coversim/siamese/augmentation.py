@@ -9,6 +9,8 @@ from torch import Tensor
 
 from coversim.features.patches import PITCH_CLASSES, at_tempo
 
+TOGETHER = 2**16  # frames of a batch at most, where songs are seen whole: 48 of nearly six minutes at 4 Hz
+
 
 def augment(frames: Tensor, amounts: dict, generator: torch.Generator) -> Tensor:
     """The frames after every step whose amount is above 0, in the order of STEPS."""
@@ -73,9 +75,17 @@ def _integer(highest: int, generator: torch.Generator) -> int:
     return int(torch.randint(highest + 1, (), generator=generator))
 
 
-def varied(frames: Tensor, settings: dict, generator: torch.Generator) -> Tensor:
-    """A song as training sees it this time: augmented, and an excerpt of it if so configured."""
+def varied(frames: Tensor, settings: dict, generator: torch.Generator, songs: int) -> Tensor:
+    """A song as training sees it this time, among so many songs of a batch: augmented, and as configured an excerpt of it.
+
+    Where songs are seen whole, one that is longer than its share of TOGETHER is seen in part: one recording of an hour must
+    not decide how much memory a batch takes. Songs of a configured number of frames (`fft.frames`) stay whole.
+    """
     frames = augment(frames, settings["train"]["augmentation"], generator)
-    if settings["train"]["excerpt"]:
-        frames = excerpt(frames, round(settings["train"]["excerpt"] * settings["fft"]["rate"]), generator)
+    seconds, rate = settings["train"]["excerpt"], settings["fft"]["rate"]
+    if seconds:
+        return excerpt(frames, round(seconds * rate), generator)
+    share = TOGETHER // songs
+    if settings["fft"]["frames"] is None and frames.shape[-1] > share:
+        return excerpt(frames, share, generator)
     return frames

@@ -137,7 +137,7 @@ def train_epoch(
 
     def batch_loss(batch: Batch) -> Tensor:
         drawn, target = batch
-        frames, lengths = pad([varied(songs[song], settings, generator) for song in drawn])
+        frames, lengths = pad([varied(songs[song], settings, generator, len(drawn)) for song in drawn])
         return batchers[0].loss(encoder(frames.to(device), lengths.to(device)), target.to(device))
 
     encoder.train()

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from coversim.siamese.augmentation import STEPS, augment, excerpt
+from coversim.siamese.augmentation import STEPS, TOGETHER, augment, excerpt, varied
 
 NONE = dict.fromkeys(STEPS, 0.0)
 
@@ -56,6 +56,31 @@ def test_an_excerpt_goes_on_at_the_start_of_the_song(length: int) -> None:
 def test_excerpts_start_anywhere() -> None:
     ramp = torch.arange(5.0).expand(1, 12, 5)
     assert {excerpt(ramp, 2, generator(seed))[0, 0, 0].item() for seed in range(60)} == {0, 1, 2, 3, 4}
+
+
+@pytest.mark.parametrize(
+    ("frames", "seconds", "songs", "expected"),
+    [
+        (120, 0, 48, 120),  # a song that is seen whole
+        (
+            TOGETHER,
+            0,
+            48,
+            TOGETHER // 48,
+        ),  # one recording of hours does not decide how much memory a batch takes
+        (TOGETHER, 0, 1, TOGETHER),
+        (120, 10.0, 48, 40),
+        (TOGETHER, 10.0, 48, 40),
+    ],
+)
+def test_a_batch_is_bounded_in_frames(frames: int, seconds: float, songs: int, expected: int) -> None:
+    settings = {"train": {"augmentation": NONE, "excerpt": seconds}, "fft": {"rate": 4.0, "frames": None}}
+    assert varied(song(frames), settings, generator(), songs).shape == (2, 12, expected)
+
+
+def test_songs_of_a_configured_number_of_frames_stay_whole() -> None:
+    settings = {"train": {"augmentation": NONE, "excerpt": 0}, "fft": {"rate": None, "frames": 600}}
+    assert varied(song(600), settings, generator(), 2**16).shape == (2, 12, 600)
 
 
 def test_form_drops_or_repeats_one_section() -> None:
