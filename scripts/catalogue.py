@@ -1,10 +1,9 @@
 """Bring a run's catalogue up to date: every song of its data sets, to be searched by its first experiment's metric."""
 
 import argparse
-import json
 import logging
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from coversim.cli import run
@@ -16,9 +15,6 @@ from coversim.metric.catalogue.sources import known_as
 from coversim.metric.metric import Metric
 from coversim.metric.of_run import metric_of
 from coversim.storage import json_files, tsv
-from coversim.storage.atomic import replacing
-
-RATES = "rates.json"  # at which the songs of each data set were read: files do not tell
 
 
 def main() -> None:
@@ -38,12 +34,13 @@ def main() -> None:
     chosen, _ = metric_of(arguments.results)
     metric, folder = Metric.load(chosen), arguments.catalogue
     rates = dict(zip(arguments.datasets, arguments.rates, strict=True))
-    if folder.exists() and not _up_to_date(folder, metric, rates):
-        logging.info("%s is made anew: it is of another metric, or of other frame rates", folder)
+    if folder.exists() and not (
+        (folder / METRIC).is_file() and Catalogue.load(folder).metric.same_as(metric)
+    ):
+        logging.info("%s is made anew: it is of another metric", folder)
         shutil.rmtree(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    with replacing(folder / RATES) as temporary:
-        temporary.write_text(json.dumps(rates), encoding="utf-8")
+    if not folder.exists():
+        metric.save(folder / METRIC)
     bad = unusable(arguments.set_aside, metric.kind.features)
     added, problems = 0, 0
     there: set[str] = set()
@@ -61,16 +58,6 @@ def main() -> None:
     left_out = f", {problems} left out (logs/catalogue.log)" if problems else ""
     print(
         f"{folder}, songs: {added} added, {removed} removed, {len(Catalogue.load(folder))} in all{left_out}; by {metric.name}"
-    )
-
-
-def _up_to_date(folder: Path, metric: Metric, rates: Mapping[str, float]) -> bool:
-    """Whether what a catalogue holds is what this metric makes of songs at these rates."""
-    if not ((folder / METRIC).is_file() and (folder / RATES).is_file()):
-        return False
-    read_at = json_files.read(folder / RATES)
-    return Catalogue.load(folder).metric.same_as(metric) and all(
-        read_at.get(name, rate) == rate for name, rate in rates.items()
     )
 
 

@@ -1,6 +1,6 @@
 """Experiments compared over several runs, such as those of other splits: compare_runs.py RESULTS … --experiments A B …
 
-The average precision of a query is the mean over all seeds of all runs that have it in a collection. So each song weighs
+The average precision of a query is the mean over the runs that have it in a collection, of each over its seeds. So each song weighs
 the same, however many splits it is a test song of; intervals (95 %) are by bootstrap over works. The first experiment is
 given with its MAP, the others with theirs and with the paired difference, first minus other, on the queries of both.
 """
@@ -43,15 +43,16 @@ def main() -> None:
 
 
 def average_precisions(results: list[Path], experiment: str) -> pd.Series:
-    """Mean average precision of each query, by collection, work and performance."""
+    """Mean average precision of each query, by collection, work and performance: over seeds, then over runs."""
     tables = [
-        pd.read_parquet(path, columns=["collection", *QUERY, "average_precision"])
+        pd.read_parquet(path, columns=["collection", *QUERY, "average_precision"]).assign(run=str(run))
         for run in results
         for path in sorted((run / "evaluation" / experiment).glob("*/ranks.parquet"))
     ]
     if not tables:
         raise SystemExit(f"no run has an evaluation of {experiment}. Remedy: name experiments of these runs")
-    return pd.concat(tables).groupby(["collection", *QUERY])["average_precision"].mean()
+    query = ["collection", *QUERY]
+    return pd.concat(tables).groupby([*query, "run"])["average_precision"].mean().groupby(level=query).mean()
 
 
 def _told(value: float, low: float, high: float, sign: str = "") -> str:

@@ -45,7 +45,7 @@ def test_the_catalogue_follows_the_data_sets_and_embeds_new_songs_alone(tmp_path
     assert_embedded_at(43.0, folder)
 
     datasets["ours"]["rate"] = 86.0
-    assert "songs: 34 added, 0 removed, 34 in all" in made().stdout
+    assert "songs: 3 added, 0 removed, 34 in all" in made().stdout
     assert_embedded_at(86.0, folder)
 
 

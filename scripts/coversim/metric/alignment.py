@@ -1,7 +1,6 @@
 """The third step of a search: the songs that were found first, ordered anew by alignment of their frames."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -19,16 +18,16 @@ TRANSPOSITIONS = 2  # in which two songs are aligned; likewise
 
 
 def order(
-    metric: Metric, song: Path | str | Song, others: Sequence[Path], distances: np.ndarray
+    metric: Metric, song: Song, others: Sequence[tuple[str, float]], distances: np.ndarray
 ) -> list[int]:
-    """The order of songs whose metric's distances (N,) from `song` are known, by these and Qmax together.
+    """The order of songs, path and frame rate of each, by their metric's distances (N,) from `song` and Qmax together.
 
     Those whose file is gone follow, as near as they were. See coversim.evaluation.reranking.
     """
     chroma, there = [], []
-    for place, path in enumerate(others):
+    for place, (path, rate) in enumerate(others):
         try:
-            chroma.append(_chroma(metric, path))
+            chroma.append(_chroma(metric, metric.opened(path, rate)))
             there.append(place)
         except CoversimError:
             continue
@@ -39,7 +38,7 @@ def order(
     return score.argsort(stable=True).tolist()
 
 
-def _chroma(metric: Metric, song: Path | str | Song) -> np.ndarray:
+def _chroma(metric: Metric, song: Song) -> np.ndarray:
     """Frames (C, 12, T), sharpened as the metric's experiment sharpens them."""
-    frames = torch.from_numpy(metric.opened(song).frames(RATE))
+    frames = torch.from_numpy(song.frames(RATE))
     return sharpen(frames[None], metric.sharpness)[0].numpy()

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from coversim.dataset.features import FEATURES, FRAME_RATE
-from coversim.dataset.frame_rate import step
+from coversim.dataset.frame_rate import check_held, step
 from coversim.dataset.reader import read_feature
 from coversim.errors import BadSong, CoversimError
 from coversim.features.downsampling import downsample
@@ -66,10 +66,11 @@ def opened(song: Any, features: tuple[str, ...], rate: float | None = None) -> S
     Raises
     ------
     CoversimError
-        If there is no such file, if it holds no such feature, or if an array is no chroma.
+        If there is no such file, if it holds no such feature, if that shows another frame rate, or if an array is no chroma.
     """
     if isinstance(song, str | os.PathLike):
-        return Song(features, tuple(_read(Path(song), feature) for feature in features), rate or FRAME_RATE)
+        rate = rate or FRAME_RATE
+        return Song(features, tuple(_read(Path(song), feature, rate) for feature in features), rate)
     array = np.asarray(song)
     if array.ndim == 2:
         array = array[None]
@@ -91,14 +92,21 @@ def opened(song: Any, features: tuple[str, ...], rate: float | None = None) -> S
     return Song(features, tuple(array), float(rate))
 
 
-def _read(path: Path, feature: str) -> np.ndarray:
+def _read(path: Path, feature: str, rate: float) -> np.ndarray:
     if path.is_dir():
         raise CoversimError(f"{path}: a folder. Remedy: name one of the files in it")
     file = file_of(path.absolute(), feature)
     try:
-        return read_feature(file, feature).values
+        values = read_feature(file, feature).values
     except BadSong as bad:
         raise CoversimError(f"{file.parent}/{bad}") from bad
+    try:
+        check_held(values, FEATURES[feature], rate)
+    except BadSong as bad:
+        raise CoversimError(
+            f"{file}: {bad.reason}. Remedy: say --rate (in Python rate=), frames per second of the file"
+        ) from bad
+    return values
 
 
 def file_of(path: Path, feature: str) -> Path:

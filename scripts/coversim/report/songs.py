@@ -39,7 +39,7 @@ class Songs:
 
 def read(metadata: Iterable[Path], shards: Iterable[Path], wanted: set[Name]) -> Songs:
     """The songs of metadata files and of shards of frames; frames are looked at for those that are `wanted`."""
-    songs = Songs(titles=_titles(metadata))
+    songs = Songs(titles=_titles(metadata, wanted))
     names, seconds = [], []
     for path in shards:
         shard = frames.read(path)
@@ -62,9 +62,12 @@ def _index(names: Sequence[Name]) -> pd.MultiIndex:
     return pd.MultiIndex.from_arrays([list(works), list(performances)], names=["work", "performance"])
 
 
-def _titles(files: Iterable[Path]) -> dict[Name, str]:
-    return {
+def _titles(files: Iterable[Path], wanted: set[Name]) -> dict[Name, str]:
+    found = {
         name: " · ".join(filter(None, (song.performance_title or song.work_title, song.performance_artist)))
         for file in files
         for name, song in titles.read(file).items()
     }
+    # songs of works that have another name (`same_works`) are called <work>/<performance>
+    own_names = {song: tuple(song[1].split("/", 1)) for song in wanted - found.keys() if "/" in song[1]}
+    return found | {song: found[own] for song, own in own_names.items() if own in found}

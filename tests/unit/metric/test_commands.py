@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import shutil
 import struct
 import subprocess
 import sys
@@ -10,11 +11,13 @@ import tomllib
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
+import h5py
 import pandas as pd
 import pytest
 import resvg_py
 
 from coversim import Metric
+from coversim.dataset.features import FRAME_RATE
 from coversim.metric.catalogue.catalogue import CANDIDATES
 from coversim.metric.commands.main import main
 from coversim.metric.commands.search import FOUND_COLUMNS
@@ -198,6 +201,61 @@ def test_what_is_found_is_aligned_on_a_terminal(call, folder, pair, monkeypatch)
     assert "Hé Jude" in said
     assert {line.index(str(place)) for place, line in enumerate(lines[3:8], start=1) if place < 5} == {0}
     assert lines[-1] == "none of them is a probable cover"
+
+
+@pytest.fixture
+def slower(songs, tmp_path) -> Path:
+    """The songs of the data set, every second frame of them, as if another program had made them."""
+    root = shutil.copytree(songs, tmp_path / "slower")
+    for path in root.rglob("*_crema.h5"):
+        with h5py.File(path, "r+") as file:
+            half = file["crema"][:, ::2]
+            del file["crema"]
+            file["crema"] = half
+    return root
+
+
+def test_files_at_another_frame_rate_say_so_and_are_read_at_the_rate_that_is_given(
+    call, folder, songs, slower, metric_file, tmp_path
+):
+    a, b = path_of(slower, "W_1", "P_a"), path_of(slower, "W_3", "P_d")
+    status, _, said = call("compare", a, b, "--metric", metric_file)
+    assert status == 1
+    assert "is of 43.07 frames per second, not of 86.13. Remedy: say --rate" in said
+    half = ("--rate", FRAME_RATE / 2)
+    assert call("compare", a, b, "--metric", metric_file, *half)[0] == 0
+
+    # a query at one rate, songs at another: the rate is that of the files
+    of_slower = tmp_path / "slower.cat"
+    assert call("catalogue", "add", of_slower, slower, "--metric", metric_file, *half)[0] == 0
+    others = path_of(songs, "W_1", "P_a")
+    for words in ((a, "--catalogue", folder, *half), (others, "--catalogue", of_slower)):
+        status, said, _ = call("search", *words, "--json", "--top", 5, "--rerank", 5)
+        first, second, *_ = json.loads(said)["found"]
+        assert (status, first["performance"]) == (0, "P_a")
+        assert first["distance"] < 0.2 * second["distance"]
+        assert (first["query_to"], first["tempo"]) == pytest.approx((first["song_to"], 1), abs=1)
+    assert ": 0 songs added" in call("catalogue", "add", of_slower, slower)[1]  # their rate is known
+    status, said, wrong = call("catalogue", "add", of_slower, slower, "--rate", FRAME_RATE)
+    assert (status, wrong.count("left out"), said.count("0 songs added, 5 in all")) == (1, 5, 1)
+
+
+@pytest.mark.parametrize("rate", ["0", "-1", "inf", "fast"])
+def test_a_frame_rate_is_a_number_above_0(rate, call, pair, metric_file):
+    assert call("compare", *pair, "--metric", metric_file, "--rate", rate)[0] == 2
+
+
+@pytest.mark.parametrize("broken", ["song", "metric", "folder"])
+def test_a_catalogue_into_which_nothing_came_is_not_made(broken, call, songs, metric_file, tmp_path):
+    bad = tmp_path / "bad.h5"
+    bad.write_bytes(b"no HDF5")
+    (tmp_path / "empty").mkdir()
+    song = {"song": bad, "metric": songs, "folder": tmp_path / "empty"}[broken]
+    metric = bad if broken == "metric" else metric_file
+    status, said, wrong = call("catalogue", "add", tmp_path / "new.cat", song, "--metric", metric)
+    assert (status, said) == (1, "")
+    assert "Remedy: " in wrong.splitlines()[-1]
+    assert not (tmp_path / "new.cat").exists()
 
 
 def test_songs_come_from_standard_input_too(call, folder, pair, monkeypatch):

@@ -26,6 +26,7 @@ from coversim.metric.catalogue.parts import METRIC, Entry, count_of, entries_of,
 from coversim.metric.catalogue.sources import known_as
 from coversim.metric.kinds import Arrays
 from coversim.metric.metric import Metric
+from coversim.metric.songs import Song
 from coversim.storage import hdf5
 
 CANDIDATES = 5000  # songs that are matched in order, unless told otherwise
@@ -79,6 +80,7 @@ class Catalogue:
         prior: float | None = None,
         candidates: int = CANDIDATES,
         rerank: int = 0,
+        rate: float | None = None,
     ) -> list[Found]:
         """The songs nearest to one, a path or what the metric's `embed` gives, the nearest first; not the song itself.
 
@@ -89,12 +91,15 @@ class Catalogue:
         candidates : songs that are matched in order, those whose outlines are nearest; for metrics of sequences only
         rerank : of the first songs so many are ordered anew by distance and alignment together (see
             coversim.metric.alignment); `song` must be a path. Their distances and probabilities stay those of the metric.
+        rate : frames per second of the file in the path `song`, where they are not those of Da-TACOS
         """
         if not len(self):
             raise CoversimError(f"{self.folder}: an empty catalogue. Remedy: add songs to it")
         own = str(known_as(Path(song), self.metric)) if isinstance(song, str | os.PathLike) else None
         rows, distances = self._nearest(
-            song if own is None else self.metric.embed(song), max(top, rerank) + (own is not None), candidates
+            song if own is None else self.metric.embed(song, rate),
+            max(top, rerank) + (own is not None),
+            candidates,
         )
         entries = [self._entry(row) for row in rows.tolist()]
         found = [
@@ -103,7 +108,7 @@ class Catalogue:
             if entry.path != own
         ]
         if rerank:
-            found = self._reranked(song, found[: max(top, rerank)], rerank)
+            found = self._reranked(self.metric.opened(song, rate), found[: max(top, rerank)], rerank)
         prior = prior_among(len(self)) if prior is None else prior
         known = self.metric.calibration
         return [
@@ -171,11 +176,16 @@ class Catalogue:
         part = int(np.searchsorted(self._starts, row, side="right")) - 1
         return entry_of(list(self.parts)[part], row - self._starts[part])
 
-    def _reranked(self, song: Any, found: list[tuple[Entry, float]], count: int) -> list[tuple[Entry, float]]:
+    def _reranked(
+        self, song: Song, found: list[tuple[Entry, float]], count: int
+    ) -> list[tuple[Entry, float]]:
         from coversim.metric.alignment import order
 
         first = found[:count]
         places = order(
-            self.metric, song, [Path(entry.path) for entry, _ in first], np.array([one for _, one in first])
+            self.metric,
+            song,
+            [(entry.path, entry.rate) for entry, _ in first],
+            np.array([one for _, one in first]),
         )
         return [first[place] for place in places] + found[count:]

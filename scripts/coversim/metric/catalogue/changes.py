@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from coversim.dataset.features import FRAME_RATE
 from coversim.errors import CoversimError
 from coversim.metric.catalogue import index
 from coversim.metric.catalogue.catalogue import Catalogue
@@ -31,27 +32,30 @@ def add(
 ) -> int:
     """Add songs that are new or changed to a catalogue, and make it where there is none; how many were added.
 
-    What is there is not read again, but for the list of songs. Where there is an index, new parts are added to it.
+    What is there is not read again, but for the list of songs; a changed song that cannot be used stays as it was. There is no
+    new catalogue before its first songs are in it. Where there is an index, new parts are added to it.
 
     Parameters
     ----------
     metric : file of the metric; needed for a new catalogue only
     problem : told of each song that cannot be used; None: the first raises
     said : told what the index is worth, where there is one
-    rate : frames per second of the files, where they are not those of Da-TACOS
+    rate : frames per second of the files; None: those of songs that are there as before, and of others those of Da-TACOS
     """
     folder = Path(folder)
     known = _opened(folder, metric)
     songs = list(dict.fromkeys(known_as(path, known.metric) for path in songs))
     there = {entry.path: entry for entry in known.entries}
+    rates = {path: rate or (there[path].rate if path in there else FRAME_RATE) for path in map(str, songs)}
     wanted = []
     for path in songs:
         entry = there.get(str(path))
-        if entry is None or not path.is_file() or (entry.size, entry.mtime_ns) != state_of(path):
+        if (
+            entry is None
+            or not path.is_file()
+            or (entry.size, entry.mtime_ns, entry.rate) != (*state_of(path), rates[str(path)])
+        ):
             wanted.append(path)
-    if changed := [str(path) for path in wanted if str(path) in there]:
-        gone = set(changed)
-        _without(folder, lambda entry: entry.path in gone)
     named = Titles()
     added = 0
     entries: list[Entry] = []
@@ -59,14 +63,20 @@ def add(
 
     def write() -> None:
         if entries:
+            if not (folder / METRIC).is_file():
+                known.metric.save(folder / METRIC)
+            if changed := {entry.path for entry in entries} & there.keys():
+                _without(folder, lambda entry: entry.path in changed)
             write_part(folder, entries, known.metric.kind, known.metric.kind.packed(embedded))
             entries.clear()
             embedded.clear()
 
     for path in followed(wanted, "songs"):
         try:
-            embedded.append(known.metric.embed(path, rate))
-            entries.append(Entry(*names_of(path), *named.of(path), str(path), *state_of(path)))
+            embedded.append(known.metric.embed(path, rates[str(path)]))
+            entries.append(
+                Entry(*names_of(path), *named.of(path), str(path), *state_of(path), rates[str(path)])
+            )
             added += 1
         except CoversimError as error:
             if problem is None:
@@ -75,7 +85,8 @@ def add(
         if len(entries) == TOGETHER:
             write()
     write()
-    _keep_index(folder, said)
+    if (folder / METRIC).is_file():
+        _keep_index(folder, said)
     return added
 
 
@@ -118,7 +129,7 @@ def _keep_index(folder: Path, said: Callable[[str], None]) -> None:
 
 
 def _opened(folder: Path, metric: str | os.PathLike | None) -> Catalogue:
-    """The catalogue, which is made if it is not there; a metric that is named must be its own."""
+    """The catalogue, or an empty one that is yet to be written; a metric that is named must be its own."""
     if (folder / METRIC).is_file():
         catalogue = Catalogue.load(folder)
         if metric is not None and not catalogue.metric.same_as(Metric.load(metric)):
@@ -129,6 +140,4 @@ def _opened(folder: Path, metric: str | os.PathLike | None) -> Catalogue:
         return catalogue
     if metric is None:
         raise CoversimError(f"{folder}: a new catalogue needs a metric. Remedy: say --metric metric.pt")
-    loaded = Metric.load(metric)
-    loaded.save(folder / METRIC)
-    return Catalogue(folder, loaded)
+    return Catalogue(folder, Metric.load(metric))

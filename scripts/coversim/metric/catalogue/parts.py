@@ -1,6 +1,6 @@
 """The files of a catalogue: songs that were added together, and what the metric makes of them.
 
-part-<n>.h5   work, performance, title, artist, path, size, mtime_ns, (n,) each, and what coversim.metric.kinds writes
+part-<n>.h5   (n,) songs, each an Entry as JSON, and what coversim.metric.kinds writes
 """
 
 import json
@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from coversim.dataset.features import FRAME_RATE
 from coversim.metric.kinds import Arrays, Kind
 from coversim.storage import hdf5
 
@@ -26,6 +27,7 @@ class Entry(NamedTuple):
     path: str  # absolute
     size: int
     mtime_ns: int
+    rate: float = FRAME_RATE  # frames per second at which the file was read: it does not tell
 
 
 def parts_of(folder: Path) -> list[Path]:

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -63,6 +64,23 @@ def probability(text: str) -> float:
     value = float(text)
     if not 0 < value < 1:
         raise argparse.ArgumentTypeError(f"{text} does not lie between 0 and 1")
+    return value
+
+
+def add_rate(parser: argparse.ArgumentParser, more: str = "") -> None:
+    """The argument that tells how fast the frames of files follow each other."""
+    parser.add_argument(
+        "--rate",
+        type=_rate,
+        metavar="HZ",
+        help=f"frames per second of the files (those of Da-TACOS: 44,100 / 512 = 86.13{more})",
+    )
+
+
+def _rate(text: str) -> float:
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is no number of frames per second")
     return value
 
 

@@ -7,7 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from coversim.errors import CoversimError
-from coversim.metric.commands.arguments import METRIC_HELP, as_json, command, described, find_metric, given
+from coversim.metric.commands.arguments import (
+    METRIC_HELP,
+    add_rate,
+    as_json,
+    command,
+    described,
+    find_metric,
+    given,
+)
 
 EXAMPLES = """\
 examples:
@@ -33,6 +41,7 @@ def add_to(commands: Any) -> None:
         "songs", nargs="+", metavar="SONG", help="files, folders, or - for paths from standard input"
     )
     add.add_argument("--metric", type=Path, help=f"for a new catalogue: {METRIC_HELP}")
+    add_rate(add, "; songs that are there: as before")
     remove = command(actions, "remove", "Remove songs.", EXAMPLES, _remove)
     remove.add_argument("catalogue", type=Path, help="its folder")
     remove.add_argument(
@@ -50,6 +59,7 @@ def add_to(commands: Any) -> None:
 def _add(arguments: argparse.Namespace) -> int:
     from coversim.metric.catalogue.catalogue import Catalogue
     from coversim.metric.catalogue.changes import add
+    from coversim.metric.catalogue.parts import METRIC
     from coversim.metric.catalogue.sources import songs_in
 
     problems = []
@@ -59,7 +69,11 @@ def _add(arguments: argparse.Namespace) -> int:
         print(f"left out: {error}", file=sys.stderr)
 
     metric = arguments.metric and find_metric(arguments.metric)
-    added = add(arguments.catalogue, songs_in(given(arguments.songs)), metric, problem, _say)
+    added = add(arguments.catalogue, songs_in(given(arguments.songs)), metric, problem, _say, arguments.rate)
+    if problems and not (arguments.catalogue / METRIC).is_file():
+        raise CoversimError(
+            f"{arguments.catalogue}: not made, since no song could be added. Remedy: see above"
+        )
     catalogue = Catalogue.load(arguments.catalogue)
     print(
         f"{arguments.catalogue}: {_songs(added)} added, {len(catalogue)} in all, by {catalogue.metric.name}"

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from coversim.metric.clock import span
-from coversim.metric.commands.arguments import METRIC_HELP, as_json, command, loaded, probability
+from coversim.metric.commands.arguments import METRIC_HELP, add_rate, as_json, command, loaded, probability
 
 EXAMPLES = """\
 examples:
@@ -22,6 +22,7 @@ def add_to(commands: Any) -> None:
     compare.add_argument("first", type=Path, metavar="A", help="a song: a file of features, as in Da-TACOS")
     compare.add_argument("second", type=Path, metavar="B", help="another one")
     compare.add_argument("--metric", type=Path, required=True, help=METRIC_HELP)
+    add_rate(compare)
     compare.add_argument(
         "--prior", type=probability, default=0.5, help="how probable a cover is before looking (%(default)s)"
     )
@@ -36,7 +37,10 @@ def answer(arguments: argparse.Namespace) -> int:
     from coversim.metric.songs import names_of
 
     metric = loaded(arguments.metric)
-    songs = metric.opened(arguments.first), metric.opened(arguments.second)
+    songs = (
+        metric.opened(arguments.first, arguments.rate),
+        metric.opened(arguments.second, arguments.rate),
+    )
     found = metric.compare(*songs, arguments.prior)
     names = names_of(arguments.first)[1], names_of(arguments.second)[1]
     if arguments.plot:

@@ -8,7 +8,7 @@ from typing import Any
 
 from coversim.errors import CoversimError
 from coversim.metric.clock import span
-from coversim.metric.commands.arguments import as_json, command, count, given, probability
+from coversim.metric.commands.arguments import add_rate, as_json, command, count, given, probability
 
 EXAMPLES = """\
 examples:
@@ -32,6 +32,7 @@ def add_to(commands: Any) -> None:
     search.add_argument(
         "--catalogue", type=Path, required=True, help="its folder, as `coversim catalogue add` left it"
     )
+    add_rate(search)
     search.add_argument("--top", type=count, default=10, help="how many songs to show of each (%(default)s)")
     search.add_argument(
         "--candidates",
@@ -71,15 +72,18 @@ def answer(arguments: argparse.Namespace) -> int:
         table.writeheader()
     for path in songs_in(given(arguments.songs)):
         try:
-            song = metric.opened(path)
+            song = metric.opened(path, arguments.rate)
         except CoversimError as error:
             print(f"error: {error}", file=sys.stderr)
             status = 1
             continue
         rows = []
-        for found in catalogue.search(path, arguments.top, prior, candidates, arguments.rerank):
+        for found in catalogue.search(
+            path, arguments.top, prior, candidates, arguments.rerank, arguments.rate
+        ):
+            entry = found.entry
             try:
-                place = places.common(song, metric.opened(Path(found.entry.path)), metric.projection)
+                place = places.common(song, metric.opened(entry.path, entry.rate), metric.projection)
             except CoversimError:  # the file is gone: what is known of it is not
                 place = None
             rows.append(_row(path, found, place))
