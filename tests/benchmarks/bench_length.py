@@ -27,7 +27,7 @@ from coversim.evaluation.retrieval import rank  # noqa: E402
 from coversim.sequences import storage  # noqa: E402
 from coversim.sequences.distances import distances, hubness  # noqa: E402
 from coversim.sequences.projection import Projection  # noqa: E402
-from coversim.sequences.songs import _song, likenesses  # noqa: E402
+from coversim.sequences.songs import likenesses, sequence_of  # noqa: E402
 from coversim.storage import frames  # noqa: E402
 
 RATE = 4
@@ -125,7 +125,7 @@ def filled(others: Iterator[np.ndarray], length: int) -> np.ndarray:
 def prepared(
     song: frames.SongFrames, projection: Projection, hubs: storage.Sequences
 ) -> storage.StoredSequence:
-    made = _song(song, "test", projection)
+    made = sequence_of(song, "test", projection)
     return made._replace(hubness=hubness(likenesses(made, hubs)))
 
 

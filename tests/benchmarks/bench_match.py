@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
 from coversim.alignment.qmax import qmax_distances  # noqa: E402
 from coversim.sequences import storage  # noqa: E402
 from coversim.sequences.projection import Projection  # noqa: E402
-from coversim.sequences.songs import _song, at_half_rate, likenesses  # noqa: E402
+from coversim.sequences.songs import at_half_rate, likenesses, sequence_of  # noqa: E402
 from coversim.storage import frames  # noqa: E402
 
 SONGS = 1000
@@ -46,7 +46,7 @@ def main() -> None:
 
 def measure(songs: list[frames.SongFrames], projection: Projection) -> None:
     """Print the times of all ways to compare the first song with these."""
-    made = [_song(song, "test", projection) for song in songs]
+    made = [sequence_of(song, "test", projection) for song in songs]
     with TemporaryDirectory() as folder:
         storage.write(Path(folder) / "songs.h5", made, projection)
         others = storage.read(Path(folder) / "songs.h5")

@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from coversim.errors import CoversimError
-from coversim.sequences.patches import ORDERS
-from coversim.sequences.projection import PatchEncoder, Projection, as_real, unit
+from coversim.sequences.patches import ORDERS, unit
+from coversim.sequences.projection import PatchEncoder, Projection, as_real
 from coversim.storage import npz
 
 PITCH_CLASSES = 12

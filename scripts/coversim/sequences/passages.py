@@ -6,6 +6,7 @@ from coversim.sequences import patches
 from coversim.sequences.matching import THRESHOLD, Match, best_transpositions, match
 from coversim.sequences.projection import PatchEncoder, Projection
 
+# of their own, not those of `aligned`: what is shown does not decide what is learnt from
 TRANSPOSITIONS = 3  # that are tried
 FEWEST = 8  # patches on a path: what is shorter is by chance
 

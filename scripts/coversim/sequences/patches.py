@@ -64,15 +64,16 @@ def profiles(frames: np.ndarray) -> np.ndarray:
     bounds = HOP * sections(max(0, frames.shape[2] - WINDOW) // HOP + 1)
     bounds[-1] = frames.shape[2]
     return np.stack(
-        [_unit(frames[:, :, start:stop].mean(axis=2, dtype=np.float64)) for start, stop in pairwise(bounds)]
+        [unit(frames[:, :, start:stop].mean(axis=2, dtype=np.float64)) for start, stop in pairwise(bounds)]
     ).astype(np.float32)
 
 
 def _sharpened(frames: np.ndarray) -> np.ndarray:
     """Frames at unit length whose strong pitch classes stand out more; silence is zero."""
-    return _unit(_unit(frames, axis=1) ** POWER, axis=1)
+    return unit(unit(frames, axis=1) ** POWER, axis=1)
 
 
-def _unit(values: np.ndarray, axis: int = -1) -> np.ndarray:
+def unit(values: np.ndarray, axis: int = -1) -> np.ndarray:
+    """Values at unit length along an axis; zero stays zero."""
     length = np.linalg.norm(values, axis=axis, keepdims=True)
     return values / np.maximum(length, np.finfo(np.float32).tiny)

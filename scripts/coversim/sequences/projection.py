@@ -14,7 +14,7 @@ import numpy as np
 from scipy.linalg import eigh
 
 from coversim.errors import CoversimError
-from coversim.sequences.patches import ORDERS, WINDOW, phases
+from coversim.sequences.patches import ORDERS, WINDOW, phases, unit
 from coversim.storage import npz
 
 SIZE = 64  # real numbers of a vector
@@ -152,12 +152,6 @@ def transpose(vectors: np.ndarray, orders: np.ndarray, semitones: int) -> np.nda
 def as_real(values: np.ndarray, orders: np.ndarray) -> np.ndarray:
     """Complex numbers (L, K), one for each component, as vectors (L, size): what `as_complex` undoes."""
     return np.concatenate([values.real, values.imag[:, _complex(orders)]], axis=1)
-
-
-def unit(vectors: np.ndarray) -> np.ndarray:
-    """Vectors (L, size) at unit length; zero stays zero."""
-    length = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors / np.maximum(length, np.finfo(np.float32).tiny)
 
 
 def principal_components(sources: Sequence[SecondMoments], size: int) -> Projection:

@@ -40,7 +40,7 @@ def write_hubs(
             members([catalogue], [left_out], "train"), key=lambda song: (stable_hash("hub", *song), song)
         )
         chosen.update(training[: HUBS // len(catalogues)])
-    songs = [_song(song, "train", projection) for song in frames.songs(shards, chosen, listed(copies))]
+    songs = [sequence_of(song, "train", projection) for song in frames.songs(shards, chosen, listed(copies))]
     logging.info("%d songs", len(songs))
     storage.write(output, songs, projection)
 
@@ -65,7 +65,7 @@ def write_songs(
     others = storage.read(hubs)
     songs = []
     for found in followed(frames.songs(shards, split), "songs"):
-        song = _song(found, split[found.work, found.performance], projection)
+        song = sequence_of(found, split[found.work, found.performance], projection)
         songs.append(song._replace(hubness=hubness(likenesses(song, others))))
     logging.info("%d songs, %d vectors", len(songs), sum(len(song.vectors) for song in songs))
     storage.write(output, songs, projection)
@@ -92,6 +92,7 @@ def at_half_rate(
     return fewer, others._replace(vectors=vectors, offsets=offsets, apart=2)
 
 
-def _song(song: frames.SongFrames, split: str, projection: PatchEncoder) -> StoredSequence:
+def sequence_of(song: frames.SongFrames, split: str, projection: PatchEncoder) -> StoredSequence:
+    """A song of a split as what is stored of it; its hubness is not known yet."""
     vectors = stored(projection(patches(song.frames)))
     return StoredSequence(song.work, song.performance, split, vectors, profiles(song.frames))
