@@ -258,6 +258,20 @@ def test_a_catalogue_into_which_nothing_came_is_not_made(broken, call, songs, me
     assert not (tmp_path / "new.cat").exists()
 
 
+def test_titles_that_cannot_be_read_leave_out_their_songs_alone(call, songs, metric_file, tmp_path):
+    damaged = shutil.copytree(songs, tmp_path / "damaged")
+    next(damaged.rglob("*_metadata.json")).write_text("{")
+    cat = tmp_path / "songs.cat"
+    status, said, wrong = call("catalogue", "add", cat, damaged, songs, "--metric", metric_file)
+    assert (status, wrong.count("left out"), said.count("5 songs added, 5 in all")) == (1, 5, 1)
+    for path in sorted(songs.rglob("*_crema.h5")):  # each is what its own file holds
+        _, said, _ = call(
+            "search", damaged / path.relative_to(songs), "--catalogue", cat, "--json", "--top", 1
+        )
+        (first,) = json.loads(said)["found"]
+        assert (first["path"], first["distance"]) == (str(path), pytest.approx(0, abs=1e-3))
+
+
 def test_songs_come_from_standard_input_too(call, folder, pair, monkeypatch):
     monkeypatch.setattr("sys.stdin", io.StringIO(f"{pair[0]}\n\n{pair[1]}\n"))
     status, said, _ = call("search", "-", "--catalogue", folder, "--json")

@@ -73,15 +73,16 @@ def add(
 
     for path in followed(wanted, "songs"):
         try:
-            embedded.append(known.metric.embed(path, rates[str(path)]))
-            entries.append(
-                Entry(*names_of(path), *named.of(path), str(path), *state_of(path), rates[str(path)])
-            )
-            added += 1
+            one = known.metric.embed(path, rates[str(path)])
+            entry = Entry(*names_of(path), *named.of(path), str(path), *state_of(path), rates[str(path)])
         except CoversimError as error:
             if problem is None:
                 raise
             problem(error)
+        else:  # both or neither: a song and what is made of it share a place
+            embedded.append(one)
+            entries.append(entry)
+            added += 1
         if len(entries) == TOGETHER:
             write()
     write()
