@@ -51,7 +51,7 @@ def search_data(found: pd.DataFrame, songs: Songs) -> dict[str, Any] | None:
         "works": works.tolist(),
         "work": work.tolist(),
         "performances": names.get_level_values(1).tolist(),
-        "titles": [songs.titles.get(song, "")[:LONGEST] for song in names],
+        "titles": [songs.known_title(song)[:LONGEST] for song in names],
         "found": base64.b64encode(place.tobytes()).decode(),
         "probability": base64.b64encode(probability.tobytes()).decode(),
     }

@@ -227,7 +227,7 @@ def _of_headline(
         "search": neighbours.search_data(found, known),
         "map": _map(order, collection, known, files),
         "downsampled": downsampling.downsampled(files.frames, files.summaries, known),
-        "queries": queries.hardest_and_easiest(asked.get(first), found, known.titles),
+        "queries": queries.hardest_and_easiest(asked.get(first), found, known),
     }
 
 

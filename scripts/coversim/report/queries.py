@@ -1,11 +1,10 @@
 """The hardest and the easiest queries, and what stood before their covers."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
-from coversim.report.songs import Name
+from coversim.report.songs import Name, Songs
 
 QUERIES_SHOWN = 8
 
@@ -13,7 +12,7 @@ QUERIES_SHOWN = 8
 def hardest_and_easiest(
     queries: pd.DataFrame | None,
     found: pd.DataFrame,
-    titles: Mapping[Name, str],
+    songs: Songs,
 ) -> dict[str, list[dict[str, Any]]]:
     """The hardest and the easiest queries, one per work, and which song stood before their covers.
 
@@ -38,8 +37,8 @@ def hardest_and_easiest(
     return {
         label: [
             query
-            | {"title": titles.get((query["work"], query["performance"]), "")}
-            | {"instead": _instead(first.get((query["work"], query["performance"])), titles)}
+            | {"title": songs.known_title((query["work"], query["performance"]))}
+            | {"instead": _instead(first.get((query["work"], query["performance"])), songs)}
             for query in queries.sort_values([*ascending], ascending=[*ascending.values()])
             .drop_duplicates("work")
             .head(shown)
@@ -49,8 +48,9 @@ def hardest_and_easiest(
     }
 
 
-def _instead(song: Name | None, titles: Mapping[Name, str]) -> str:
+def _instead(song: Name | None, songs: Songs) -> str:
     """What stood first instead of a cover, with its title; empty where a cover did."""
     if song is None:
         return ""
-    return f"{titles[song]} ({' / '.join(song)})" if titles.get(song) else " / ".join(song)
+    title = songs.known_title(song)
+    return f"{title} ({' / '.join(song)})" if title else " / ".join(song)

@@ -18,16 +18,21 @@ class Songs:
     """By work and performance."""
 
     titles: dict[Name, str] = field(default_factory=dict)
-    """Title and artist of the performance."""
+    """Title and artist of the performance, by the names that the metadata has."""
     seconds: pd.Series = field(default_factory=lambda: pd.Series(dtype=float, index=_index([])))
     places: dict[Name, tuple[Path, int]] = field(default_factory=dict)
     """The shard of frames that a song is in, and where there."""
     rate: float = 0.0
     """Frames per second of these."""
 
+    def known_title(self, song: Name) -> str:
+        """Its title; empty where it has none. A song of a work with another name is called <work>/<performance>."""
+        work, _, performance = song[1].partition("/")
+        return self.titles.get(song) or self.titles.get((work, performance), "")
+
     def title(self, song: Name) -> str:
         """Its title, or its names where it has none."""
-        return self.titles.get(song) or " / ".join(song)
+        return self.known_title(song) or " / ".join(song)
 
     def frames(self, song: Name) -> np.ndarray | None:
         """Its frames (12, T); None where they are not known."""
@@ -39,7 +44,7 @@ class Songs:
 
 def read(metadata: Iterable[Path], shards: Iterable[Path], wanted: set[Name]) -> Songs:
     """The songs of metadata files and of shards of frames; frames are looked at for those that are `wanted`."""
-    songs = Songs(titles=_titles(metadata, wanted))
+    songs = Songs(titles=_titles(metadata))
     names, seconds = [], []
     for path in shards:
         shard = frames.read(path)
@@ -62,12 +67,9 @@ def _index(names: Sequence[Name]) -> pd.MultiIndex:
     return pd.MultiIndex.from_arrays([list(works), list(performances)], names=["work", "performance"])
 
 
-def _titles(files: Iterable[Path], wanted: set[Name]) -> dict[Name, str]:
-    found = {
+def _titles(files: Iterable[Path]) -> dict[Name, str]:
+    return {
         name: " · ".join(filter(None, (song.performance_title or song.work_title, song.performance_artist)))
         for file in files
         for name, song in titles.read(file).items()
     }
-    # songs of works that have another name (`same_works`) are called <work>/<performance>
-    own_names = {song: tuple(song[1].split("/", 1)) for song in wanted - found.keys() if "/" in song[1]}
-    return found | {song: found[own] for song, own in own_names.items() if own in found}
