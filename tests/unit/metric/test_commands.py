@@ -245,16 +245,19 @@ def test_a_frame_rate_is_a_number_above_0(rate, call, pair, metric_file):
     assert call("compare", *pair, "--metric", metric_file, "--rate", rate)[0] == 2
 
 
-@pytest.mark.parametrize("broken", ["song", "metric", "folder"])
-def test_a_catalogue_into_which_nothing_came_is_not_made(broken, call, songs, metric_file, tmp_path):
+@pytest.mark.parametrize("broken", ["song", "metric", "folder", "list"])
+def test_a_catalogue_into_which_nothing_came_is_not_made(
+    broken, call, songs, metric_file, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n"))
     bad = tmp_path / "bad.h5"
     bad.write_bytes(b"no HDF5")
     (tmp_path / "empty").mkdir()
-    song = {"song": bad, "metric": songs, "folder": tmp_path / "empty"}[broken]
+    song = {"song": bad, "metric": songs, "folder": tmp_path / "empty", "list": "-"}[broken]
     metric = bad if broken == "metric" else metric_file
     status, said, wrong = call("catalogue", "add", tmp_path / "new.cat", song, "--metric", metric)
     assert (status, said) == (1, "")
-    assert "Remedy: " in wrong.splitlines()[-1]
+    assert re.search("Remedy: (?!make one)", wrong.splitlines()[-1])
     assert not (tmp_path / "new.cat").exists()
 
 

@@ -70,9 +70,10 @@ def _add(arguments: argparse.Namespace) -> int:
 
     metric = arguments.metric and find_metric(arguments.metric)
     added = add(arguments.catalogue, songs_in(given(arguments.songs)), metric, problem, _say, arguments.rate)
-    if problems and not (arguments.catalogue / METRIC).is_file():
+    if not (arguments.catalogue / METRIC).is_file():
+        remedy = "see above" if problems else "name songs, or a folder that holds some"
         raise CoversimError(
-            f"{arguments.catalogue}: not made, since no song could be added. Remedy: see above"
+            f"{arguments.catalogue}: not made, since no song could be added. Remedy: {remedy}"
         )
     catalogue = Catalogue.load(arguments.catalogue)
     print(
