@@ -23,6 +23,9 @@ from coversim.sequences.projection import PatchEncoder
 from coversim.storage import torch_files
 from coversim.storage.checksums import check
 
+# Songs are embedded one by one, and oneDNN keeps what it made for each length: 1,024 such things, 2 GB, unless told otherwise.
+os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "32")
+
 FORMAT = "coversim metric"
 VERSION = 3
 KEYS = {"format", "version", "kind", "content", "calibration", "about"}
