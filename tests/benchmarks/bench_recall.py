@@ -11,10 +11,12 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import torch
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
 
 from coversim.evaluation.bootstrap import interval
+from coversim.evaluation.retrieval import queries_of, rank_embeddings
 from coversim.metric.catalogue.catalogue import Catalogue
 from coversim.metric.catalogue.parts import points_of
 
@@ -28,7 +30,7 @@ def main() -> None:
     parser.add_argument("results", type=Path)
     results = parser.parse_args().results
     catalogue = Catalogue.load(results / "songs.cat")
-    points = np.concatenate([points_of(part) for part in catalogue.parts]).astype(np.float64)
+    points = np.concatenate([points_of(part) for part in catalogue.parts])
     works = np.array([entry.work for entry in catalogue.entries])
     is_test = np.isin(works, list(test_works(results)))
     others = np.random.default_rng(0).permutation(np.flatnonzero(~is_test))
@@ -60,18 +62,10 @@ def test_works(results: Path) -> set[str]:
 
 def recalls(points: np.ndarray, works: np.ndarray, queries: int) -> tuple[np.ndarray, np.ndarray]:
     """Of each of the first `queries` songs that has a cover its work, and the recall among the FIRST songs, (queries, 3)."""
-    squares = (points**2).sum(axis=1)
-    of_query, recall = [], []
-    for query in range(queries):
-        covers = np.flatnonzero(works == works[query])
-        covers = covers[covers != query]
-        if len(covers):
-            distance = squares - 2 * points @ points[query]
-            distance[query] = np.inf
-            rank = np.searchsorted(np.sort(distance), distance[covers], side="right")
-            of_query.append(works[query])
-            recall.append([(rank <= first).mean() for first in FIRST])
-    return np.array(of_query), np.array(recall)
+    rows = queries_of(works)
+    ranking = rank_embeddings(points, works, torch.device("cpu"))
+    found = np.stack([getattr(ranking, f"recall_at_{first}") for first in FIRST], axis=1)
+    return works[rows[rows < queries]], found[rows < queries]
 
 
 if __name__ == "__main__":

@@ -181,9 +181,8 @@ def test_a_song_whose_work_has_another_name_keeps_its_title(tmp_path):
     song = {"perf_title": "Hé Jude", "perf_artist": "The Beetles"}
     (tmp_path / "titles.json").write_text(json.dumps({"W_1": {"P_1": song}, "W_2": {"P_1": song}}))
     renamed, unknown = ("W_2", "W_1/P_1"), ("W_2", "W_3/P_1")
-    found = songs.read(
-        [tmp_path / "titles.json"], [], set()
-    )  # also where its frames are not looked at, as on the map
+    # also where its frames are not looked at, as on the map
+    found = songs.read([tmp_path / "titles.json"], [], set())
     assert found.title(renamed) == found.title(("W_2", "P_1")) == "Hé Jude · The Beetles"
     assert (found.known_title(unknown), found.title(unknown)) == ("", "W_2 / W_3/P_1")
 
