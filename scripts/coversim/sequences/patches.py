@@ -12,8 +12,10 @@ RATE = 4  # frames per second that the sizes below are meant for, Hz
 WINDOW = 16  # frames of a patch
 HOP = 2  # frames from a patch to the next
 SECTION = 120  # patches within which a song is taken to keep its key
-POWER = 1.96  # of the frames; after acoss's 2-D Fourier features
+POWER = 1.4  # of the frames; acoss's 2-D Fourier features have 1.96
 ORDERS = 7  # of the real Fourier transform of 12 pitch classes
+# weights of the frames of a patch, the square root of a sine: the middle counts most
+TAPER = np.sqrt(np.sin(np.pi * (np.arange(WINDOW) + 0.5) / WINDOW))
 STILL = 1e-3  # length of a patch below which a song does not move; a frame has length 1
 
 
@@ -26,7 +28,7 @@ def patches(frames: np.ndarray) -> np.ndarray:
     sharp = _sharpened(frames)
     sharp = np.pad(sharp, ((0, 0), (0, 0), (0, max(0, WINDOW - sharp.shape[2]))))
     windows = np.lib.stride_tricks.sliding_window_view(sharp, WINDOW, axis=2)[:, :, ::HOP]  # (C, 12, L, 16)
-    orders = np.fft.rfft(windows, axis=1) / np.sqrt(12 * WINDOW * len(frames))
+    orders = np.fft.rfft(windows, axis=1) * (TAPER / np.sqrt(12 * (TAPER**2).sum() * len(frames)))
     found = np.ascontiguousarray(orders.transpose(2, 1, 0, 3)).reshape(orders.shape[2], ORDERS, -1)
     heard = np.abs(found).max(axis=(1, 2)) > 0
     found[heard] -= found.sum(axis=0) / max(1, heard.sum())

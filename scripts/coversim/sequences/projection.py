@@ -19,7 +19,7 @@ from coversim.storage import npz
 
 SIZE = 64  # real numbers of a vector
 REAL_ORDERS = (0, ORDERS - 1)  # their values are real numbers
-RIDGE = 0.1  # of the mean variance within works, added to both sides of the discriminant analysis
+RIDGE = 3  # of the mean variance within works, added to both sides of the discriminant analysis
 ROUNDING = 1e-6  # share of the largest second moment; below it lies but the rounding of float32 patches
 
 

@@ -1,5 +1,7 @@
 """Patches that keep pitch, against the Fourier transform written down."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -26,7 +28,9 @@ def slow_patches(frames: np.ndarray) -> np.ndarray:
             for pitch in range(12):
                 phase = np.exp(-2j * np.pi * order * pitch / 12)
                 found[row, order] += phase * sharp[:, pitch, start : start + WINDOW]
-    found = found.reshape(len(starts), 7, -1) / np.sqrt(12 * WINDOW * channels)
+    weights = [math.sin(math.pi * (frame + 0.5) / WINDOW) ** 0.5 for frame in range(WINDOW)]
+    found = (found * weights).reshape(len(starts), 7, -1)
+    found /= np.sqrt(12 * channels * np.sum(np.square(weights)))
     return found - found.mean(axis=0)
 
 

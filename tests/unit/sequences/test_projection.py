@@ -107,8 +107,8 @@ def test_discriminants_leave_out_what_covers_do_not_share():
         loud = random.normal(size=(*song.shape[:2], 1)) * noise
         covers.append((song + loud).astype(np.complex64))
         within.add((covers[-1] - song) / np.sqrt(2))
-    found = discriminants([moments_of(*covers)], [within], 20)
-    plain = principal_components([moments_of(*covers)], 20)
+    total = moments_of(*songs, *covers)
+    found, plain = discriminants([total], [within], 20), principal_components([total], 20)
 
     def seen(projection):
         directions = projection.components / np.linalg.norm(projection.components, axis=1, keepdims=True)
