@@ -12,6 +12,7 @@ SETTINGS = {
         "power": 0.0,
         "sharpness": [0.0, 0.0],  # of up to two features
         "compression": 10.0,
+        "bispectrum": [],
     },
     "pca": {"components": 8, "whiten": True},
     "model": {

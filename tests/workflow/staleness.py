@@ -30,7 +30,7 @@ CONFIG = {
     "datasets": {"train": {"root": "../data"}},
     "shards": 3,
     "split": SPLIT,
-    "representation": {"seconds": [2.0]},
+    "representation": {"seconds": [2.0], "bispectrum": [0.0]},
     "pca": {"components": 4},
     "model": {"motifs": 2000, "embedding": 4, "tempi": [1.0]},  # of more than 1 MB, see _touch_outputs
     "train": {"epochs": 2},

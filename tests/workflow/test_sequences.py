@@ -40,7 +40,7 @@ CONFIG = {
     "datasets": {"train": {"root": "../data"}},
     "shards": 2,
     "split": {"valid": 0.3, "test": 0.3, "seed": 0},
-    "representation": {"seconds": [2.0]},
+    "representation": {"seconds": [2.0], "bispectrum": [0.0]},
     "pca": {"components": 3},
     "model": {"motifs": 4, "embedding": 4, "tempi": [1.0]},
     "train": {"epochs": 1},

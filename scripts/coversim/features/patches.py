@@ -6,15 +6,17 @@ hpcp, …). What a song gives depends on nothing but the song: neither on the pa
 batch. A song shorter than one window has one patch, filled up with silence (zeros).
 """
 
+import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate, normalize
+from torch.nn.functional import avg_pool1d, interpolate, normalize
 
 from coversim.errors import CoversimError
 
 PITCH_CLASSES = 12
+BISPECTRUM = 3.0  # factor that gives it about the variance of the magnitudes, over six sources of music
 
 
 def representation(settings: dict) -> "Fourier | Flat | Frames":
@@ -38,7 +40,13 @@ def representation(settings: dict) -> "Fourier | Flat | Frames":
                 "representation.kind: frames has windows of one length. Remedy: list one in representation.seconds"
             )
         return Frames(channels, sizes[0], hop, chosen["sharpness"], chosen["power"])
-    return Fourier(channels, sizes, hop, chosen["sharpness"], chosen["compression"], chosen["power"])
+    lags = list(dict.fromkeys(round(seconds * fft["rate"]) for seconds in chosen["bispectrum"]))
+    if lags and max(lags) >= max(sizes):
+        raise CoversimError(
+            "representation.bispectrum: a lag is as long as the longest window. Remedy: choose shorter ones, or a longer "
+            "window in representation.seconds"
+        )
+    return Fourier(channels, sizes, hop, chosen["sharpness"], chosen["compression"], chosen["power"], lags)
 
 
 class Fourier(nn.Module):
@@ -51,6 +59,8 @@ class Fourier(nn.Module):
     become log(1 + c·x) where the `compression` c is above 0, and are divided by the root of their number; silence
     is zero. Of two bins that mirror each other one is kept, times √2: products and distances of patches are those
     of whole transforms. `sharpness` has one value per feature; for `power` see `raised`.
+
+    With `lags` (in frames) a patch has the bispectrum of its largest window, too; see `bispectrum`.
     """
 
     def __init__(
@@ -61,17 +71,22 @@ class Fourier(nn.Module):
         sharpness: Sequence[float],
         compression: float,
         power: float = 0.0,
+        lags: Sequence[int] = (),
     ):
         super().__init__()
         self.sizes, self.hop, self.sharpness, self.compression = sizes, hop, sharpness, compression
-        self.power = power
-        self.size = channels * sum(len(_distinct_bins(size)[0]) for size in sizes)
+        self.power, self.lags = power, lags
+        bins = sum(len(_distinct_bins(size)[0]) for size in sizes)
+        self.size = channels * (bins + 2 * len(_pairs()[0]) * len(lags) ** 2)
 
     def forward(self, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Patches (B, P, D) and mask (B, P)."""
         frames = sharpen(raised(frames, self.power), self.sharpness)
         found, mask = windows(frames, lengths, self.sizes, self.hop)
-        return torch.cat([self._magnitudes(window) for window in found], dim=2), mask
+        parts = [self._magnitudes(window) for window in found]
+        if self.lags:
+            parts.append(BISPECTRUM * bispectrum(frames, lengths, self.lags, max(self.sizes), self.hop))
+        return torch.cat(parts, dim=2), mask
 
     def _magnitudes(self, window: Tensor) -> Tensor:
         """(B, P, C, 12, W) → (B, P, C · bins)."""
@@ -119,6 +134,47 @@ class Frames(nn.Module):
         frames = sharpen(raised(frames, self.power), self.sharpness)
         (found,), mask = windows(frames, lengths, [self.window], self.hop)
         return found.transpose(2, 3).flatten(3), mask
+
+
+def bispectrum(frames: Tensor, lengths: Tensor, lags: Sequence[int], size: int, hop: int) -> Tensor:
+    """Mean products of three values of a song's chroma, over windows of `size` frames, (B, P, C · products).
+
+    Of frames (B, C, 12, T), less the mean frame of their song, X_j(t) is the orthonormal Fourier transform along pitch class.
+    The products are X_j(t) · X_k(t + a) · conj X_{j+k}(t + b), with 1 <= j <= k <= 6 and a and b each of `lags`, real and
+    imaginary parts. Transposition turns the phases of the three so that the product stays. Unlike magnitudes it keeps how
+    their phases go together: it tells a melody from its retrograde inversion. After Kakarala (2012), "The bispectrum as
+    a source of phase-sensitive invariants for Fourier descriptors". Windows are those of `windows`.
+    """
+    mean = silence_padding(frames, lengths).sum(dim=-1, keepdim=True) / lengths[:, None, None, None]
+    frames = silence_padding(frames - mean, lengths)
+    frames = nn.functional.pad(frames, (0, max(0, size - frames.shape[-1])))
+    steps = torch.arange(PITCH_CLASSES, device=frames.device)
+    angles = 2 * math.pi / PITCH_CLASSES * (steps[:, None] * steps % PITCH_CLASSES)
+    real = angles.cos() @ frames / PITCH_CLASSES**0.5
+    imaginary = -angles.sin() @ frames / PITCH_CLASSES**0.5
+    first, second, third = (orders.to(frames.device) for orders in _pairs())
+    span = frames.shape[-1] - max(lags)
+
+    def at(orders: Tensor, lag: int) -> tuple[Tensor, Tensor]:
+        return real[:, :, orders, lag : lag + span], imaginary[:, :, orders, lag : lag + span]
+
+    products = []
+    for a in lags:
+        (x, ix), (y, iy) = at(first, 0), at(second, a)
+        pair, ipair = x * y - ix * iy, x * iy + ix * y
+        for b in lags:
+            z, iz = at(third, b)
+            products += [pair * z + ipair * iz, ipair * z - pair * iz]
+    means = avg_pool1d(torch.cat(products, dim=2).flatten(1, 2), size - max(lags), stride=hop)
+    return means.transpose(1, 2)
+
+
+def _pairs() -> tuple[Tensor, Tensor, Tensor]:
+    """Orders j <= k of the Fourier transform along pitch class, and the order j + k, as three rows."""
+    orders = range(1, PITCH_CLASSES // 2 + 1)
+    pairs = [(j, k, (j + k) % PITCH_CLASSES) for j in orders for k in orders if j <= k]
+    first, second, third = torch.tensor(pairs).T
+    return first, second, third
 
 
 def _distinct_bins(window: int) -> tuple[Tensor, Tensor]:

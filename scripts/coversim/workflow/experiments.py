@@ -12,10 +12,11 @@ from coversim.siamese.kinds import KINDS
 from coversim.workflow.config import merge
 
 PITCH_CLASSES = 12
+PRODUCTS = 42  # of the bispectrum, for each two lags
 SEQUENCE_RATE = 4  # frames per second that coversim.sequences is made for
 SECTIONS = ("features", "fft", "representation", "pca", "model", "train", "query", "rerank")
 PATCH_KEYS = {
-    "fourier": ("seconds", "hop", "power", "sharpness", "compression"),
+    "fourier": ("seconds", "hop", "power", "sharpness", "compression", "bispectrum"),
     "frames": ("seconds", "hop", "power", "sharpness"),
     "flat": ("sharpness",),
 }
@@ -229,7 +230,8 @@ def patch_size(settings: Mapping[str, Any]) -> int:
         return len(settings["features"]) * windows[0]
     # of the Fourier transform of real values, without what mirrors another
     bins = [PITCH_CLASSES * (window // 2 + 1) - (10 if window % 2 == 0 else 5) for window in windows]
-    return len(settings["features"]) * sum(bins)
+    lags = {round(seconds * fft["rate"]) for seconds in chosen["bispectrum"]}
+    return len(settings["features"]) * (sum(bins) + PRODUCTS * len(lags) ** 2)
 
 
 def as_json(settings: Any) -> str:

@@ -11,7 +11,18 @@ from hypothesis import settings as budget
 from hypothesis import strategies as st
 
 from coversim.errors import CoversimError
-from coversim.features.patches import Flat, Fourier, Frames, pad, raised, representation, sharpen, windows
+from coversim.features.patches import (
+    BISPECTRUM,
+    Flat,
+    Fourier,
+    Frames,
+    bispectrum,
+    pad,
+    raised,
+    representation,
+    sharpen,
+    windows,
+)
 from coversim.siamese.encoder import Encoder, embed
 from coversim.workflow.experiments import resolve
 from experiments import experiment
@@ -57,6 +68,66 @@ def test_fourier_patches_are_their_definition(window: int, compression: float) -
     for patch, start in zip(patches[0].numpy(), starts, strict=True):
         expected = slow_fourier_patch(frames[0, :, start : start + window].double().numpy(), compression)
         np.testing.assert_allclose(patch, expected, atol=1e-6)
+
+
+def slow_bispectrum(song: np.ndarray, start: int, window: int, lags: list[int]) -> np.ndarray:
+    """The definition, product by product, of the window of a song (12, T) that begins at `start`."""
+    spectrum = np.fft.fft(song - song.mean(axis=1, keepdims=True), axis=0, norm="ortho")
+    moments = range(start, start + window - max(lags))
+    values: list[float] = []
+    for a in lags:
+        for b in lags:
+            means = [
+                np.mean(
+                    [
+                        spectrum[j, t] * spectrum[k, t + a] * spectrum[(j + k) % 12, t + b].conj()
+                        for t in moments
+                    ]
+                )
+                for j in range(1, 7)
+                for k in range(j, 7)
+            ]
+            values += [*np.real(means), *np.imag(means)]
+    return np.array(values)
+
+
+def test_the_bispectrum_is_its_definition() -> None:
+    frames, lags = song(length=50, channels=2), [0, 2, 3]
+    found = bispectrum(*pad([frames]), lags, WINDOW, HOP)
+    assert found.shape == (1, 8, 2 * 42 * 9)
+    for patch, start in zip(found[0].numpy(), range(0, 31, HOP), strict=True):
+        each = [slow_bispectrum(channel, start, WINDOW, lags) for channel in frames.double().numpy()]
+        np.testing.assert_allclose(patch, np.concatenate(each), atol=1e-6)
+
+
+def test_transposition_leaves_the_bispectrum_as_it_is() -> None:
+    frames = song()
+    found = bispectrum(*pad([frames]), [0, 3], WINDOW, HOP)
+    for semitones in range(1, 12):
+        transposed = bispectrum(*pad([frames.roll(semitones, dims=1)]), [0, 3], WINDOW, HOP)
+        torch.testing.assert_close(transposed, found, rtol=0, atol=1e-6)
+
+
+def test_the_bispectrum_tells_a_melody_from_its_retrograde_inversion_whose_magnitudes_are_the_same() -> None:
+    one = pad([song(length=WINDOW)])
+    other = pad([song(length=WINDOW).flip(1, 2)])
+    magnitudes = Fourier(1, [WINDOW], HOP, [0.0], 0.0)
+    torch.testing.assert_close(magnitudes(*one)[0], magnitudes(*other)[0], rtol=0, atol=1e-6)
+    first, second = (bispectrum(*frames, [0, 3], WINDOW, HOP) for frames in (one, other))
+    assert (first - second).norm() > 0.5 * first.norm()
+
+
+def test_a_patch_joins_magnitudes_and_bispectrum_of_its_longest_window() -> None:
+    frames = pad([song(length=60), song(1, 33)])
+    joined, mask = Fourier(1, [8, WINDOW], HOP, [0.0], 0.3, 1.96, [0, 2])(*frames)
+    magnitudes, _ = Fourier(1, [8, WINDOW], HOP, [0.0], 0.3, 1.96)(*frames)
+    products = BISPECTRUM * bispectrum(raised(frames[0], 1.96), frames[1], [0, 2], WINDOW, HOP)
+    torch.testing.assert_close(joined[mask], torch.cat((magnitudes, products), dim=2)[mask], rtol=0, atol=0)
+
+
+def test_a_lag_is_shorter_than_the_longest_window() -> None:
+    with pytest.raises(CoversimError, match=r"Remedy: choose shorter ones"):
+        representation(experiment(representation={"seconds": [2.0, 5.0], "bispectrum": [0.0, 5.0]}))
 
 
 def slow_ftm2d(song: np.ndarray, window: int) -> np.ndarray:
@@ -114,7 +185,10 @@ def test_transposing_a_song_rotates_the_rows_of_its_windows() -> None:
     torch.testing.assert_close(transposed, patches.roll(5, dims=2), rtol=0, atol=0)
 
 
-@pytest.mark.parametrize("kind", [Fourier(1, [WINDOW], HOP, [8.0], 10.0), Frames(1, WINDOW, HOP, [8.0])])
+@pytest.mark.parametrize(
+    "kind",
+    [Fourier(1, [WINDOW], HOP, [8.0], 10.0, lags=[0, 2]), Frames(1, WINDOW, HOP, [8.0])],
+)
 def test_a_song_has_the_same_patches_alone_and_beside_longer_ones(kind: torch.nn.Module) -> None:
     alone, alone_mask = kind(*pad([song()]))
     beside, mask = kind(*pad([song(1, 200), song(), song(2, 7)]))
@@ -146,7 +220,7 @@ def test_what_stands_in_the_padding_is_not_seen() -> None:
     frames, lengths = pad([song(0, 50), song(1, 13)])
     dirty = frames.clone()
     dirty[1, ..., 13:] = 7
-    for kind in (Fourier(1, [WINDOW], HOP, [8.0], 10.0), Frames(1, WINDOW, HOP, [8.0])):
+    for kind in (Fourier(1, [WINDOW], HOP, [8.0], 10.0, lags=[0, 2]), Frames(1, WINDOW, HOP, [8.0])):
         clean, mask = kind(frames, lengths)
         soiled, _ = kind(dirty, lengths)
         torch.testing.assert_close(soiled[mask], clean[mask], rtol=0, atol=0)
@@ -163,7 +237,10 @@ def test_a_song_shorter_than_a_window_is_filled_up_with_silence() -> None:
 
 @pytest.mark.parametrize("sharpness", [0.0, 8.0])
 def test_a_silent_song_has_silent_patches(sharpness: float) -> None:
-    for kind in (Fourier(1, [WINDOW], HOP, [sharpness], 10.0), Frames(1, WINDOW, HOP, [sharpness])):
+    for kind in (
+        Fourier(1, [WINDOW], HOP, [sharpness], 10.0, lags=[0, 2]),
+        Frames(1, WINDOW, HOP, [sharpness]),
+    ):
         patches, mask = kind(*pad([torch.zeros(1, 12, 50)]))
         assert mask.all()
         assert (patches == 0).all()
@@ -208,6 +285,7 @@ def test_the_size_of_patches_is_known_before_the_first_song() -> None:
     for kind in (
         Fourier(2, [20], 4, [0] * 2, 0),
         Fourier(2, [8, 21], 4, [0] * 2, 0),
+        Fourier(2, [8, 21], 4, [0] * 2, 0, lags=[0, 1, 5]),
         Frames(2, 20, 4, [0] * 2),
         Flat(2, 90, [0] * 2),
     ):

@@ -17,7 +17,7 @@ from metric_files import write_model
 
 REASON = "the extra onnx is not installed"
 KINDS = {
-    "motif": {"model": {"kind": "motif", "linear": 2.0}},
+    "motif": {"model": {"kind": "motif", "linear": 2.0}, "representation": {"bispectrum": [0.0, 1.0]}},
     "brief": {
         "fft": {"frames": 64},
         "representation": {"kind": "flat"},

@@ -53,6 +53,8 @@ def test_a_feature_without_its_setting_is_named():
         {},
         {"features": ["crema", "hpcp"]},
         {"fft": {"rate": 5.0}, "representation": {"seconds": [0.1, 3.0, 7.3]}},
+        {"representation": {"bispectrum": []}},
+        {"representation": {"bispectrum": [0.0, 0.1, 0.3]}},
         {"representation": {"kind": "frames", "seconds": [2.0]}},
         {"representation": {"kind": "flat"}, "fft": {"frames": 64}, "model": {"tempi": [1.0]}},
     ],
