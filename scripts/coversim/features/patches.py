@@ -145,8 +145,8 @@ def bispectrum(frames: Tensor, lengths: Tensor, lags: Sequence[int], size: int, 
     their phases go together: it tells a melody from its retrograde inversion. After Kakarala (2012), "The bispectrum as
     a source of phase-sensitive invariants for Fourier descriptors". Windows are those of `windows`.
     """
-    mean = silence_padding(frames, lengths).sum(dim=-1, keepdim=True) / lengths[:, None, None, None]
-    frames = silence_padding(frames - mean, lengths)
+    average = silence_padding(frames, lengths).sum(dim=-1, keepdim=True) / lengths[:, None, None, None]
+    frames = silence_padding(frames - average, lengths)
     frames = nn.functional.pad(frames, (0, max(0, size - frames.shape[-1])))
     steps = torch.arange(PITCH_CLASSES, device=frames.device)
     angles = 2 * math.pi / PITCH_CLASSES * (steps[:, None] * steps % PITCH_CLASSES)
@@ -158,15 +158,18 @@ def bispectrum(frames: Tensor, lengths: Tensor, lags: Sequence[int], size: int, 
     def at(orders: Tensor, lag: int) -> tuple[Tensor, Tensor]:
         return real[:, :, orders, lag : lag + span], imaginary[:, :, orders, lag : lag + span]
 
-    products = []
+    def mean(products: Tensor) -> Tensor:  # of each window, so that not all products are in memory at a time
+        means = avg_pool1d(products.flatten(1, 2), size - max(lags), stride=hop)
+        return means.unflatten(1, products.shape[1:3])
+
+    found = []
     for a in lags:
         (x, ix), (y, iy) = at(first, 0), at(second, a)
         pair, ipair = x * y - ix * iy, x * iy + ix * y
         for b in lags:
             z, iz = at(third, b)
-            products += [pair * z + ipair * iz, ipair * z - pair * iz]
-    means = avg_pool1d(torch.cat(products, dim=2).flatten(1, 2), size - max(lags), stride=hop)
-    return means.transpose(1, 2)
+            found += [mean(pair * z + ipair * iz), mean(ipair * z - pair * iz)]
+    return torch.cat(found, dim=2).flatten(1, 2).transpose(1, 2)
 
 
 def _pairs() -> tuple[Tensor, Tensor, Tensor]:
