@@ -24,7 +24,7 @@ def test_cpu_jobs_ran_on_cpu_nodes(undisturbed):
     assert len(jobs) == 10  # four shards, two seeds
     assert {job["NodeList"] for job in jobs} <= {"n1", "n2"}
     assert not any("gpu" in job["TRES"] for job in jobs)
-    assert {job["MinMemoryNode"] for job in jobs} == {"600M", "760M", "1500M"}
+    assert {job["MinMemoryNode"] for job in jobs} == {"600M", "767M", "1500M"}
     assert {job["TimeLimit"] for job in jobs} <= {"00:10:00", "00:11:00", "00:20:00"}
 
 
