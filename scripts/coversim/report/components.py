@@ -70,7 +70,8 @@ def as_images(direction: np.ndarray, settings: dict[str, Any]) -> list[tuple[str
     """A component as pictures: what each shows, and its values (rows, columns), the first row at the bottom.
 
     Of 2-D Fourier magnitudes the rows are frequencies over pitch class, from −5 to 6, the columns those over time, and NaN
-    what mirrors another; the bispectrum is not drawn. Otherwise the columns are time; the rows are pitch classes, or there is one for all of them.
+    what mirrors another; the bispectrum is not drawn. Otherwise the columns are time; the rows are pitch classes, or there is
+    one for all of them.
     """
     representation, channels = settings["representation"], len(settings["features"])
     if representation["kind"] != "fourier":

@@ -168,6 +168,7 @@ def resolve(config: Mapping[str, Any], features: list[str]) -> dict[str, Experim
     }
     for experiment in whole.values():
         _check_tempi(experiment)
+        _check_lags(experiment)
     embedding = {name: experiment for name, experiment in whole.items() if experiment.embeds}
     joined = {
         name: _experiment(name, chosen, _parts(name, chosen["fuse"], embedding), config["seeds"])
@@ -266,6 +267,18 @@ def _check_tempi(experiment: Experiment) -> None:
         raise CoversimError(
             f"experiment '{experiment.name}': songs of a fixed number of frames (fft.frames) have no tempo. Remedy: set "
             "its model.tempi to [1.0] and its query.tempi to []"
+        )
+
+
+def _check_lags(experiment: Experiment) -> None:
+    """What coversim.features.patches would refuse, before a song is read."""
+    chosen, rate = experiment.settings["representation"], experiment.settings["fft"]["rate"]
+    if not (experiment.has_model and chosen["kind"] == "fourier" and chosen["bispectrum"]):
+        return
+    if round(max(chosen["bispectrum"]) * rate) >= max(2, round(max(chosen["seconds"]) * rate)):
+        raise CoversimError(
+            f"experiment '{experiment.name}': a lag of its representation.bispectrum is as long as the longest window. "
+            "Remedy: choose shorter ones, or [], or a longer window in representation.seconds"
         )
 
 

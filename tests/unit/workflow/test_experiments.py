@@ -107,6 +107,16 @@ def test_a_network_of_sequences_is_named_by_its_training_and_its_seed():
     assert resolved["lda"].projection_of(3) == resolved["lda"].projection == "lda"
 
 
+def test_a_lag_as_long_as_the_longest_window_is_refused_before_a_song_is_read():
+    short = {"seconds": [1.0, 2.0], "bispectrum": [0.0, 2.0]}
+    with pytest.raises(CoversimError, match=r"'one'.*bispectrum.*Remedy: choose shorter ones"):
+        resolve(changed(experiments={"one": {"representation": short}}), ["crema"])
+    for changes in ({"bispectrum": [0.0, 1.5]}, {"bispectrum": []}, {"seconds": [0.1], "bispectrum": [0.0]}):
+        assert resolve(changed(experiments={"one": {"representation": short | changes}}), ["crema"])
+    unread = {"representation": short, "model": {"kind": "qmax"}}
+    assert resolve(changed(experiments={"one": unread}), ["crema"])
+
+
 @pytest.mark.parametrize("fft", [{"rate": 2.0}, {"frames": 256}])
 def test_sequences_of_another_frame_rate_are_refused(fft):
     experiments = {"sequence": {"fft": fft, "model": {"kind": "sequence_lda"}}}
