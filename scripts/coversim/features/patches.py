@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool1d, interpolate, normalize
+from torch.nn.functional import interpolate, normalize
 
 from coversim.errors import CoversimError
 
@@ -159,8 +159,7 @@ def bispectrum(frames: Tensor, lengths: Tensor, lags: Sequence[int], size: int, 
         return real[:, :, orders, lag : lag + span], imaginary[:, :, orders, lag : lag + span]
 
     def mean(products: Tensor) -> Tensor:  # of each window, so that not all products are in memory at a time
-        means = avg_pool1d(products.flatten(1, 2), size - max(lags), stride=hop)
-        return means.unflatten(1, products.shape[1:3])
+        return products.unfold(-1, size - max(lags), hop).mean(dim=-1)
 
     found = []
     for a in lags:

@@ -88,13 +88,12 @@ class _OneSong(nn.Module):
     def _embedding(self, frames: Tensor) -> Tensor:
         encoder, network = self.encoder, self.encoder.network
         lengths = torch.full((1,), frames.shape[-1])
-        patches, mask = encoder.project(frames[None], lengths)
-        seen = encoder.seen(frames[None], lengths, patches, mask)
+        seen, linear = encoder.inputs(frames[None], lengths)
         if isinstance(network, Motif):
             learned = network.summarised(gem(network.found(seen[0][0]), network.exponent)[None])
         else:
             learned = network(*seen)
-        return encoder.joined(patches, mask, learned)
+        return encoder.joined(learned, linear)
 
 
 def _played(frames: Tensor, tempo: float) -> Tensor:

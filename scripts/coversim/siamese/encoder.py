@@ -64,21 +64,30 @@ class Encoder(nn.Module):
             size = self.windows.size
         self.network = NETWORKS[model["kind"]](size, model)
 
-    def forward(self, frames: Tensor, lengths: Tensor) -> Tensor:
-        """Embeddings (B, E) of songs whose frames (B, C, 12, T) are padded beyond `lengths` (B,)."""
-        patches, mask = self.project(frames, lengths)
-        return self.joined(patches, mask, self.network(*self.seen(frames, lengths, patches, mask)))
+    def forward(self, frames: Tensor, lengths: Tensor, linear: Tensor | None = None) -> Tensor:
+        """Embeddings (B, E) of songs whose frames (B, C, 12, T) are padded beyond `lengths` (B,).
 
-    def seen(self, frames: Tensor, lengths: Tensor, patches: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """What the network sees of songs, and its mask: their patches, or windows of its own."""
-        return self.windows(frames, lengths) if self.windows else (patches, mask)
+        `linear` (B, K) holds their linear parts where they are known already: training does not change them.
+        """
+        seen, linear = self.inputs(frames, lengths, linear)
+        return self.joined(self.network(*seen), linear)
 
-    def joined(self, patches: Tensor, mask: Tensor, learned: Tensor) -> Tensor:
-        """Embeddings (B, E) of what the network says (B, L), and of the linear part where there is one."""
-        if self.linear is None:
+    def inputs(
+        self, frames: Tensor, lengths: Tensor, linear: Tensor | None = None
+    ) -> tuple[tuple[Tensor, Tensor], Tensor | None]:
+        """What the network sees of songs, with its mask: their patches, or windows of its own. And their linear parts."""
+        if self.windows and (linear is not None or self.linear is None):
+            return self.windows(frames, lengths), linear
+        patches = self.project(frames, lengths)
+        if self.linear and linear is None:
+            linear = self.linear(*patches)
+        return self.windows(frames, lengths) if self.windows else patches, linear
+
+    def joined(self, learned: Tensor, linear: Tensor | None) -> Tensor:
+        """Embeddings (B, E) of what the network says (B, L), and of the linear parts (B, K) where there are any."""
+        if linear is None:
             return learned
-        parts = (math.sqrt(self.weight) * self.linear(patches, mask), learned)
-        return torch.cat(parts, dim=1) / math.sqrt(1 + self.weight)
+        return torch.cat((math.sqrt(self.weight) * linear, learned), dim=1) / math.sqrt(1 + self.weight)
 
     @torch.no_grad()
     def project(self, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
@@ -158,26 +167,49 @@ def restored(content: Mapping[str, Any]) -> Encoder:
 
 
 def embed(
-    encoder: Encoder, songs: Sequence[Tensor], device: torch.device, tempi: Sequence[float] = (1.0,)
+    encoder: Encoder,
+    songs: Sequence[Tensor],
+    device: torch.device,
+    tempi: Sequence[float] = (1.0,),
+    linear: Mapping[float, Tensor] | None = None,
 ) -> Tensor:
     """Embeddings (N, E), on the CPU, of songs (C, 12, T_i).
 
     With several `tempi` a song's embedding is the mean of those of the song played at each, at unit length:
-    versions whose tempi differ then overlap.
+    versions whose tempi differ then overlap. `linear`: their `linear_parts` at each, where they are known.
     """
-    played = embed_played(encoder, songs, device, tempi)
+    played = embed_played(encoder, songs, device, tempi, linear)
     return mean_embedding([played[tempo] for tempo in tempi])
 
 
 def embed_played(
-    encoder: Encoder, songs: Sequence[Tensor], device: torch.device, tempi: Iterable[float]
+    encoder: Encoder,
+    songs: Sequence[Tensor],
+    device: torch.device,
+    tempi: Iterable[float],
+    linear: Mapping[float, Tensor] | None = None,
 ) -> dict[float, Tensor]:
     """Embeddings (N, E), on the CPU, of songs (C, 12, T_i) played at each of the tempi."""
     encoder.eval()
     return {
-        tempo: _embed(encoder, [at_tempo(song, tempo) for song in songs], device)
+        tempo: _embed(
+            encoder, [at_tempo(song, tempo) for song in songs], device, linear[tempo] if linear else None
+        )
         for tempo in dict.fromkeys(tempi)
     }
+
+
+def linear_parts(
+    encoder: Encoder, songs: Sequence[Tensor], device: torch.device, tempi: Iterable[float]
+) -> dict[float, Tensor] | None:
+    """The linear parts (N, K), on the CPU, of songs (C, 12, T_i) played at each of the tempi; None where there are none."""
+    if encoder.linear is None:
+        return None
+    settings, pca = encoder.settings, encoder.pca
+    whitened = settings | {"model": settings["model"] | {"kind": "whitened"}}
+    alone = Encoder(whitened, pca.projection if pca else None).to(device)
+    alone.network = encoder.linear
+    return embed_played(alone, songs, device, tempi)
 
 
 def mean_embedding(played: list[Tensor]) -> Tensor:
@@ -203,7 +235,9 @@ def in_batches(songs: Iterable[Item], length: Callable[[Item], int], frames: int
 
 
 @torch.no_grad()
-def _embed(encoder: Encoder, songs: Sequence[Tensor], device: torch.device) -> Tensor:
+def _embed(
+    encoder: Encoder, songs: Sequence[Tensor], device: torch.device, linear: Tensor | None = None
+) -> Tensor:
     """Embeddings of songs in their order; songs of like length go together, the longest first.
 
     What follows then fits into the memory that the longest have left.
@@ -212,6 +246,7 @@ def _embed(encoder: Encoder, songs: Sequence[Tensor], device: torch.device) -> T
     parts = []
     for batch in in_batches(order, lambda song: songs[song].shape[-1], TOGETHER):
         frames, lengths = pad([songs[song] for song in batch])
-        parts.append(encoder(frames.to(device), lengths.to(device)).cpu())
+        known = None if linear is None else linear[batch].to(device)
+        parts.append(encoder(frames.to(device), lengths.to(device), known).cpu())
     embeddings = torch.cat(parts) if parts else torch.zeros(0, 0)
     return embeddings[torch.tensor(order, dtype=torch.long).argsort()]

@@ -13,7 +13,7 @@ from coversim.features.patches import pad
 from coversim.features.pca import Projection
 from coversim.siamese import loop
 from coversim.siamese.augmentation import varied
-from coversim.siamese.encoder import BLOCK, Encoder, embed, embed_played, in_batches
+from coversim.siamese.encoder import BLOCK, Encoder, embed, embed_played, in_batches, linear_parts
 from coversim.siamese.kinds import KINDS
 from coversim.siamese.networks import Discriminant, Whitened
 from coversim.siamese.sampling import (
@@ -80,8 +80,11 @@ def train(
     def epoch_loss(epoch: int) -> float:
         return train_epoch(encoder, state, batchers, training.frames, settings, seed, epoch)
 
+    tempi = settings["model"]["tempi"]
+    linear = linear_parts(ema, validation.frames, device, tempi)  # stays the same from epoch to epoch
+
     def valid_map() -> float:
-        embeddings = embed(ema, validation.frames, device, settings["model"]["tempi"])
+        embeddings = embed(ema, validation.frames, device, tempi, linear)
         return validation_map(embeddings, validation, device)
 
     loop.run(state, chosen, epoch_loss, valid_map, state_file)

@@ -22,6 +22,7 @@ from coversim.siamese.encoder import (
     embed,
     embed_played,
     in_batches,
+    linear_parts,
     load,
     save,
 )
@@ -109,6 +110,16 @@ def test_the_linear_part_has_its_weight_in_a_squared_distance(kind: str, weight:
     linear = squared_distance(encoder("mean"))  # until it is fitted
     joined = squared_distance(encoder(kind, model={"kind": kind, "linear": weight}))
     assert joined == pytest.approx((weight * linear + learned) / (weight + 1), abs=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["motif, joined", "convolution, joined"])
+def test_linear_parts_that_are_known_leave_embeddings_as_they_are(kind: str) -> None:
+    made, songs, tempi = fitted(kind), [song(1, 60), song(2, 200), song(3, 90)], [1.0, 1.25]
+    known = linear_parts(made, songs, torch.device("cpu"), tempi)
+    found = embed(made, songs, torch.device("cpu"), tempi, known)
+    torch.testing.assert_close(found, embed(made, songs, torch.device("cpu"), tempi), rtol=0, atol=1e-6)
+    others = {tempo: part.flip(0) for tempo, part in known.items()}  # which are taken, not computed again
+    assert not torch.allclose(found, embed(made, songs, torch.device("cpu"), tempi, others), atol=1e-3)
 
 
 def test_pca_over_time_windows_commutes_with_transposition() -> None:
