@@ -14,7 +14,7 @@ from coversim.errors import CoversimError
 from coversim.features.patches import at_tempo, pad, representation
 from coversim.features.pca import Projection
 from coversim.siamese.kinds import KINDS
-from coversim.siamese.networks import NETWORKS, Whitened
+from coversim.siamese.networks import NETWORKS, Whitened, mean
 from coversim.storage import torch_files
 from coversim.storage.checksums import check
 
@@ -91,8 +91,13 @@ class Encoder(nn.Module):
 
     @torch.no_grad()
     def project(self, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Patches (B, P, ..., K) after the PCA, and their mask (B, P)."""
+        """Patches (B, P, ..., K) after the PCA, and their mask (B, P).
+
+        Where only their mean counts, it is a song's one patch: the PCA of a mean is the mean after the PCA, in less time.
+        """
         patches, mask = self.patches(frames, lengths)
+        if self.kind.mean or self.windows:
+            patches, mask = mean(patches, mask)[:, None], mask[:, :1]
         return self.pca(patches) if self.pca else patches, mask
 
 

@@ -16,6 +16,8 @@ class Kind:
     """Whether it is a network, which epochs of training change."""
     fitted_on: tuple[str, ...] = ()
     """Splits whose songs it is fitted to at once, without epochs."""
+    mean: bool = False
+    """Whether of a song's patches only their mean counts."""
     own_windows: bool = False
     """Whether it sees windows of the frames (`model.sharpness`, `model.seconds`, `model.hop`) where patches have no pitch classes."""
     pairwise: bool = False
@@ -29,10 +31,10 @@ class Kind:
 
 
 KINDS = {
-    "mean": Kind(reads=("tempi",)),
+    "mean": Kind(reads=("tempi",), mean=True),
     "median": Kind(reads=("tempi",)),
-    "whitened": Kind(reads=("tempi", "shrinkage"), fitted_on=("train",)),
-    "lda": Kind(reads=("tempi", "embedding"), fitted_on=("train",)),
+    "whitened": Kind(reads=("tempi", "shrinkage"), fitted_on=("train",), mean=True),
+    "lda": Kind(reads=("tempi", "embedding"), fitted_on=("train",), mean=True),
     "convolution": Kind(
         reads=("tempi", "embedding", "linear", "shrinkage", "channels", "layers", "kernel", "dropout"),
         trains=True,

@@ -12,10 +12,14 @@ from coversim.features.patches import PITCH_CLASSES
 SMALLEST = 1e-4  # activation, so that the gradient of GeM pooling is bounded
 
 
+def mean(patches: Tensor, mask: Tensor) -> Tensor:
+    """The mean (B, K) of each song's patches (B, P, K)."""
+    return (patches * mask[..., None]).sum(dim=1) / mask.sum(dim=1, keepdim=True)
+
+
 def mean_patch(patches: Tensor, mask: Tensor) -> Tensor:
-    """The mean (B, K) of each song's patches (B, P, K), at unit length."""
-    total = (patches * mask[..., None]).sum(dim=1)
-    return normalize(total / mask.sum(dim=1, keepdim=True), dim=1)
+    """The same, at unit length."""
+    return normalize(mean(patches, mask), dim=1)
 
 
 class Mean(nn.Module):

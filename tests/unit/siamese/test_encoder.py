@@ -248,6 +248,18 @@ def test_whitened_components_have_unit_variance() -> None:
     torch.testing.assert_close(patches[mask].var(dim=0), torch.ones(8), rtol=1e-3, atol=0)
 
 
+@pytest.mark.parametrize("kind", ["mean", "whitened", "motif, joined"])
+def test_the_mean_patch_goes_through_the_pca_instead_of_all_patches(kind: str) -> None:
+    songs = pad([song(1), song(2, 200), song(3, 5)])
+    all_patches = [
+        found[of_song].mean(dim=0)
+        for found, of_song in zip(*encoder("convolution").project(*songs), strict=True)
+    ]
+    patches, mask = encoder(kind).project(*songs)
+    torch.testing.assert_close(patches[:, 0], torch.stack(all_patches), rtol=0, atol=1e-5)
+    assert mask.tolist() == [[True]] * 3
+
+
 def test_without_a_pca_the_network_sees_the_patches() -> None:
     made = Encoder(experiment(pca={"components": 0}), None)
     frames = pad([song(1)])
