@@ -1,9 +1,9 @@
 """How long exact retrieval figures take, against ranking query by query.
 
-python tests/benchmarks/bench_retrieval.py [SONGS] [THREADS]
+python tests/benchmarks/bench_retrieval.py [SONGS] [THREADS] [SIZE]
 
 By default 15,000 songs on two threads, in the proportions of the Da-TACOS benchmark: works of 13 songs, 2 in
-15 songs alone, embeddings of 128 numbers. Prints the seconds of all queries at once (bound: 10) and the peak
+15 songs alone, embeddings of 128 numbers (those of `vector` have 1,024). Prints the seconds of all queries at once (bound: 10) and the peak
 memory of the process (bound: 1,000 MB); then the seconds query by query, from a sample, their multiple of the
 former (bound: 10) and the largest difference in average precision. Query by query goes in two ways: distances
 as norms of differences, as usual, and as products with norms known beforehand; both sort all candidates.
@@ -29,7 +29,7 @@ ROUNDS = 3
 def main() -> None:
     songs = int(sys.argv[1]) if len(sys.argv) > 1 else 15_000
     torch.set_num_threads(int(sys.argv[2]) if len(sys.argv) > 2 else 2)
-    embeddings, works = collection(songs)
+    embeddings, works = collection(songs, int(sys.argv[3]) if len(sys.argv) > 3 else 128)
 
     seconds, ranking = min(
         (timed(rank_embeddings, embeddings, works) for _ in range(ROUNDS)), key=lambda r: r[0]
@@ -46,12 +46,12 @@ def main() -> None:
         print(f"{name:24} {taken:7.1f} s   {taken / seconds:.1f} times   difference {worst:.0e}")
 
 
-def collection(songs: int) -> tuple[np.ndarray, np.ndarray]:
-    """Embeddings, (songs, 128) float32, and works."""
+def collection(songs: int, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Embeddings, (songs, size) float32, and works."""
     alone = 2 * songs // 15
     works = np.concatenate([np.arange(songs - alone) // 13, songs + np.arange(alone)])
     random = np.random.default_rng(0)
-    centres = random.normal(size=(2 * songs, 128))[works]
+    centres = random.normal(size=(2 * songs, size))[works]
     return (centres + 1.2 * random.normal(size=centres.shape)).astype(np.float32), works
 
 
