@@ -65,10 +65,7 @@ def by_embedding(
 def by_alignment(files: Sequence[Path], neighbours: int = 0) -> Comparison:
     """Distances from the files of all shards of a collection, corrected for hubs by so many neighbours of each song."""
     first = distances.read(files[0])
-    typical = np.ones(len(first.works))
-    if neighbours:
-        queries = _blocks(files, first.works, first.performances)
-        typical = mean_of_nearest(queries, len(first.works), neighbours)
+    typical = _typical(files, first.works, first.performances, neighbours)
 
     def corrected(rows: np.ndarray, distance: np.ndarray) -> np.ndarray:
         return distance / np.sqrt(typical[rows, None] * typical)
@@ -102,15 +99,27 @@ def _reranked(
     typical = torch.ones(len(songs.works), dtype=torch.float64, device=device)
     if neighbours:
         typical = hubness(songs.embeddings, neighbours, device)
+    typical_aligned = _typical(aligned, songs.works, songs.performances, neighbours)
 
-    def corrected(rows: np.ndarray) -> torch.Tensor:
-        return squared(rows) / (typical[rows, None] * typical)
+    def both(rows: np.ndarray, distance: np.ndarray) -> torch.Tensor:
+        distance = distance / np.sqrt(typical_aligned[rows, None] * typical_aligned)
+        return reordered(
+            squared(rows) / (typical[rows, None] * typical), torch.from_numpy(distance).to(device), weight
+        )
 
     blocks = (
-        (rows, reordered(corrected(rows), torch.from_numpy(distance).to(device), weight))
-        for rows, distance in _blocks(aligned, songs.works, songs.performances)
+        (rows, both(rows, distance)) for rows, distance in _blocks(aligned, songs.works, songs.performances)
     )
     return retrieval.rank(first.watch(blocks), songs.works, tolerance=rounding)
+
+
+def _typical(
+    files: Sequence[Path], works: np.ndarray, performances: np.ndarray, neighbours: int
+) -> np.ndarray:
+    """How near queries are to each song, by the distances of all shards, (songs,); 1 without neighbours."""
+    if not neighbours:
+        return np.ones(len(works))
+    return mean_of_nearest(_blocks(files, works, performances), len(works), neighbours)
 
 
 def _blocks(

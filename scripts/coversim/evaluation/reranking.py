@@ -34,7 +34,7 @@ def mean_of_nearest(
 
     Parameters
     ----------
-    blocks : rows of some queries, and their distances (queries, songs)
+    blocks : rows of some queries, and their distances (queries, songs); NaN where two were not compared
     """
     nearest = np.full((neighbours, songs), np.inf)
     for rows, distance in blocks:

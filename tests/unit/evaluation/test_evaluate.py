@@ -376,6 +376,33 @@ def test_re_ranking_by_a_perfect_alignment_is_perfect_within_the_first_songs(
             assert found[f"{metric}_reranked"] > found[metric]
 
 
+def test_re_ranking_corrects_both_distances_for_hubs(files, collections, tmp_path):
+    songs = collections["valid"]
+    between = euclidean(songs)
+    aligned = np.random.default_rng(0).uniform(0.1, 1, between.shape)
+    first = np.argsort(between, axis=1)[:, 1:8]
+    shards = align(tmp_path, songs, np.take_along_axis(aligned, first, axis=1), first)
+    found = by_embedding("valid", files[0], shards, 2.0, 3, torch.device("cpu")).reranked
+    queries = queries_of(songs["works"])
+    apart = np.where(np.eye(len(between), dtype=bool), np.inf, between)
+    typical = np.sqrt(np.square(np.sort(apart, axis=1)[:, :3]).mean(axis=1))
+    near = between / np.sqrt(typical[:, None] * typical)
+    those = np.full(between.shape, np.inf)
+    for query in queries:
+        those[query, first[query]] = aligned[query, first[query]]
+    least = np.sort(those, axis=0)[:3]
+    count = np.isfinite(least).sum(axis=0)
+    square = np.square(np.where(np.isfinite(least), least, 0)).sum(axis=0)
+    typical = np.where(count, np.sqrt(square / np.maximum(count, 1)), 1)
+    alike = np.sqrt(typical[:, None] * typical) / those
+    for place, query in enumerate(queries):
+        a, b = near[query, first[query]], alike[query, first[query]]
+        order = first[query][np.argsort((a - a.mean()) / a.std() - 2 * (b - b.mean()) / b.std())]
+        ranks = np.flatnonzero(songs["works"][order] == songs["works"][query])
+        if len(ranks):
+            assert found.first_rank[place] == ranks[0] + 1
+
+
 def test_distances_of_other_songs_than_the_embeddings_are_an_error(files, collections, tmp_path):
     songs = {key: column[1:] for key, column in collections["valid"].items()}
     aligned = align(tmp_path, songs, euclidean(songs))

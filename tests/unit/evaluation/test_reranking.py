@@ -82,6 +82,17 @@ def test_a_song_that_is_compared_with_itself_alone_has_a_hubness_of_1():
     np.testing.assert_allclose(found, [4, 1, 2])
 
 
+@given(seed=SEEDS, neighbours=st.integers(1, 6))
+def test_songs_that_were_not_compared_are_no_neighbours(seed, neighbours):
+    _, _, aligned = drawn(seed)
+    compared = np.random.default_rng(seed).random(aligned.shape) < 0.3
+    found = mean_of_nearest([(np.arange(20), np.where(compared, aligned, np.nan))], 20, neighbours)
+    for song in range(20):
+        near = [aligned[query, song] for query in range(20) if query != song and compared[query, song]]
+        near = np.sort(near)[:neighbours] if near else np.ones(1)
+        assert found[song] == pytest.approx(np.sqrt(np.square(near).mean()))
+
+
 @pytest.mark.parametrize("songs", [0, 4])
 def test_equal_embeddings_and_no_embeddings_have_a_hubness(songs):
     found = hubness(np.ones((songs, 3), np.float32), 2)
