@@ -14,6 +14,7 @@ from coversim.evaluation import pair_metrics, retrieval
 from coversim.evaluation.reranking import hubness, mean_of_nearest, reordered
 from coversim.evaluation.retrieval import FirstFound, Ranking
 from coversim.storage import distances
+from coversim.storage.distances import Distances
 from coversim.storage.embeddings import Embeddings, of_split
 
 
@@ -70,7 +71,7 @@ def by_alignment(files: Sequence[Path], neighbours: int = 0) -> Comparison:
     def corrected(rows: np.ndarray, distance: np.ndarray) -> np.ndarray:
         return distance / np.sqrt(typical[rows, None] * typical)
 
-    blocks = _blocks(files, first.works, first.performances)
+    blocks = _to_all(files, first.works, first.performances)
     found_first = FirstFound()
     watched = found_first.watch((rows, corrected(rows, distance)) for rows, distance in blocks)
     ranking = retrieval.rank(watched, first.works)
@@ -101,14 +102,19 @@ def _reranked(
         typical = hubness(songs.embeddings, neighbours, device)
     typical_aligned = _typical(aligned, songs.works, songs.performances, neighbours)
 
-    def both(rows: np.ndarray, distance: np.ndarray) -> torch.Tensor:
-        distance = distance / np.sqrt(typical_aligned[rows, None] * typical_aligned)
+    def both(shard: Distances, places: np.ndarray) -> torch.Tensor:
+        rows, candidates = shard.query[places], np.asarray(shard.candidate)[places].astype(np.int64)
+        distance = shard.distance[places] / np.sqrt(typical_aligned[rows, None] * typical_aligned[candidates])
         return reordered(
-            squared(rows) / (typical[rows, None] * typical), torch.from_numpy(distance).to(device), weight
+            squared(rows).div_(typical[rows, None]).div_(typical),
+            torch.from_numpy(candidates).to(device),
+            torch.from_numpy(distance).to(device),
+            weight,
         )
 
     blocks = (
-        (rows, both(rows, distance)) for rows, distance in _blocks(aligned, songs.works, songs.performances)
+        (shard.query[places], both(shard, places))
+        for shard, places in _blocks(aligned, songs.works, songs.performances)
     )
     return retrieval.rank(first.watch(blocks), songs.works, tolerance=rounding)
 
@@ -119,13 +125,21 @@ def _typical(
     """How near queries are to each song, by the distances of all shards, (songs,); 1 without neighbours."""
     if not neighbours:
         return np.ones(len(works))
-    return mean_of_nearest(_blocks(files, works, performances), len(works), neighbours)
+    return mean_of_nearest(_to_all(files, works, performances), len(works), neighbours)
+
+
+def _to_all(
+    files: Sequence[Path], works: np.ndarray, performances: np.ndarray
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Rows of the songs that have a cover, and their distances to all; NaN where two were not compared."""
+    for shard, places in _blocks(files, works, performances):
+        yield shard.query[places], shard.to_all(places)
 
 
 def _blocks(
     files: Sequence[Path], works: np.ndarray, performances: np.ndarray
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Rows of the songs that have a cover, and their distances, from the files of all shards."""
+) -> Iterator[tuple[Distances, np.ndarray]]:
+    """The shards, and some at a time which of their queries have a cover."""
     has_cover = np.isin(np.arange(len(works)), retrieval.queries_of(works))
     for path in files:
         shard = distances.read(path)
@@ -133,6 +147,5 @@ def _blocks(
             raise CoversimError(
                 f"{path}: of other songs. Remedy: delete its folder; the next run makes it anew"
             )
-        queries = np.flatnonzero(has_cover[shard.query])
-        for places in retrieval.in_blocks(queries, len(works)):
-            yield shard.query[places], shard.to_all(places)
+        for places in retrieval.in_blocks(np.flatnonzero(has_cover[shard.query]), len(works)):
+            yield shard, places

@@ -47,27 +47,28 @@ def mean_of_nearest(
     return np.where(count > 0, np.sqrt(np.maximum(mean, np.finfo(np.float64).tiny)), 1.0)
 
 
-def reordered(squared: Tensor, aligned: Tensor, weight: float) -> Tensor:
-    """Embedding distances (queries, songs), of which the aligned songs have been ordered anew and come first.
+def reordered(squared: Tensor, candidates: Tensor, aligned: Tensor, weight: float) -> Tensor:
+    """Embedding distances (queries, songs), of which those of the candidates are ordered anew and come first; in place.
 
     Their score is z(D) − weight · z(1 / A), with D the Euclidean distance of the embeddings, A that of the
-    alignment, and z the deviation from the mean of the query's aligned songs in standard deviations.
+    alignment, and z the deviation from the mean of the query's candidates in standard deviations.
 
     Parameters
     ----------
     squared : squared Euclidean distances of the embeddings
-    aligned : distances by alignment; NaN where there is none
+    candidates : (queries, candidates) int64, songs that were aligned with each query
+    aligned : their distances by alignment
     """
-    squared = squared.clamp(min=0)
-    among = ~aligned.isnan()
-    score = _standardised(squared.sqrt(), among) - weight * _standardised(1 / aligned, among)
-    last = score.masked_fill(~among, -torch.inf).amax(dim=1, keepdim=True)
-    return torch.where(among, score - last - 1, squared)
+    if not candidates.shape[1]:
+        return squared
+    near = squared.gather(1, candidates).clamp(min=0).sqrt()
+    score = _standardised(near) - weight * _standardised(1 / aligned)
+    first = score - score.amax(dim=1, keepdim=True) - 1
+    return squared.scatter_(1, candidates, first.to(squared.dtype))
 
 
-def _standardised(values: Tensor, among: Tensor) -> Tensor:
-    """Deviations from the mean of the values `among` each row, in their standard deviations."""
-    count = among.sum(dim=1, keepdim=True)
-    deviation = values - values.masked_fill(~among, 0).sum(dim=1, keepdim=True) / count
-    variance = deviation.masked_fill(~among, 0).square().sum(dim=1, keepdim=True) / count
+def _standardised(values: Tensor) -> Tensor:
+    """Deviations from the mean of each row, in its standard deviations."""
+    deviation = values - values.mean(dim=1, keepdim=True)
+    variance = deviation.square().mean(dim=1, keepdim=True)
     return deviation / variance.sqrt().clamp(min=torch.finfo(values.dtype).tiny)

@@ -31,10 +31,11 @@ def order(
             there.append(place)
         except CoversimError:
             continue
-    aligned = np.full(len(others), np.nan)
-    if there:
-        aligned[there] = qmax_distances(_chroma(metric, song), chroma, TRANSPOSITIONS)
-    score = reordered(torch.from_numpy(distances**2)[None], torch.from_numpy(aligned)[None], WEIGHT)[0]
+    aligned = qmax_distances(_chroma(metric, song), chroma, TRANSPOSITIONS) if there else np.zeros(0)
+    places = torch.tensor(there, dtype=torch.int64)
+    score = reordered(
+        torch.from_numpy(distances**2)[None], places[None], torch.from_numpy(aligned)[None], WEIGHT
+    )[0]
     return score.argsort(stable=True).tolist()
 
 
