@@ -403,6 +403,33 @@ def test_re_ranking_corrects_both_distances_for_hubs(files, collections, tmp_pat
             assert found.first_rank[place] == ranks[0] + 1
 
 
+def test_re_ranking_thousands_of_songs_takes_little_more_memory_than_ranking_them(tmp_path):
+    songs = songs_of("test", [2] * 3000)
+    random = np.random.default_rng(0)
+    first = (np.arange(6000)[:, None] + random.integers(1, 6000, (6000, 1)) + np.arange(100)) % 6000
+    shards = align(tmp_path, songs, random.uniform(0.1, 1, first.shape), first)
+    program = f"""
+import re, torch
+from pathlib import Path
+from coversim.evaluation.comparison import by_embedding
+def peak():
+    return int(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1])
+torch.set_num_threads(1)
+for aligned in ([], {[str(path) for path in shards]!r}):
+    by_embedding("test", [Path({str(write(tmp_path, "train", songs))!r})], list(map(Path, aligned)), 3.0, 10, torch.device("cpu"))
+    print(peak())
+"""
+    said = subprocess.run(
+        [sys.executable, "-c", program],
+        env={"PYTHONPATH": str(SCRIPTS)},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    ranked, reranked = map(int, said.split())
+    assert reranked - ranked < 200_000  # 50,000; it was 470,000 when all songs of a query had a score
+
+
 def test_distances_of_other_songs_than_the_embeddings_are_an_error(files, collections, tmp_path):
     songs = {key: column[1:] for key, column in collections["valid"].items()}
     aligned = align(tmp_path, songs, euclidean(songs))
