@@ -24,6 +24,7 @@ MARGIN = 0.02  # cosine of mean chroma by which a transposition may suit less th
 LEVELS = 7  # that a number of a stored vector may have on each side of 0
 SPREAD = 0.4  # from one of them to the next, as a share of what is usual: the root mean square of a vector's numbers
 ROWS = 120  # patches of the query that are compared at a time
+LANES = 16  # columns that the processor takes at once: the last few of another number would come one by one
 
 compiled = numba.njit(nogil=True, fastmath={"nnan", "nsz"})
 
@@ -150,10 +151,16 @@ def _packed(levels):
 def _unpack(source, target):
     """The numbers of a stored vector, as multiples of a step."""
     half = len(source)
+    low, high = target[:half], target[half:]  # or the compiler does not take several numbers at once
     for number in range(half):
-        target[number] = np.float32(np.int32(source[number] & 15) - (LEVELS + 1))
-    for number in range(len(target) - half):
-        target[half + number] = np.float32(np.int32(source[number] >> 4) - (LEVELS + 1))
+        low[number] = np.float32(np.int32(source[number] & 15) - (LEVELS + 1))
+    for number in range(len(high)):
+        high[number] = np.float32(np.int32(source[number] >> 4) - (LEVELS + 1))
+
+
+@compiled
+def _whole(columns):
+    return (columns + LANES - 1) // LANES * LANES
 
 
 @numba.njit(
@@ -187,24 +194,26 @@ def _halved(vectors, offsets, starts, size, step):
 @compiled
 def _scores(rotated, bounds, others, offsets, counts, tried, longest, song_stride, stride):
     size = rotated.shape[2]
-    widest = (longest - 1) // stride + 1  # np.diff would take three seconds to compile
+    widest = _whole((longest - 1) // stride + 1)  # np.diff would take three seconds to compile
     vectors = np.empty((widest, size), np.float32)
     cosines = np.empty(ROWS * widest, np.float32)
     best = np.zeros(len(offsets) - 1, np.float32)
     for place in range(len(best)):
         width = (offsets[place + 1] - offsets[place] - 1) // stride + 1
-        own = others[offsets[place] : offsets[place + 1] : stride]
         for patch in range(width):
-            _unpack(own[patch], vectors[patch])
+            _unpack(others[offsets[place] + patch * stride], vectors[patch])
+        padded = _whole(width)  # a path that runs on into silence only loses
+        vectors[width:padded] = 0
         tiles = tried[:, counts[place] : counts[place + 1]]
         columns = np.arange(tiles.shape[1] + 1) * (offsets[place + 1] - offsets[place]) // tiles.shape[1]
         columns = (columns + stride - 1) // stride
+        columns[-1] = padded
         for semitones in range(12):
             if not tiles[:, :, semitones].any():
                 continue
             # of three rows, with four silent columns before the first one
-            sums = np.zeros((3, width + 4), np.float32)
-            highest = np.zeros(width, np.float32)
+            sums = np.zeros((3, padded + 4), np.float32)
+            highest = np.zeros(padded, np.float32)
             for section in range(len(tiles)):
                 runs = _runs(tiles[section, :, semitones], columns)
                 for start in range(bounds[section], bounds[section + 1], ROWS):
