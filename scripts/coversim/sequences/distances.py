@@ -2,16 +2,14 @@
 
 Two songs that have nothing to do with each other find something in common by chance, the more the longer they are,
 and what covers have in common cannot be longer than the shorter one: a score is divided by a power of its length.
-Some songs score well with everything: how well with those songs to learn from that are most like it, and that cover
-neither, is taken away from both songs of a pair (as speaker verification normalises scores by an adaptive cohort:
-Sturim & Reynolds, 2005, "Speaker adaptive cohort selection for Tnorm in text-independent speaker verification").
+Some songs score well with everything: how well with songs to learn from, which cover neither, is taken away from
+both songs of a pair.
 """
 
 import numpy as np
 
 LENGTH = 0.7  # power of the shorter length that a score is divided by
-HUBS = 0.75  # share of what is by chance that is taken away
-COHORT = 10  # songs to learn from, those most like a song, that show what is by chance
+HUBS = 0.5  # share of what is by chance that is taken away
 
 
 def likeness(scores: np.ndarray, length: int, lengths: np.ndarray, apart: int = 1) -> np.ndarray:
@@ -23,8 +21,8 @@ def likeness(scores: np.ndarray, length: int, lengths: np.ndarray, apart: int = 
 
 
 def hubness(likenesses: np.ndarray) -> float:
-    """What a song is to be taken for a hub by: its mean likeness with the COHORT songs to learn from that are most like it."""
-    return float(np.mean(np.sort(likenesses)[-COHORT:]))
+    """What a song is to be taken for a hub by: its mean likeness with songs to learn from."""
+    return float(np.mean(likenesses))
 
 
 def distances(likenesses: np.ndarray, hubness: float, hubnesses: np.ndarray) -> np.ndarray:

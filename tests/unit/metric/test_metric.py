@@ -15,9 +15,7 @@ from coversim.dataset.reader import read_feature
 from coversim.errors import CoversimError
 from coversim.features.downsampling import downsample
 from coversim.metric.kinds import Embeddings, Fused, Sequences
-from coversim.metric.metric import VERSION
 from coversim.metric.songs import opened
-from coversim.sequences.distances import HUBS
 from coversim.sequences.passages import untrained
 from coversim.siamese import encoder as encoders
 from coversim.storage import hdf5
@@ -129,7 +127,7 @@ def test_the_model_of_a_training_is_a_metric_without_probabilities(model, metric
 
 
 REFUSED = {
-    "of a newer version": ({"version": VERSION + 1}, f"version {VERSION + 1}"),
+    "of a newer version": ({"version": 5}, "version 5"),
     "of an unknown kind": ({"kind": "smell"}, "kind 'smell'"),
     "with an entry more": ({"spell": 1}, "unknown: spell"),
     "of another format": ({"format": "cats"}, "no metric of coversim"),
@@ -196,7 +194,7 @@ def test_what_is_like_the_probes_is_a_hub_and_counts_as_further_away(tmp_path):
     plain = sequences()
     assert corrected.distance(a, b) == pytest.approx(
         plain.distance(*(plain.embed(chroma(seed), rate=8) for seed in (1, 2)))
-        * np.exp(HUBS * (a.hubness + b.hubness))
+        * np.exp(0.5 * (a.hubness + b.hubness))
     )
 
 
