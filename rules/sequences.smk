@@ -243,6 +243,7 @@ rule match:
         sequences=sequences_to_match,
         copies=copies_of_collection,
         candidates=candidates_of,
+        projection=projection_to_double_by,
     output:
         distances="aligned/{experiment}/{seed}/{collection}/{shard}.h5",
     log:
@@ -267,4 +268,5 @@ rule match:
         " --collection {wildcards.collection} --shard {wildcards.shard}"
         " --sequences {input.sequences:q} --songs {params.songs:q} --copies {input.copies:q}"
         " --candidates {input.candidates:q} --refine {params.refine}"
+        " --projection {input.projection:q}"
         " --output {output.distances:q} 2> {log:q}"

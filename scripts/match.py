@@ -27,6 +27,12 @@ def main() -> None:
         default=0,
         help="compare all coarsely, and the nearest so many again; 0: all finely at once",
     )
+    parser.add_argument(
+        "--projection",
+        type=Path,
+        nargs="?",
+        help="of these sequences, NPZ: compare songs at twice their tempo, too; none: do not",
+    )
     parser.add_argument("--output", type=Path, required=True, help="distances, HDF5")
     arguments = parser.parse_args()
 
@@ -39,6 +45,7 @@ def main() -> None:
         arguments.output,
         arguments.candidates,
         arguments.refine,
+        arguments.projection,
     )
 
 

@@ -3,12 +3,14 @@
 
 # experiments that compare songs as sequences, also to re-rank them: `match` does that, not `align`
 AS_SEQUENCES = {name for name, one in PLAN.experiments.items() if one.projection}
-# … and of these, those by which two songs alone can be compared, without an embedding or neighbours in their collection
+# … and of these, those by which two songs alone can be compared, without an embedding or neighbours in their collection,
+# and where they match is at their own tempo
 SEQUENCES_ALONE = {
     name
     for name in AS_SEQUENCES
     if not PLAN.experiments[name].embeds
     and not PLAN.experiments[name].settings["model"]["neighbours"]
+    and not PLAN.experiments[name].doubles_tempo
 }
 # the projection in which the covers that another one is fitted to are aligned
 ALIGNED_IN = {"lda1": "pca", "lda": "lda1"}
@@ -89,6 +91,14 @@ def projected(wildcards):
 
 sequences_to_match = collect("{folder}/collections/{{collection}}.h5", folder=projected)
 projection_of = collect("{folder}/projection.npz", folder=projected)
+
+
+def projection_to_double_by(wildcards):
+    """The projection, where songs at twice their tempo are compared as well."""
+    doubled = experiment_of(wildcards).doubles_tempo
+    return f"{projected(wildcards)}/projection.npz" if doubled else []
+
+
 hubs_of = collect("{folder}/hubs.h5", folder=projected)
 
 

@@ -1,8 +1,8 @@
 """How long it takes to compare two songs, as sequences and by Qmax: python tests/benchmarks/bench_match.py RESULTS SOURCE
 
 Of a finished run with `sequence`. One thread, CPU time, medians of ROUNDS rounds in turn: songs of SOURCE as they are, and
-of four minutes, joined from these. A query meets SONGS as sequences (`refine`: at half the rate, and 20 of them again, the
-time to halve the songs apart), and ALIGNED by Qmax, in two transpositions and in one.
+of four minutes, joined from these. A query meets SONGS as sequences (`refine`: at half the rate, and 20 of them again;
+`double_tempo`: each at twice its tempo, too; the time to make these songs apart), and ALIGNED by Qmax, in two transpositions and in one.
 """
 
 import os
@@ -25,6 +25,11 @@ from coversim.alignment.qmax import qmax_distances  # noqa: E402
 from coversim.sequences import storage  # noqa: E402
 from coversim.sequences.projection import Projection  # noqa: E402
 from coversim.sequences.songs import at_half_rate, likenesses, sequence_of  # noqa: E402
+from coversim.sequences.tempo import (  # noqa: E402
+    at_twice_the_tempo,
+    doubling,
+    song_at_twice_the_tempo,
+)
 from coversim.storage import frames  # noqa: E402
 
 SONGS = 1000
@@ -53,7 +58,19 @@ def measure(songs: list[frames.SongFrames], projection: Projection) -> None:
     kept = others.vectors.nbytes + others.profiles.nbytes + others.hubness.nbytes
     query, first = made[0], np.arange(len(made)) < REFINED
     [slow], half = at_half_rate([query], others)
+    by = doubling(projection)
+    fast, faster = song_at_twice_the_tempo(query, others.orders, by), at_twice_the_tempo(others, by)
+    [fast_slow], faster_half = at_half_rate([fast], faster)
     chroma = [song.frames for song in songs[:ALIGNED]]
+
+    def at_any_tempo(query=query, others=others, fast=fast, faster=faster) -> None:
+        likenesses(query, others)
+        likenesses(fast, others)
+        likenesses(query, faster)
+
+    def at_any_tempo_refined() -> None:
+        at_any_tempo(slow, half, fast_slow, faster_half)
+        at_any_tempo(query, others.of(first), fast, faster.of(first))
 
     def refined() -> None:
         likenesses(slow, half)
@@ -63,6 +80,9 @@ def measure(songs: list[frames.SongFrames], projection: Projection) -> None:
         "sequence": (partial(likenesses, query, others), len(made)),
         "… at half the rate, 20 again": (refined, len(made)),
         "… to halve the songs": (partial(at_half_rate, [], others), len(made)),
+        "at twice the tempo, too": (at_any_tempo, len(made)),
+        "… at half the rate, 20 again, too": (at_any_tempo_refined, len(made)),
+        "… to make songs twice as fast": (partial(at_twice_the_tempo, others, by), len(made)),
         "qmax, two transpositions": (partial(qmax_distances, chroma[0], chroma, 2), ALIGNED),
         "qmax, one": (partial(qmax_distances, chroma[0], chroma, 1), ALIGNED),
     }
@@ -76,7 +96,7 @@ def measure(songs: list[frames.SongFrames], projection: Projection) -> None:
     times = {name: float(np.median(found[1:])) / ways[name][1] for name, found in seconds.items()}
     print(f"  {kept / len(made) / 1000:.1f} kB a song; load {os.getloadavg()[0]:.1f}")
     for name, found in times.items():
-        print(f"  {name:30}{1e6 * found:10.1f} µs   1/{times['qmax, two transpositions'] / found:.0f}")
+        print(f"  {name:34}{1e6 * found:10.1f} µs   1/{times['qmax, two transpositions'] / found:.0f}")
 
 
 def joined(songs: list[frames.SongFrames]) -> list[frames.SongFrames]:

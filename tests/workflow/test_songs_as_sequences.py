@@ -138,6 +138,12 @@ def test_another_run_gives_the_same_bytes(finished, place):
             MATCHED,
         ),
         (
+            lambda place: add_experiment(
+                place, tempo={"model": {"kind": "sequence_lda", "double_tempo": True}}
+            ),
+            MATCHED,
+        ),
+        (
             lambda place: add_experiment(place, hubs={"model": {"kind": "sequence_lda", "neighbours": 3}}),
             TABLES,
         ),
@@ -153,6 +159,7 @@ def test_another_run_gives_the_same_bytes(finished, place):
         "principal components beside discriminants: they share the moments",
         "the same again: it shares all, distances too",
         "the same in two steps: it shares the sequences",
+        "the same at twice the tempo, too: it shares the sequences",
         "the same corrected for hubs: it shares the distances",
     ],
 )

@@ -10,6 +10,7 @@ import numpy as np
 
 LENGTH = 0.7  # power of the shorter length that a score is divided by
 HUBS = 0.5  # share of what is by chance that is taken away
+TEMPO = 0.07  # by how much more two songs must be alike at half or twice the tempo than at their own
 
 
 def likeness(scores: np.ndarray, length: int, lengths: np.ndarray, apart: int = 1) -> np.ndarray:

@@ -61,7 +61,7 @@ KINDS = {
     ),
     "qmax": Kind(reads=("sharpness", "neighbours", "transpositions"), pairwise=True),
     "chroma": Kind(reads=("sharpness", "neighbours"), pairwise=True),
-    "sequence_pca": Kind(reads=("neighbours", "refine"), pairwise=True, projection="pca"),
-    "sequence_lda": Kind(reads=("neighbours", "refine"), pairwise=True, projection="lda"),
+    "sequence_pca": Kind(reads=("neighbours", "refine", "double_tempo"), pairwise=True, projection="pca"),
+    "sequence_lda": Kind(reads=("neighbours", "refine", "double_tempo"), pairwise=True, projection="lda"),
     "sequence_network": Kind(reads=("channels", "layers"), trains=True, pairwise=True, projection="network"),
 }

@@ -129,7 +129,13 @@ class Experiment:
             "sharpness": words(self.settings["model"]["sharpness"]),
             "candidates": self.settings["rerank"]["candidates"],
             "refine": self.settings["model"]["refine"] if self.projection else 0,
+            "double_tempo": self.doubles_tempo,
         }
+
+    @property
+    def doubles_tempo(self) -> bool:
+        """Whether it compares songs as sequences at twice their tempo as well: by a linear projection, not by a network."""
+        return bool(self.projection and not self.trains_sequences and self.settings["model"]["double_tempo"])
 
     @property
     def reranking(self) -> dict[str, Any]:

@@ -7,8 +7,8 @@ import pytest
 
 import corpus
 from coversim.errors import CoversimError
-from coversim.sequences import aligned, songs, storage
-from coversim.sequences.distances import distances, likeness
+from coversim.sequences import aligned, songs, storage, tempo
+from coversim.sequences.distances import TEMPO, distances, likeness
 from coversim.sequences.matching import best_transpositions, restored, scores, stored
 from coversim.sequences.patches import patches, profiles
 from coversim.sequences.projection import SecondMoments, discriminants, principal_components, real_numbers
@@ -81,11 +81,11 @@ def sequences(place, projection):
     return files
 
 
-def match_shard(files, catalogues, copies, collection, shard, output, *candidates, refine=0):
+def match_shard(files, catalogues, copies, collection, shard, output, *candidates, **settings):
     """As the rules do it: the shards are joined first."""
     joined = output.parent / "crema" / "pca" / "collections" / f"{collection}.h5"
     storage.join(files, collection, joined)
-    match_collection(joined, catalogues, copies, collection, shard, output, *candidates, refine=refine)
+    match_collection(joined, catalogues, copies, collection, shard, output, *candidates, **settings)
 
 
 def test_songs_that_do_not_count_have_no_sequence_and_are_no_candidates(place):
@@ -296,6 +296,29 @@ def test_the_songs_nearest_at_half_the_rate_are_compared_again_as_they_are(place
         again = distance_files.read(place / "every.h5").distance[some.query == query][0]
         np.testing.assert_array_equal(again[others], as_they_are[others])
     assert hdf5.read_settings(place / "some.h5")["refine"] == 2
+
+
+@pytest.mark.parametrize("refine", [0, 2])
+def test_each_of_two_songs_is_compared_at_twice_its_tempo_too(place, refine):
+    projection = fitted(place)
+    files = sequences(place, projection)
+    projection.save(place / "projection.npz")
+    where = (files, [place / "songs.tsv"], [place / "copies.tsv"], "valid", "0001")
+    match_shard(*where, place / "own.h5", refine=refine)
+    match_shard(*where, place / "any.h5", refine=refine, projection=place / "projection.npz")
+    own, found = (distance_files.read(place / name) for name in ("own.h5", "any.h5"))
+    by = tempo.doubling(projection)
+    [(read, _)] = storage.blocks(place / "crema" / "pca" / "collections" / "valid.h5")
+    for query, as_they_are, at_any in zip(found.query, own.distance, found.distance, strict=True):
+        song = read.song(query)
+        fast = tempo.song_at_twice_the_tempo(song, read.orders, by)
+        faster = np.maximum(
+            songs.likenesses(fast, read), songs.likenesses(song, tempo.at_twice_the_tempo(read, by))
+        )
+        expected = np.minimum(as_they_are, distances(faster - TEMPO, song.hubness, read.hubness))
+        compared = np.argsort(np.where(np.arange(6) == query, np.inf, at_any))[: refine or 6]
+        np.testing.assert_allclose(at_any[compared], expected[compared], rtol=1e-5)
+    assert hdf5.read_settings(place / "any.h5")["double_tempo"]
 
 
 def test_of_candidates_the_nearest_are_compared_again(place):

@@ -228,6 +228,26 @@ def test_sequences_are_refined_wherever_they_are_compared():
     assert named["reranked"].training == named["default"].training
 
 
+def test_sequences_are_compared_at_twice_their_tempo_wherever_they_are_linear():
+    named = resolve(
+        changed(
+            model={"double_tempo": True},
+            experiments={
+                "sequence": {"model": {"kind": "sequence_lda"}},
+                "own": {"model": {"kind": "sequence_lda", "double_tempo": False}},
+                "network": {"model": {"kind": "sequence_network"}},
+                "reranked": {"rerank": {"candidates": 100}},
+                "qmax": {"model": {"kind": "qmax"}},
+                "default": {},
+            },
+        ),
+        ["crema"],
+    )
+    found = {name for name, one in named.items() if one.alignment["double_tempo"]}
+    assert found & {"sequence", "own", "network", "reranked", "qmax", "default"} == {"sequence", "reranked"}
+    assert named["reranked"].training == named["default"].training
+
+
 def test_qmax_tries_so_many_transpositions_wherever_it_aligns():
     one = {"model": {"transpositions": 1}}
     named = resolve(
