@@ -15,7 +15,7 @@ FIRST, LAST = 0, 7  # powers of ten of the axis of time, in nanoseconds
 SECONDS = {0: "1 ns", 3: "1 µs", 6: "1 ms"}
 COLOURS = (
     *("#7b2d8b", "#0b6e4f", "#4cae8b", "#1f77b4", "#bcbd22"),
-    *("#c0392b", "#e59866", "#34495e", "#7f8c8d", "#b39ddb"),
+    *("#d4589a", "#c0392b", "#e59866", "#34495e", "#7f8c8d", "#b39ddb"),
 )
 STYLE = "text{font:12px sans-serif;fill:#222} .small{font-size:11px;fill:#555} line{stroke:#ddd}"
 
