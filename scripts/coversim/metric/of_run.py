@@ -6,7 +6,10 @@ from coversim.errors import CoversimError
 from coversim.evaluation.headline import first_of
 from coversim.storage import tsv
 
-NO_METRIC = "What aligns songs frame by frame has none: search --rerank does that"
+NO_METRIC = (
+    "None has what aligns songs frame by frame (search --rerank does that), corrects for hubs by other songs "
+    "(model.neighbours), or compares songs at twice their tempo (model.double_tempo)"
+)
 
 
 def metric_of(results: Path) -> tuple[Path, str]:

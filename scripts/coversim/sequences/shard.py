@@ -6,7 +6,7 @@ If asked, at half the rate, and the nearest of them again; and each of two songs
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -102,8 +102,8 @@ def _with_all(
     """The songs of a collection, and their distances (queries, songs)."""
     names = []
     blocks = [np.empty((len(queries), 0), np.float32)]
-    for own, others in _compared(songs, queries, half_rate, by):
-        names += others[0].names
+    for of_block, own, others in _compared(songs, queries, half_rate, by):
+        names += of_block
         block = [_distances(query, others) for query in own]
         blocks.append(np.array(block, np.float32).reshape(len(queries), len(others[0].works)))
     return names, np.concatenate(blocks, axis=1)
@@ -120,8 +120,10 @@ def _with_some(
     """The songs of a collection, and the distances of some of them, those of the rows `wanted` (queries, some): as many."""
     names = []
     compared = np.full(wanted.shape, np.nan, np.float32)
-    for own, others in _compared(songs, queries, half_rate, by):
-        names += others[0].names
+    somewhere = set(np.unique(wanted).tolist())
+    some = {name for name, row in row_in.items() if row in somewhere}
+    for of_block, own, others in _compared(songs, queries, half_rate, by, some):
+        names += of_block
         rows = np.array([row_in.get(name, -1) for name in others[0].names])
         for query, of_query, row in zip(own, wanted, compared, strict=True):
             among = np.isin(rows, of_query)
@@ -133,14 +135,21 @@ def _with_some(
 
 
 def _compared(
-    songs: Path, queries: Sequence[StoredSequence], half_rate: bool, by: Doubling | None
-) -> Iterator[tuple[list[tuple[StoredSequence, ...]], list[Sequences]]]:
-    """The queries beside some songs of the collection at a time, as they are or at half their rate.
+    songs: Path,
+    queries: Sequence[StoredSequence],
+    half_rate: bool,
+    by: Doubling | None,
+    some: Container[frames.Name] | None = None,
+) -> Iterator[tuple[list[frames.Name], list[tuple[StoredSequence, ...]], list[Sequences]]]:
+    """Names of some songs of the collection at a time, and beside them the queries, as they are or at half their rate.
 
-    Each query, and these songs: at their own tempo and, if asked, at twice that.
+    Each query, and these songs, or of these but `some`: at their own tempo and, if asked, at twice that.
     """
     fast: list[StoredSequence] = []
     for others, _ in followed(storage.blocks(songs), "blocks of songs"):
+        names = others.names
+        if some is not None:
+            others = others.of(np.array([name in some for name in names], dtype=bool))
         at_tempi = [(queries, others)]
         if by is not None:
             fast = fast or [song_at_twice_the_tempo(query, others.orders, by) for query in queries]
@@ -148,6 +157,7 @@ def _compared(
         if half_rate:
             at_tempi = [at_half_rate(*songs_at_tempo) for songs_at_tempo in at_tempi]
         yield (
+            names,
             list(zip(*(own for own, _ in at_tempi), strict=True)),
             [others for _, others in at_tempi],
         )
