@@ -94,11 +94,12 @@ rule bundle_sequences:
         songs=SONGS_TO_TRAIN,
         settings="experiments/{experiment}.json",
         refine=refine_of,
+        double_tempo=double_tempo_of,
     shell:
         'python "$COVERSIM_SCRIPTS"/bundle.py'
         " --experiment {wildcards.experiment} --seed {wildcards.seed}"
-        " --projection {input.projection:q} --hubs {input.hubs:q} --refine {params.refine}"
-        " --settings {params.settings:q}"
+        " --projection {input.projection:q} --hubs {input.hubs:q}"
+        " --refine {params.refine} {params.double_tempo} --settings {params.settings:q}"
         " --calibration {input.calibration:q} --songs {params.songs:q}"
         " --output {output.metric:q} 2> {log:q}"
 

@@ -41,6 +41,11 @@ def main() -> None:
         default=0,
         help="compare at half the rate, and the nearest so many again; 0: all at the whole one (--projection)",
     )
+    parser.add_argument(
+        "--double-tempo",
+        action="store_true",
+        help="compare songs at twice their tempo, too (--projection, linear)",
+    )
     parser.add_argument("--settings", type=Path, required=True, help="the experiment's settings, a JSON file")
     parser.add_argument("--calibration", type=Path, required=True, help="calibration.json")
     parser.add_argument(
@@ -79,7 +84,7 @@ def kind_of(arguments: argparse.Namespace, settings: dict[str, Any]) -> Kind:
     if arguments.hubs:
         hubs = storage.read(arguments.hubs)
         probes = {"offset": hubs.offsets, "vector": hubs.vectors, "profile": hubs.profiles}
-    return Sequences(settings["features"], projection, probes, arguments.refine)
+    return Sequences(settings["features"], projection, probes, arguments.refine, arguments.double_tempo)
 
 
 def run_of(path: Path) -> tuple[str, ...]:

@@ -3,14 +3,12 @@
 
 # experiments that compare songs as sequences, also to re-rank them: `match` does that, not `align`
 AS_SEQUENCES = {name for name, one in PLAN.experiments.items() if one.projection}
-# … and of these, those by which two songs alone can be compared, without an embedding or neighbours in their collection,
-# and where they match is at their own tempo
+# … and of these, those by which two songs alone can be compared, without an embedding or neighbours in their collection
 SEQUENCES_ALONE = {
     name
     for name in AS_SEQUENCES
     if not PLAN.experiments[name].embeds
     and not PLAN.experiments[name].settings["model"]["neighbours"]
-    and not PLAN.experiments[name].doubles_tempo
 }
 # the projection in which the covers that another one is fitted to are aligned
 ALIGNED_IN = {"lda1": "pca", "lda": "lda1"}
@@ -123,3 +121,8 @@ def alignment_of(wildcards):
 
 def refine_of(wildcards):
     return experiment_of(wildcards).settings["model"]["refine"]
+
+
+def double_tempo_of(wildcards):
+    """As an option on the command line."""
+    return "--double-tempo" if experiment_of(wildcards).doubles_tempo else ""

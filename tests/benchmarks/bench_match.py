@@ -1,8 +1,8 @@
 """How long it takes to compare two songs, as sequences and by Qmax: python tests/benchmarks/bench_match.py RESULTS SOURCE
 
 Of a finished run with `sequence`. One thread, CPU time, medians of ROUNDS rounds in turn: songs of SOURCE as they are, and
-of four minutes, joined from these. A query meets SONGS as sequences (`refine`: at half the rate, and 20 of them again;
-`double_tempo`: each at twice its tempo, too; the time to make these songs apart), and ALIGNED by Qmax, in two transpositions and in one.
+of four minutes, joined from these. A query meets SONGS as sequences, as four experiments of config/sequence.yaml compare them (the time
+to make songs of half the rate, and of twice the tempo, apart), and ALIGNED by Qmax, in two transpositions and in one.
 """
 
 import os
@@ -24,12 +24,8 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
 from coversim.alignment.qmax import qmax_distances  # noqa: E402
 from coversim.sequences import storage  # noqa: E402
 from coversim.sequences.projection import Projection  # noqa: E402
-from coversim.sequences.songs import at_half_rate, likenesses, sequence_of  # noqa: E402
-from coversim.sequences.tempo import (  # noqa: E402
-    at_twice_the_tempo,
-    doubling,
-    song_at_twice_the_tempo,
-)
+from coversim.sequences.songs import at_half_rate, sequence_of  # noqa: E402
+from coversim.sequences.tempo import at_tempi, at_twice_the_tempo, distances, doubling  # noqa: E402
 from coversim.storage import frames  # noqa: E402
 
 SONGS = 1000
@@ -57,32 +53,29 @@ def measure(songs: list[frames.SongFrames], projection: Projection) -> None:
         others = storage.read(Path(folder) / "songs.h5")
     kept = others.vectors.nbytes + others.profiles.nbytes + others.hubness.nbytes
     query, first = made[0], np.arange(len(made)) < REFINED
-    [slow], half = at_half_rate([query], others)
     by = doubling(projection)
-    fast, faster = song_at_twice_the_tempo(query, others.orders, by), at_twice_the_tempo(others, by)
-    [fast_slow], faster_half = at_half_rate([fast], faster)
+
+    def compared(by: np.ndarray | None, refined: bool) -> Callable[[], object]:
+        """With songs that are made already."""
+        [own], songs = at_tempi([query], others, by)
+        if not refined:
+            return partial(distances, own, songs)
+        [own_half], songs_half = at_tempi([query], others, by, half_rate=True)
+
+        def coarsely_then_finely() -> None:
+            distances(own_half, songs_half)
+            distances(own, [at_tempo.of(first) for at_tempo in songs])
+
+        return coarsely_then_finely
+
     chroma = [song.frames for song in songs[:ALIGNED]]
-
-    def at_any_tempo(query=query, others=others, fast=fast, faster=faster) -> None:
-        likenesses(query, others)
-        likenesses(fast, others)
-        likenesses(query, faster)
-
-    def at_any_tempo_refined() -> None:
-        at_any_tempo(slow, half, fast_slow, faster_half)
-        at_any_tempo(query, others.of(first), fast, faster.of(first))
-
-    def refined() -> None:
-        likenesses(slow, half)
-        likenesses(query, others.of(first))
-
     ways: dict[str, tuple[Callable[[], object], int]] = {
-        "sequence": (partial(likenesses, query, others), len(made)),
-        "… at half the rate, 20 again": (refined, len(made)),
-        "… to halve the songs": (partial(at_half_rate, [], others), len(made)),
-        "at twice the tempo, too": (at_any_tempo, len(made)),
-        "… at half the rate, 20 again, too": (at_any_tempo_refined, len(made)),
-        "… to make songs twice as fast": (partial(at_twice_the_tempo, others, by), len(made)),
+        "sequence": (compared(by, refined=True), len(made)),
+        "sequence_fast": (compared(None, refined=True), len(made)),
+        "sequence_whole": (compared(by, refined=False), len(made)),
+        "sequence_own_tempo": (compared(None, refined=False), len(made)),
+        "to make songs of half the rate": (partial(at_half_rate, [], others), len(made)),
+        "to make songs of twice the tempo": (partial(at_twice_the_tempo, others, by), len(made)),
         "qmax, two transpositions": (partial(qmax_distances, chroma[0], chroma, 2), ALIGNED),
         "qmax, one": (partial(qmax_distances, chroma[0], chroma, 1), ALIGNED),
     }

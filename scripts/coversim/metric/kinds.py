@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import h5py
@@ -14,6 +15,7 @@ from coversim.siamese import encoder as encoders
 from coversim.storage import hdf5
 
 if TYPE_CHECKING:
+    from coversim.sequences import storage
     from coversim.sequences.projection import PatchEncoder
 
 BLOCK = 2**14  # points that are subtracted at a time: some 20 MB
@@ -214,25 +216,40 @@ class Sequences(Kind):
         projection: "PatchEncoder",
         probes: Arrays | None = None,
         refine: int = 0,
+        double_tempo: bool = False,
     ):
         """`probes`, songs to learn from as `packed` gives them, tell what is a hub; None: nothing is.
 
         `refine`: others are compared at half the rate, and the nearest of them, so many, again; 0: all as they are.
+        `double_tempo`: each of two songs is compared at twice its tempo, too; for linear projections.
         """
         self.features, self.probes, self.refine = tuple(features), probes, refine
-        self.projection = projection
+        self.projection, self.double_tempo = projection, double_tempo
+
+    @cached_property
+    def _doubling(self) -> np.ndarray | None:
+        from coversim.sequences.projection import Projection
+        from coversim.sequences.tempo import doubling
+
+        if not self.double_tempo:
+            return None
+        if not isinstance(self.projection, Projection):
+            raise TypeError("a network does not know songs at twice their tempo")
+        return doubling(self.projection)
 
     def embed(self, song: Song) -> SongSequence:
         """Its vectors, the mean chroma of its sections, and how near it is to the probes."""
         from coversim.sequences import distances, patches
         from coversim.sequences.matching import stored
+        from coversim.sequences.songs import likenesses
 
         frames = song.frames(patches.RATE)
         vectors = stored(self.projection(patches.patches(frames)))
         found = SongSequence(vectors, patches.profiles(frames), 0.0)
         if self.probes is None:
             return found
-        return SongSequence(vectors, found.profiles, distances.hubness(self._likeness(found, self.probes)))
+        alike = likenesses(_named(found), self._named(self.probes))
+        return SongSequence(vectors, found.profiles, distances.hubness(alike))
 
     def sought(self, song: SongSequence) -> np.ndarray:
         """Its outline, see coversim.sequences.outline."""
@@ -244,39 +261,27 @@ class Sequences(Kind):
 
         return outline(restored(song.vectors, self.projection.size), self.projection.orders)
 
-    def _likeness(self, song: SongSequence, others: Arrays, half_rate: bool = False) -> np.ndarray:
-        from coversim.sequences import distances, matching
-
-        size = self.projection.size
-        vectors, stored, offsets = song.vectors, others["vector"], others["offset"]
-        if half_rate:
-            vectors, _ = matching.halved(vectors, np.array([0, len(vectors)]), size)
-            stored, offsets = matching.halved(stored, offsets, size)
-        apart = 2 if half_rate else 1
-        scores = matching.scores(
-            matching.restored(vectors, size),
-            stored,
-            offsets,
-            matching.best_transpositions(song.profiles, others["profile"]),
-            self.projection.orders,
-            apart=apart,
-        )
-        return distances.likeness(scores, len(vectors), np.diff(offsets), apart)
-
     def distances(self, song: SongSequence, others: Arrays) -> np.ndarray:
         """(N,), see coversim.sequences.distances."""
-        if not self.refine:
-            return self._distances(song, others)
-        found = self._distances(song, others, half_rate=True)
-        nearest = np.sort(np.argsort(found, kind="stable")[: self.refine])
-        found[nearest] = self._distances(song, self.read(others, nearest))
+        found = self._distances(song, others, half_rate=self.refine > 0)
+        if self.refine:
+            nearest = np.sort(np.argsort(found, kind="stable")[: self.refine])
+            found[nearest] = self._distances(song, self.read(others, nearest))
         return found
 
     def _distances(self, song: SongSequence, others: Arrays, half_rate: bool = False) -> np.ndarray:
-        from coversim.sequences import distances
+        from coversim.sequences.tempo import at_tempi, distances
 
-        likeness = self._likeness(song, others, half_rate)
-        return distances.distances(likeness, song.hubness, others["hubness"])
+        [at_its_tempi], others_at = at_tempi([_named(song)], self._named(others), self._doubling, half_rate)
+        return distances(at_its_tempi, others_at)
+
+    def _named(self, songs: Arrays) -> "storage.Sequences":
+        from coversim.sequences import storage
+
+        names = np.full(len(songs["offset"]) - 1, "")
+        hubness = songs.get("hubness", np.zeros(len(names)))
+        numbers = songs["offset"], songs["vector"], songs["profile"], hubness
+        return storage.Sequences(names, names, names, *numbers, self.projection.orders)
 
     def packed(self, songs: Sequence[SongSequence]) -> Arrays:
         """Outlines; vectors one after the other, whose they are by `offset`; profiles, as many as the length says."""
@@ -322,10 +327,11 @@ class Sequences(Kind):
         return joined | {"offset": np.cumsum([0, *lengths])}
 
     def content(self) -> dict[str, Any]:
-        """Features, projection or network, how many are refined, and probes."""
+        """Features, projection or network, how songs are compared, and probes."""
         return {
             "features": list(self.features),
             "refine": self.refine,
+            "double_tempo": self.double_tempo,
             **{name: torch.from_numpy(array) for name, array in self.projection.arrays().items()},
             "probes": self.probes and {name: torch.from_numpy(array) for name, array in self.probes.items()},
         }
@@ -337,7 +343,13 @@ class Sequences(Kind):
 
         probes = content["probes"] and {name: tensor.numpy() for name, tensor in content["probes"].items()}
         arrays = {name: value.numpy() for name, value in content.items() if isinstance(value, torch.Tensor)}
-        return cls(content["features"], of_arrays(arrays), probes, content["refine"])
+        return cls(content["features"], of_arrays(arrays), probes, content["refine"], content["double_tempo"])
+
+
+def _named(song: SongSequence) -> "storage.StoredSequence":
+    from coversim.sequences import storage
+
+    return storage.StoredSequence("", "", "", song.vectors, song.profiles, song.hubness)
 
 
 def _rows(dataset: h5py.Dataset | np.ndarray, rows: np.ndarray) -> np.ndarray:

@@ -27,7 +27,7 @@ from coversim.storage.checksums import check
 os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "32")
 
 FORMAT = "coversim metric"
-VERSION = 4
+VERSION = 5
 KEYS = {"format", "version", "kind", "content", "calibration", "about"}
 OF_TRAINING = {"settings", "projection", "linear", "network", "digest", "epoch"}
 """Keys of model.pt, which the rule `train` leaves: a metric without calibration."""
@@ -191,8 +191,7 @@ def _read(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise CoversimError(
             f"{path}: no such file. Remedy: name a metric.pt; the target bundles leaves one in models/<experiment>/<seed>, "
-            "but none of experiments that align songs frame by frame (Qmax, mean chroma), nor with model.neighbours or "
-            "model.double_tempo"
+            "but none of experiments that align songs frame by frame (Qmax, mean chroma), nor with model.neighbours"
         )
     check(path)
     try:

@@ -7,8 +7,8 @@ from coversim.evaluation.headline import first_of
 from coversim.storage import tsv
 
 NO_METRIC = (
-    "None has what aligns songs frame by frame (search --rerank does that), corrects for hubs by other songs "
-    "(model.neighbours), or compares songs at twice their tempo (model.double_tempo)"
+    "None has what aligns songs frame by frame (search --rerank does that), or corrects for hubs by other songs "
+    "(model.neighbours)"
 )
 
 

@@ -66,8 +66,8 @@ def _svg(
     metric: Metric, songs: tuple[Song, Song], names: tuple[str, str], found: Comparison, claim: list[str]
 ) -> str:
     first, second = songs
-    semitones = found.place.transposition if found.place else 0
-    alike = similarity(first, second, metric.projection, semitones)
+    semitones, played = (found.place.transposition, found.place.played) if found.place else (0, (1, 1))
+    alike = similarity(first, second, metric.projection, semitones, played)
     chromagrams = [song.frames(RATE)[0] for song in songs]
     chromagrams = [frames / max(frames.max(), 1e-9) for frames in chromagrams]
     moved = np.roll(chromagrams[1], semitones, axis=0)
@@ -87,7 +87,7 @@ def _svg(
         f'<rect x="{x0}" y="{y0}" width="{SIZE}" height="{SIZE}" fill="none" stroke="#888"/>',
     ]
     if found.place:
-        seconds = len(alike) * HOP / RATE, alike.shape[1] * HOP / RATE
+        seconds = np.array(alike.shape) * played * HOP / RATE
         points = " ".join(
             f"{x0 + SIZE * a / seconds[0]:.1f},{y0 + SIZE * b / seconds[1]:.1f}" for a, b in found.place.path
         )

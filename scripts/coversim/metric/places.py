@@ -20,6 +20,7 @@ class Place(NamedTuple):
     first: tuple[float, float]  # seconds, from and to
     second: tuple[float, float]
     path: np.ndarray  # (steps, 2) seconds in the first and in the second
+    played: tuple[int, int]  # how many times as fast as they are the two were compared
 
 
 def common(first: Song, second: Song, projection: PatchEncoder) -> Place | None:
@@ -29,18 +30,23 @@ def common(first: Song, second: Song, projection: PatchEncoder) -> Place | None:
         return None
     seconds = found.seconds()
     seconds[:, 1] = np.minimum(seconds[:, 1], [first.seconds, second.seconds])
-    path = found.path * patches.HOP / patches.RATE
     semitones = (found.transposition + 5) % 12 - 5
     return Place(
         semitones,
         found.tempo(),
         (float(seconds[0, 0]), float(seconds[0, 1])),
         (float(seconds[1, 0]), float(seconds[1, 1])),
-        path,
+        found.times(),
+        found.played,
     )
 
 
-def similarity(first: Song, second: Song, projection: PatchEncoder, transposition: int) -> np.ndarray:
-    """Cosines of the patches of two songs, (L, M), the second played so many semitones higher."""
-    song, other = (projection(patches.patches(chroma.frames(patches.RATE))) for chroma in (first, second))
+def similarity(
+    first: Song, second: Song, projection: PatchEncoder, transposition: int, played: tuple[int, int] = (1, 1)
+) -> np.ndarray:
+    """Cosines of the patches of two songs, (L, M), the second so many semitones higher, and both so many times as fast."""
+    song, other = (
+        projection(patches.patches(chroma.frames(patches.RATE)[:, :, ::fast]))
+        for chroma, fast in zip((first, second), played, strict=True)
+    )
     return song @ transpose(other, projection.orders, transposition).T

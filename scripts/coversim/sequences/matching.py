@@ -36,15 +36,25 @@ class Match(NamedTuple):
     transposition: int  # semitones by which the other song is to be played higher
     path: np.ndarray  # (steps, 2) patches of the song and of the other
     cosines: np.ndarray  # (steps,) of the patches on the path
+    played: tuple[int, int] = (
+        1,
+        1,
+    )  # how many times as fast as they are the song and the other were compared
 
-    def seconds(self, hop: int = HOP) -> np.ndarray:
-        """From and to, in the song and in the other, (2, 2): of patches that are `hop` frames apart."""
-        return np.stack([self.path[0] * hop, self.path[-1] * hop + WINDOW], axis=1) / RATE
+    def times(self) -> np.ndarray:
+        """The path in seconds of the song and of the other, (steps, 2)."""
+        return self.path * self.played * (HOP / RATE)
+
+    def seconds(self) -> np.ndarray:
+        """From and to, in the song and in the other, (2, 2)."""
+        times = self.times()
+        return np.stack([times[0], times[-1] + np.array(self.played) * (WINDOW / RATE)], axis=1)
 
     def tempo(self) -> float:
         """How many times as fast as the song the other one plays what they have in common."""
-        song, other = self.path[-1] - self.path[0]
-        return float(song / other) if other else 1.0
+        times = self.times()
+        song, other = times[-1] - times[0]
+        return float(song / other) if other else self.played[0] / self.played[1]
 
 
 def stored(vectors: np.ndarray) -> np.ndarray:

@@ -13,12 +13,10 @@ import numpy as np
 
 from coversim.progress import followed
 from coversim.sequences import storage
-from coversim.sequences.distances import TEMPO
-from coversim.sequences.distances import distances as distances_of
 from coversim.sequences.projection import Projection
-from coversim.sequences.songs import at_half_rate, likenesses
 from coversim.sequences.storage import Sequences, StoredSequence
-from coversim.sequences.tempo import Doubling, at_twice_the_tempo, doubling, song_at_twice_the_tempo
+from coversim.sequences.tempo import at_tempi, doubling
+from coversim.sequences.tempo import distances as distances_at
 from coversim.storage import distances, frames
 from coversim.storage.songs import members
 
@@ -80,7 +78,7 @@ def _refine(
     compared: np.ndarray,
     chosen: distances.Candidates | None,
     refine: int,
-    by: Doubling | None,
+    by: np.ndarray | None,
 ) -> None:
     """Compare each query once more, as it is, with the songs that are nearest to it; `compared` is changed in place."""
     row_of = {name: row for row, name in enumerate(names)}
@@ -97,14 +95,14 @@ def _refine(
 
 
 def _with_all(
-    songs: Path, queries: Sequence[StoredSequence], half_rate: bool, by: Doubling | None
+    songs: Path, queries: Sequence[StoredSequence], half_rate: bool, by: np.ndarray | None
 ) -> tuple[list[frames.Name], np.ndarray]:
     """The songs of a collection, and their distances (queries, songs)."""
     names = []
     blocks = [np.empty((len(queries), 0), np.float32)]
     for of_block, own, others in _compared(songs, queries, half_rate, by):
         names += of_block
-        block = [_distances(query, others) for query in own]
+        block = [distances_at(query, others) for query in own]
         blocks.append(np.array(block, np.float32).reshape(len(queries), len(others[0].works)))
     return names, np.concatenate(blocks, axis=1)
 
@@ -115,7 +113,7 @@ def _with_some(
     row_in: Mapping[frames.Name, int],
     wanted: np.ndarray,
     half_rate: bool,
-    by: Doubling | None,
+    by: np.ndarray | None,
 ) -> tuple[list[frames.Name], np.ndarray]:
     """The songs of a collection, and the distances of some of them, those of the rows `wanted` (queries, some): as many."""
     names = []
@@ -130,7 +128,7 @@ def _with_some(
             if among.any():
                 order = of_query.argsort()
                 places = order[np.searchsorted(of_query, rows[among], sorter=order)]
-                row[places] = _distances(query, [at_tempo.of(among) for at_tempo in others])
+                row[places] = distances_at(query, [at_tempo.of(among) for at_tempo in others])
     return names, compared
 
 
@@ -138,36 +136,12 @@ def _compared(
     songs: Path,
     queries: Sequence[StoredSequence],
     half_rate: bool,
-    by: Doubling | None,
+    by: np.ndarray | None,
     some: Container[frames.Name] | None = None,
 ) -> Iterator[tuple[list[frames.Name], list[tuple[StoredSequence, ...]], list[Sequences]]]:
-    """Names of some songs of the collection at a time, and beside them the queries, as they are or at half their rate.
-
-    Each query, and these songs, or of these but `some`: at their own tempo and, if asked, at twice that.
-    """
-    fast: list[StoredSequence] = []
+    """Names of some songs of the collection at a time; the queries, and these songs, or of these but `some`: as in `at_tempi`."""
     for others, _ in followed(storage.blocks(songs), "blocks of songs"):
         names = others.names
         if some is not None:
             others = others.of(np.array([name in some for name in names], dtype=bool))
-        at_tempi = [(queries, others)]
-        if by is not None:
-            fast = fast or [song_at_twice_the_tempo(query, others.orders, by) for query in queries]
-            at_tempi.append((fast, at_twice_the_tempo(others, by)))
-        if half_rate:
-            at_tempi = [at_half_rate(*songs_at_tempo) for songs_at_tempo in at_tempi]
-        yield (
-            names,
-            list(zip(*(own for own, _ in at_tempi), strict=True)),
-            [others for _, others in at_tempi],
-        )
-
-
-def _distances(query: Sequence[StoredSequence], others: Sequence[Sequences]) -> np.ndarray:
-    """Distances of the songs from a query, both at their own tempo or the one of them at twice that, as they are nearest."""
-    own, *fast = query
-    likeness = likenesses(own, others[0])
-    if fast:
-        faster = np.maximum(likenesses(fast[0], others[0]), likenesses(own, others[1]))
-        likeness = np.maximum(likeness, faster - TEMPO)
-    return distances_of(likeness, own.hubness, others[0].hubness)
+        yield names, *at_tempi(queries, others, by, half_rate)

@@ -93,6 +93,18 @@ class Sequences(NamedTuple):
         )
 
 
+def together(songs: Sequence[StoredSequence], orders: np.ndarray) -> Sequences:
+    """Songs, at least one, of a projection with these orders."""
+    works, performances, splits = (np.array([song[column] for song in songs], str) for column in range(3))
+    return Sequences(
+        *(works, performances, splits, np.cumsum([0, *(len(song.vectors) for song in songs)])),
+        np.concatenate([song.vectors for song in songs]),
+        np.concatenate([song.profiles for song in songs]),
+        np.array([song.hubness for song in songs], np.float64),
+        orders,
+    )
+
+
 def write(path: str | os.PathLike, songs: Sequence[StoredSequence], projection: PatchEncoder) -> None:
     """Write songs, whose vectors are of this projection, to a file that appears once it is whole."""
     vectors = [np.empty((0, (projection.size + 1) // 2), np.uint8), *(song.vectors for song in songs)]

@@ -127,7 +127,7 @@ def test_the_model_of_a_training_is_a_metric_without_probabilities(model, metric
 
 
 REFUSED = {
-    "of a newer version": ({"version": 5}, "version 5"),
+    "of a newer version": ({"version": 6}, "version 6"),
     "of an unknown kind": ({"kind": "smell"}, "kind 'smell'"),
     "with an entry more": ({"spell": 1}, "unknown: spell"),
     "of another format": ({"format": "cats"}, "no metric of coversim"),
@@ -208,6 +208,23 @@ def test_the_nearest_at_half_the_rate_are_compared_again(tmp_path):
     assert (found == as_they_are).sum() == 2
     [alone] = kind.distances(songs[0], kind.packed(songs[3:4]))
     assert alone == as_they_are[2]
+
+
+@pytest.mark.parametrize("refine", [0, 2])
+def test_a_cover_at_half_the_tempo_is_near_where_songs_are_compared_at_twice_it_too(tmp_path, refine):
+    plain = sequences().kind
+    twice = Sequences(["crema"], plain.projection, refine=refine, double_tempo=True)
+    Metric(twice).save(tmp_path / "metric.pt")
+    kind = Metric.load(tmp_path / "metric.pt").kind
+    slow = np.repeat(chroma(1), 2, axis=1)
+    song, cover, *others = (
+        kind.embed(opened(frames, ("crema",), 8)) for frames in (chroma(1), slow, *map(chroma, range(2, 6)))
+    )
+    together = kind.packed([*others, cover])
+    own, found = plain.distances(song, together), kind.distances(song, together)
+    assert found[4] < 0.8 * own[4]
+    assert found[4] < 0.6 * found[:4].min()
+    np.testing.assert_allclose(found[:4], own[:4], rtol=0.05)
 
 
 @pytest.mark.parametrize("kind", ["embedding", "sequence"])

@@ -57,9 +57,9 @@ def test_sequences_are_bundled_with_the_songs_that_show_hubs(tmp_path):
             hdf5.write(file, name, probes[name])
         hdf5.write(file, "order", projection.orders)
     files = ("--projection", tmp_path / "projection.npz", "--hubs", tmp_path / "hubs.h5")
-    metric = bundle(tmp_path, *files, "--refine", 7)
-    expected = Metric(Sequences(["crema"], projection, probes, refine=7))
-    assert metric.kind.refine == 7
+    metric = bundle(tmp_path, *files, "--refine", 7, "--double-tempo")
+    expected = Metric(Sequences(["crema"], projection, probes, refine=7, double_tempo=True))
+    assert (metric.kind.refine, metric.kind.double_tempo) == (7, True)
     assert metric.distance(*two(metric)) == expected.distance(*two(expected))
     assert metric.distance(*two(metric)) != pytest.approx(Metric(plain).distance(*two(Metric(plain))))
     assert np.isfinite(metric.distance(*two(metric)))
