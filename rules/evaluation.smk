@@ -30,12 +30,12 @@ rule evaluate:
         code=code("evaluate.py"),
         settings=lookup(within=config, dpath="evaluation"),
         collections=PLAN.collections,
-        rerank=reranking_of,
+        weight=weight_of,
     shell:
         'python "$COVERSIM_SCRIPTS"/evaluate.py'
         " --experiment {wildcards.experiment} --seed {wildcards.seed}"
         " --embeddings {input.embeddings:q} --aligned {input.aligned:q}"
-        " --weight {params.rerank[weight]} --neighbours {params.rerank[neighbours]}"
+        " --weight {params.weight} --neighbours {params.settings[neighbours]}"
         " --collections {params.collections:q} --pairs {input.pairs:q}"
         " --resamples {params.settings[resamples]}"
         " --bootstrap-seed {params.settings[seed]} --threads {threads}"

@@ -36,8 +36,8 @@ def main() -> None:
     parser.add_argument(
         "--neighbours",
         type=int,
-        nargs="?",
-        help="of each song by which re-ranking, or alignment alone, corrects for hubs; 0: none",
+        default=0,
+        help="of each song by which hubs are corrected; 0: not at all",
     )
     parser.add_argument("--collections", nargs="+", required=True)
     parser.add_argument(
@@ -64,7 +64,7 @@ def main() -> None:
             return by_embedding(
                 collection, arguments.embeddings, aligned, arguments.weight, arguments.neighbours, CPU
             )
-        return by_alignment(aligned, arguments.neighbours or 0)
+        return by_alignment(aligned, arguments.neighbours)
 
     pairs = dict(zip(arguments.collections, arguments.pairs, strict=True))
     found = evaluate(compare, pairs, arguments.resamples, arguments.bootstrap_seed)
@@ -87,10 +87,8 @@ def settings_of(arguments: argparse.Namespace) -> dict[str, Any]:
     if arguments.aligned:
         settings["alignment"] = hdf5.read_settings(arguments.aligned[0])
     if arguments.aligned and arguments.embeddings:
-        settings["rerank"] = {"weight": arguments.weight, "neighbours": arguments.neighbours}
-    elif arguments.aligned:
-        settings["model"] = {"neighbours": arguments.neighbours}
-    return settings
+        settings["rerank"] = {"weight": arguments.weight}
+    return settings | {"evaluation": {"neighbours": arguments.neighbours}}
 
 
 if __name__ == "__main__":

@@ -30,7 +30,6 @@ SETTINGS = {
         "kernel": 3,
         "dropout": 0.1,
         "transpositions": 2,
-        "neighbours": 0,
         "tempi": [0.8, 1.0, 1.25],
     },
     "train": {

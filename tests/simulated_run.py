@@ -50,7 +50,7 @@ def simulate(
         "name": name,
         "experiments": {experiment: {} for experiment in experiments},
         "seeds": list(seeds),
-        "evaluation": {"resamples": 2000, "seed": 0},
+        "evaluation": {"resamples": 2000, "seed": 0, "neighbours": 3},
     }
     files: dict[str, list[Path]] = {name: [] for name in (*OF_RUNS, "evaluations", "embeddings")}
     histories = {}
@@ -135,7 +135,7 @@ def _evaluate(
             found = nearest(embedding[own], query, candidates)
             distance = np.take_along_axis(distance, found.astype(int), axis=1)
             distances.write(aligned[0], work[own], performance[own], query, distance, candidate=found)
-        return by_embedding(collection, [folder / "train.h5"], aligned, 1.0, 0, torch.device("cpu"))
+        return by_embedding(collection, [folder / "train.h5"], aligned, 1.0, 3, torch.device("cpu"))
 
     evaluation = evaluate(compare, pairs, 200, 0)
     parquet.write_parts(folder / "found.parquet", evaluation.found)

@@ -3,13 +3,8 @@
 
 # experiments that compare songs as sequences, also to re-rank them: `match` does that, not `align`
 AS_SEQUENCES = {name for name, one in PLAN.experiments.items() if one.projection}
-# … and of these, those by which two songs alone can be compared, without an embedding or neighbours in their collection
-SEQUENCES_ALONE = {
-    name
-    for name in AS_SEQUENCES
-    if not PLAN.experiments[name].embeds
-    and not PLAN.experiments[name].settings["model"]["neighbours"]
-}
+# … and of these, those that do without an embedding
+SEQUENCES_ALONE = {name for name in AS_SEQUENCES if not PLAN.experiments[name].embeds}
 # the projection in which the covers that another one is fitted to are aligned
 ALIGNED_IN = {"lda1": "pca", "lda": "lda1"}
 # the projection that a network starts from

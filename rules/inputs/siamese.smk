@@ -116,8 +116,8 @@ def first_with_its_distances(experiment):
     )
 
 
-def reranking_of(wildcards):
-    return experiment_of(wildcards).reranking
+def weight_of(wildcards):
+    return experiment_of(wildcards).weight
 
 
 # what the report shows: embeddings of each run that embeds songs, the frames that tell how long songs are, components

@@ -144,10 +144,7 @@ def test_another_run_gives_the_same_bytes(finished, place):
             ),
             MATCHED,
         ),
-        (
-            lambda place: add_experiment(place, hubs={"model": {"kind": "sequence_lda", "neighbours": 3}}),
-            TABLES,
-        ),
+        (lambda place: configure(place, evaluation={"resamples": 100, "neighbours": 3}), TABLES),
     ],
     ids=[
         "nothing",
@@ -161,7 +158,7 @@ def test_another_run_gives_the_same_bytes(finished, place):
         "the same again: it shares all, distances too",
         "fewer songs at the whole rate: it shares the sequences",
         "songs at their own tempo alone: it shares the sequences",
-        "the same corrected for hubs: it shares the distances",
+        "hubs corrected by fewer neighbours",
     ],
 )
 def test_a_change_reruns_what_depends_on_it(place, change, expected):
@@ -308,11 +305,6 @@ def test_a_training_comes_back_when_its_output_is_lost(with_network, tmp_path):
     assert network.read_bytes() == before
     [log] = (results / "logs" / "sequence_train").glob("*.log")
     assert "trained before" in log.read_text()
-
-
-def test_what_depends_on_the_collection_is_no_metric_of_two_songs(place):
-    add_experiment(place, hubs={"model": {"kind": "sequence_lda", "neighbours": 3}})
-    assert jobs(plan(place, "bundles"))["bundle_sequences"] == 1
 
 
 def test_a_metric_says_what_was_found_among_the_songs_of_a_run(place):

@@ -25,6 +25,7 @@ class Comparison(NamedTuple):
     performances: np.ndarray  # of str
     ranking: Ranking
     distances: Callable[[np.ndarray, np.ndarray], np.ndarray]  # of pairs, by the rows of their songs
+    corrected: Ranking | None = None  # by distances that are corrected for hubs
     reranked: Ranking | None = None  # with the first songs of each query ordered anew …
     candidates: int = 0  # … so many
     first: FirstFound | None = None  # the songs that each query finds first, in the last order there is
@@ -47,7 +48,7 @@ def by_embedding(
     embeddings : files of all data sets
     aligned : files of all shards of the collection, or none
     weight : of the alignment in the re-ranking
-    neighbours : of each song by which the re-ranking corrects for hubs; 0: not at all
+    neighbours : of each song by which hubs are corrected, in the re-ranking too; 0: not at all
     """
     songs = of_split(embeddings, collection)
     first = FirstFound()
@@ -55,26 +56,36 @@ def by_embedding(
     ranking = retrieval.rank_embeddings(songs.embeddings, songs.works, device, songs.queries, watch)
     pairs = partial(pair_metrics.pair_distances, songs.embeddings, queries=songs.queries)
     comparison = Comparison(songs.works, songs.performances, ranking, pairs, first=first)
+    typical = hubness(songs.embeddings, neighbours, device) if neighbours else None
+    if typical is not None:
+        squared, rounding = _corrected_squares(songs, typical, device)
+        blocks = retrieval.in_blocks(retrieval.queries_of(songs.works), len(songs.works))
+        corrected = retrieval.rank(
+            ((rows, squared(rows)) for rows in blocks), songs.works, tolerance=rounding
+        )
+        comparison = comparison._replace(corrected=corrected)
     if not aligned:
         return comparison
     return comparison._replace(
-        reranked=_reranked(songs, aligned, weight, neighbours, device, first),
+        reranked=_reranked(songs, aligned, weight, typical, neighbours, device, first),
         candidates=max(distances.read(path).distance.shape[1] for path in aligned),
     )
 
 
 def by_alignment(files: Sequence[Path], neighbours: int = 0) -> Comparison:
-    """Distances from the files of all shards of a collection, corrected for hubs by so many neighbours of each song."""
+    """Distances from the files of all shards of a collection; and corrected for hubs by so many neighbours of each song."""
     first = distances.read(files[0])
-    typical = _typical(files, first.works, first.performances, neighbours)
-
-    def corrected(rows: np.ndarray, distance: np.ndarray) -> np.ndarray:
-        return distance / np.sqrt(typical[rows, None] * typical)
-
-    blocks = _to_all(files, first.works, first.performances)
     found_first = FirstFound()
-    watched = found_first.watch((rows, corrected(rows, distance)) for rows, distance in blocks)
+    watched = found_first.watch(_to_all(files, first.works, first.performances))
     ranking = retrieval.rank(watched, first.works)
+    corrected = None
+    if neighbours:
+        typical = _typical(files, first.works, first.performances, neighbours)
+        blocks = (
+            (rows, distance / np.sqrt(typical[rows, None] * typical))
+            for rows, distance in _to_all(files, first.works, first.performances)
+        )
+        corrected = retrieval.rank(blocks, first.works)
 
     def pairs(queries: np.ndarray, songs: np.ndarray) -> np.ndarray:
         found = np.full(len(queries), np.nan)
@@ -83,30 +94,28 @@ def by_alignment(files: Sequence[Path], neighbours: int = 0) -> Comparison:
             place = pd.Index(shard.query).get_indexer(queries)
             here = place >= 0
             found[here] = shard.distance[place[here], songs[here]]
-        return found / np.sqrt(typical[queries] * typical[songs])
+        return found
 
-    return Comparison(first.works, first.performances, ranking, pairs, first=found_first)
+    return Comparison(first.works, first.performances, ranking, pairs, corrected, first=found_first)
 
 
 def _reranked(
     songs: Embeddings,
     aligned: Sequence[Path],
     weight: float,
+    typical: torch.Tensor | None,
     neighbours: int,
     device: torch.device,
     first: FirstFound,
 ) -> Ranking:
-    squared, rounding = retrieval.squared_distances(songs.embeddings, device, songs.queries)
-    typical = torch.ones(len(songs.works), dtype=torch.float64, device=device)
-    if neighbours:
-        typical = hubness(songs.embeddings, neighbours, device)
+    squared, rounding = _corrected_squares(songs, typical, device)
     typical_aligned = _typical(aligned, songs.works, songs.performances, neighbours)
 
     def both(shard: Distances, places: np.ndarray) -> torch.Tensor:
         rows, candidates = shard.query[places], np.asarray(shard.candidate)[places].astype(np.int64)
         distance = shard.distance[places] / np.sqrt(typical_aligned[rows, None] * typical_aligned[candidates])
         return reordered(
-            squared(rows).div_(typical[rows, None]).div_(typical),
+            squared(rows),
             torch.from_numpy(candidates).to(device),
             torch.from_numpy(distance).to(device),
             weight,
@@ -117,6 +126,19 @@ def _reranked(
         for shard, places in _blocks(aligned, songs.works, songs.performances)
     )
     return retrieval.rank(first.watch(blocks), songs.works, tolerance=rounding)
+
+
+def _corrected_squares(
+    songs: Embeddings, typical: torch.Tensor | None, device: torch.device
+) -> tuple[Callable[[np.ndarray], torch.Tensor], float]:
+    """Squared distances and their rounding, see retrieval.squared_distances, corrected for hubs; None: as they are."""
+    squared, rounding = retrieval.squared_distances(songs.embeddings, device, songs.queries)
+
+    def corrected(rows: np.ndarray) -> torch.Tensor:
+        distances = squared(rows)
+        return distances if typical is None else distances.div_(typical[rows, None]).div_(typical)
+
+    return corrected, rounding
 
 
 def _typical(

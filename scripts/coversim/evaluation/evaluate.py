@@ -73,6 +73,8 @@ def evaluate(
             | {"threshold": threshold, "missing_pairs": missing[collection]}
             | {"histogram": _histogram(known[collection])}
         )
+        if songs.corrected:
+            metrics[collection] |= retrieval_metrics(metric_names.HUBS, ranks[collection], resamples, seed)
         if songs.reranked:
             candidates = {
                 "candidates_reranked": songs.candidates,
@@ -193,9 +195,13 @@ def _cross_fitted_thresholds(pairs: pd.DataFrame, songs: Comparison) -> np.ndarr
 def _ranks(collection: str, songs: Comparison) -> pd.DataFrame:
     """One row per query."""
     ranks = pd.DataFrame(songs.ranking._asdict(), dtype=float).astype({"relevant": int})
-    if songs.reranked:
-        reranked = pd.DataFrame(songs.reranked._asdict(), dtype=float).add_suffix("_reranked")
-        ranks = ranks.join(reranked[[metric.per_query for metric in metric_names.RERANKED.values()]])
+    for ranking, suffix, chosen in (
+        (songs.corrected, "_hubs", metric_names.HUBS),
+        (songs.reranked, "_reranked", metric_names.RERANKED),
+    ):
+        if ranking:
+            anew = pd.DataFrame(ranking._asdict(), dtype=float).add_suffix(suffix)
+            ranks = ranks.join(anew[[metric.per_query for metric in chosen.values()]])
     names = pd.DataFrame(
         {"collection": collection, "work": songs.works, "performance": songs.performances}, dtype=str
     )

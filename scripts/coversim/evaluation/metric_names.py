@@ -26,6 +26,10 @@ RETRIEVAL = {
 RECALL = {  # by the number of songs found first; for whoever takes these as candidates
     first: Metric(f"R@{first:,}", f"recall_at_{first}") for first in (100, 1000, 10000)
 }
+HUBS = {  # the same, by distances that are corrected for hubs
+    f"{name}_hubs": RETRIEVAL[name]._replace(per_query=f"{RETRIEVAL[name].per_query}_hubs")
+    for name in ("map", "hit_at_1")
+}
 RERANKED = {  # the same, of songs of which the first were ordered anew
     f"{name}_reranked": RETRIEVAL[name]._replace(per_query=f"{RETRIEVAL[name].per_query}_reranked")
     for name in ("map", "mrr", "hit_at_1")

@@ -1,4 +1,4 @@
-"""Re-ranking: the songs that the embedding finds first, ordered anew, compared pair by pair with the query."""
+"""What orders songs anew: a correction for hubs; and for songs that the embedding finds first, a comparison pair by pair."""
 
 from collections.abc import Iterable
 
@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 
 from coversim.evaluation.retrieval import in_blocks, squared_distances
+
+COPY = 0.01  # of a distance
 
 
 def hubness(embeddings: np.ndarray, neighbours: int, device: torch.device | str | None = None) -> Tensor:
@@ -28,9 +30,10 @@ def hubness(embeddings: np.ndarray, neighbours: int, device: torch.device | str 
 def mean_of_nearest(
     blocks: Iterable[tuple[np.ndarray, np.ndarray]], songs: int, neighbours: int
 ) -> np.ndarray:
-    """Hubness where there are but distances: root mean square of those of the `neighbours` queries nearest to a song.
+    """Hubness where there are but distances: geometric mean of those of the `neighbours` queries nearest to a song.
 
-    A song is no neighbour of its own. One that no other query is compared with has 1.
+    A song is no neighbour of its own. One that no other query is compared with has 1. A copy of it counts as no nearer
+    than COPY of the furthest of these.
 
     Parameters
     ----------
@@ -43,8 +46,10 @@ def mean_of_nearest(
         nearest = np.partition(np.concatenate((nearest, others)), neighbours - 1, axis=0)[:neighbours]
     found = np.isfinite(nearest)
     count = found.sum(axis=0)
-    mean = np.where(found, np.square(nearest), 0).sum(axis=0) / np.maximum(count, 1)
-    return np.where(count > 0, np.sqrt(np.maximum(mean, np.finfo(np.float64).tiny)), 1.0)
+    furthest = np.where(found, nearest, 0).max(axis=0, initial=0)
+    least = np.maximum(COPY * furthest, np.finfo(np.float64).tiny)
+    logarithms = np.log(np.where(found, np.maximum(nearest, least), 1))
+    return np.exp(logarithms.sum(axis=0) / np.maximum(count, 1))
 
 
 def reordered(squared: Tensor, candidates: Tensor, aligned: Tensor, weight: float) -> Tensor:

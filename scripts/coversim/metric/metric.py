@@ -191,7 +191,7 @@ def _read(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise CoversimError(
             f"{path}: no such file. Remedy: name a metric.pt; the target bundles leaves one in models/<experiment>/<seed>, "
-            "but none of experiments that align songs frame by frame (Qmax, mean chroma), nor with model.neighbours"
+            "but none of experiments that align songs frame by frame (Qmax, mean chroma)"
         )
     check(path)
     try:

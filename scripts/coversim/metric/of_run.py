@@ -6,10 +6,7 @@ from coversim.errors import CoversimError
 from coversim.evaluation.headline import first_of
 from coversim.storage import tsv
 
-NO_METRIC = (
-    "None has what aligns songs frame by frame (search --rerank does that), or corrects for hubs by other songs "
-    "(model.neighbours)"
-)
+NO_METRIC = "None has what aligns songs frame by frame (search --rerank does that)"
 
 
 def metric_of(results: Path) -> tuple[Path, str]:

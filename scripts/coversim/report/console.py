@@ -16,13 +16,13 @@ def print_headline(results: Path) -> None:
         width = max(11, *(len(row["collection"]) + 1 for row in rows))
         print(
             f"\n{'experiment':<16}{'seed':>5} {'collection':<{width}}{'songs':>7}   "
-            "MAP (95 % interval)     MR1    Hit@1"
+            "MAP (95 % interval)   hubs corrected    MR1    Hit@1"
         )
         for row in rows:
             print(
                 f"{row['experiment']:<16}{row['seed']:>5} {row['collection']:<{width}}{row['songs']:>7}   "
                 f"{_number(row['map'])} ({_number(row['map_low'])} to {_number(row['map_high'])})"
-                f"{_number(row['mr1'], 1):>9}  {_number(row['hit_at_1']):>7}"
+                f"{_number(row.get('map_hubs', '')):>17}{_number(row['mr1'], 1):>7}  {_number(row['hit_at_1']):>7}"
             )
         # a dictionary keeps each once, in the order of the table
         untrained = {

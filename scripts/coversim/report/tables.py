@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from coversim.evaluation import bootstrap
-from coversim.evaluation.metric_names import PAIRS, RERANKED, RETRIEVAL
+from coversim.evaluation.metric_names import HUBS, PAIRS, RERANKED, RETRIEVAL
 from coversim.report.inputs import Results
 
 BESIDE = (
@@ -86,9 +86,17 @@ class Table:
     rows: list[Row] = field(default_factory=list)
 
     @property
+    def corrected(self) -> bool:
+        """Whether songs were ranked by distances that are corrected for hubs, too."""
+        return self._has("map_hubs")
+
+    @property
     def reranked(self) -> bool:
         """Whether an experiment's first songs were ordered anew."""
-        return any(not math.isnan(row.metrics["map_reranked"].value) for row in self.rows)
+        return self._has("map_reranked")
+
+    def _has(self, metric: str) -> bool:
+        return any(not math.isnan(row.metrics[metric].value) for row in self.rows)
 
 
 @dataclass
@@ -158,7 +166,7 @@ def _pair_metrics(of_seeds: pd.DataFrame) -> dict[str, Estimate]:
 
 
 def _retrieval_metrics(queries: pd.DataFrame | None, resamples: int, seed: int) -> dict[str, Estimate]:
-    metrics = RETRIEVAL | RERANKED
+    metrics = RETRIEVAL | HUBS | RERANKED
     undefined = {name: Estimate(math.nan) for name in metrics}
     if queries is None:
         return undefined

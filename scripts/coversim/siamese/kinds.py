@@ -59,9 +59,9 @@ KINDS = {
         fitted_on=("train",),
         own_windows=True,
     ),
-    "qmax": Kind(reads=("sharpness", "neighbours", "transpositions"), pairwise=True),
-    "chroma": Kind(reads=("sharpness", "neighbours"), pairwise=True),
-    "sequence_pca": Kind(reads=("neighbours", "refine", "double_tempo"), pairwise=True, projection="pca"),
-    "sequence_lda": Kind(reads=("neighbours", "refine", "double_tempo"), pairwise=True, projection="lda"),
+    "qmax": Kind(reads=("sharpness", "transpositions"), pairwise=True),
+    "chroma": Kind(reads=("sharpness",), pairwise=True),
+    "sequence_pca": Kind(reads=("refine", "double_tempo"), pairwise=True, projection="pca"),
+    "sequence_lda": Kind(reads=("refine", "double_tempo"), pairwise=True, projection="lda"),
     "sequence_network": Kind(reads=("channels", "layers"), trains=True, pairwise=True, projection="network"),
 }

@@ -138,12 +138,9 @@ class Experiment:
         return bool(self.projection and not self.trains_sequences and self.settings["model"]["double_tempo"])
 
     @property
-    def reranking(self) -> dict[str, Any]:
-        """How alignment and embedding go together, and hubs are corrected; empty values where there is neither."""
-        if not self.embeds:
-            return {"weight": "", "neighbours": self.settings["model"]["neighbours"]}
-        chosen = self.settings["rerank"]
-        return {key: chosen[key] if self.reranks else "" for key in ("weight", "neighbours")}
+    def weight(self) -> float | str:
+        """Of the comparison pair by pair beside its embedding; empty where there are not both."""
+        return self.settings["rerank"]["weight"] if self.embeds and self.reranks else ""
 
     def run_of(self, seed: int | str) -> str:
         """Its run beside that of another experiment with this seed."""

@@ -32,20 +32,46 @@ def test_distances_of_any_kind_give_the_metrics_that_embeddings_at_these_distanc
     pd.testing.assert_frame_equal(same_ranks.drop(columns=nearest), ranks.drop(columns=nearest))
 
 
-def test_distances_of_any_kind_are_corrected_for_hubs_pairs_and_ranks_alike(collections, tmp_path):
+def test_songs_are_ranked_by_distances_that_are_corrected_for_hubs_too(collections, tmp_path):
     songs = collections["valid"]
     values = euclidean(songs)
     compared = by_alignment(align(tmp_path, songs, values), neighbours=3)
     queries = queries_of(songs["works"])
     others = np.where(np.eye(len(values), dtype=bool), np.inf, values)[queries]
-    typical = np.sqrt(np.square(np.sort(others, axis=0)[:3]).mean(axis=0))
+    typical = np.exp(np.log(np.sort(others, axis=0)[:3]).mean(axis=0))
     corrected = values / np.sqrt(typical[:, None] * typical)
     expected = rank([(queries, corrected[queries].copy())], songs["works"])
-    np.testing.assert_allclose(compared.ranking.first_rank, expected.first_rank)
-    a, b = queries[:5], np.arange(5)[::-1]
-    np.testing.assert_allclose(compared.distances(a, b), corrected[a, b], rtol=1e-5)
+    np.testing.assert_allclose(compared.corrected.first_rank, expected.first_rank)
     plain = by_alignment(align(tmp_path, songs, values))
-    assert (plain.ranking.first_rank != compared.ranking.first_rank).any()
+    assert plain.corrected is None
+    assert (plain.ranking.first_rank != compared.corrected.first_rank).any()
+    np.testing.assert_array_equal(plain.ranking.first_rank, compared.ranking.first_rank)
+    a, b = queries[:5], np.arange(5)[::-1]
+    np.testing.assert_allclose(compared.distances(a, b), values[a, b], rtol=1e-5)
+
+
+def test_embeddings_are_ranked_by_distances_that_are_corrected_for_hubs_too(files, collections):
+    songs = collections["valid"]
+    values = euclidean(songs)
+    compared = by_embedding("valid", files[0], [], 1.0, 3, torch.device("cpu"))
+    others = np.where(np.eye(len(values), dtype=bool), np.inf, values)
+    typical = np.sqrt(np.square(np.sort(others, axis=1)[:, :3]).mean(axis=1))
+    queries = queries_of(songs["works"])
+    corrected = (values / np.sqrt(typical[:, None] * typical))[queries]
+    expected = rank([(queries, corrected)], songs["works"])
+    np.testing.assert_allclose(compared.corrected.average_precision, expected.average_precision)
+    assert (compared.corrected.first_rank != compared.ranking.first_rank).any()
+
+
+def test_metrics_of_distances_that_are_corrected_for_hubs_stand_beside_the_others(files):
+    plain, _ = run(*files)
+    metrics, ranks = run(*files, neighbours=3)
+    for name, found in metrics.items():
+        assert {key: value for key, value in found.items() if "_hubs" not in key} == plain[name]
+        rows = ranks[ranks.collection == name]
+        for metric, column in (("map", "average_precision"), ("hit_at_1", "hit_at_1")):
+            assert found[f"{metric}_hubs"] == pytest.approx(rows[f"{column}_hubs"].mean())
+            assert found[f"{metric}_hubs_low"] <= found[f"{metric}_hubs"] <= found[f"{metric}_hubs_high"]
 
 
 @pytest.mark.parametrize("neighbours", [0, 3])
@@ -61,7 +87,8 @@ def test_re_ranking_by_a_perfect_alignment_is_perfect_within_the_first_songs(
     plain, _ = run(*files)
     metrics, ranks = run(*files, aligned, weight=1e6, neighbours=neighbours)
     for name, found in metrics.items():
-        assert {key: value for key, value in found.items() if "reranked" not in key} == plain[name]
+        kept = {key: value for key, value in found.items() if not key.partition("_reranked")[1]}
+        assert {key: value for key, value in kept.items() if "_hubs" not in key} == plain[name]
         assert found["candidates_reranked"] == 11
         assert found["candidates_reranked_share"] == 11 / (found["songs"] - 1)
         rows = ranks[ranks.collection == name]
@@ -90,8 +117,8 @@ def test_re_ranking_corrects_both_distances_for_hubs(files, collections, tmp_pat
         those[query, first[query]] = aligned[query, first[query]]
     least = np.sort(those, axis=0)[:3]
     count = np.isfinite(least).sum(axis=0)
-    square = np.square(np.where(np.isfinite(least), least, 0)).sum(axis=0)
-    typical = np.where(count, np.sqrt(square / np.maximum(count, 1)), 1)
+    logarithm = np.log(np.where(np.isfinite(least), least, 1)).sum(axis=0)
+    typical = np.exp(logarithm / np.maximum(count, 1))
     alike = np.sqrt(typical[:, None] * typical) / those
     checked = 0
     for place, query in enumerate(queries):

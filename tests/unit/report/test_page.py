@@ -190,6 +190,20 @@ def test_what_alignment_took_is_summed_over_shards_and_averaged_over_seeds(tmp_p
     }
 
 
+def test_metrics_with_hubs_corrected_stand_beside_the_others(run, page):
+    _, (test, _) = tables_of(run)
+    metrics = [json.loads(path.read_text()) for path in run["evaluations"]]
+    for row in test.rows:
+        of_seeds = [
+            found["collections"]["test"]["map_hubs"]
+            for found in metrics
+            if found["experiment"] == row.experiment
+        ]
+        assert row.metrics["map_hubs"].value == pytest.approx(np.mean(of_seeds))
+        assert f" {row.metrics['map_hubs'].value:.3f} " in page.text
+    assert "Hubs corrected" in page.text
+
+
 def test_without_re_ranking_nothing_is_said_of_it(page):
     assert "Re-ranked" not in page.text
 

@@ -166,28 +166,6 @@ def test_experiments_share_a_training_where_their_models_depend_on_equal_setting
     assert len(set(trainings)) == 5
 
 
-def test_hubs_are_corrected_where_songs_are_re_ranked_or_compared_pair_by_pair():
-    named = resolve(
-        changed(
-            experiments={
-                "qmax": {"model": {"kind": "qmax"}},
-                "hubs": {"model": {"kind": "qmax", "neighbours": 5}},
-                "reranked": {"rerank": {"candidates": 100}},
-            }
-        ),
-        ["crema"],
-    )
-    found = {name: one.reranking["neighbours"] for name, one in named.items()}
-    assert found == {
-        **dict.fromkeys(("vector", "brief", "ftm2d", "pca"), ""),
-        "sequence": 0,
-        "qmax": 0,
-        "hubs": 5,
-        "reranked": DEFAULTS["rerank"]["neighbours"],
-    }
-    assert named["qmax"].alignment == named["hubs"].alignment
-
-
 def test_what_is_re_ranked_by_sequences_has_their_projection_and_stays_the_same_model():
     named = resolve(
         changed(experiments={"reranked": {"rerank": {"candidates": 100, "by": "sequence_pca"}}}), ["crema"]
