@@ -167,7 +167,7 @@ def test_a_click_on_a_column_sorts_the_table(open_page):
     for order in ("descending", "ascending"):
         table.get_by_role("button", name="MR1").click()
         assert table.locator("th[aria-sort]:not([aria-sort=none])").get_attribute("aria-sort") == order
-        ranks = [float(cell.split()[0]) for cell in table.locator("tbody td:nth-child(5)").all_inner_texts()]
+        ranks = [float(cell.split()[0]) for cell in table.locator("tbody td:nth-child(6)").all_inner_texts()]
         assert ranks == sorted(ranks, reverse=order == "descending")
 
 
@@ -224,7 +224,7 @@ def test_the_numbers_are_those_of_the_table_of_metrics(open_page, run, tmp_path)
     cells = table.locator("tbody tr").evaluate_all(
         "rows => rows.map((row) => [...row.cells].map((cell) => cell.dataset.value))"
     )
-    shown = [*list(RETRIEVAL)[:1], "difference", "p", *list(RETRIEVAL)[1:], *PAIRS]
+    shown = [*list(RETRIEVAL)[:1], "difference", "p", "map_hubs", *list(RETRIEVAL)[1:], *PAIRS]
     for name, *values in cells:
         seeds = [row for row in rows if row["experiment"] == name]
         assert seeds

@@ -19,7 +19,7 @@ from markupsafe import Markup
 from coversim.dataset.labels import COVER
 from coversim.evaluation import probability
 from coversim.evaluation.headline import first_of
-from coversim.evaluation.metric_names import HUBS, PAIRS, RERANKED, RETRIEVAL
+from coversim.evaluation.metric_names import PAIRS, RERANKED, RETRIEVAL
 from coversim.report import (
     components,
     costs,
@@ -153,7 +153,6 @@ def _comparisons(
         "headline": headline,
         "resamples": bootstrap["resamples"],
         "retrieval": RETRIEVAL,
-        "hubs": HUBS,
         "reranked": RERANKED,
         "pairs": PAIRS,
         "forests": {table.collection: forest.forest(table) for table in tables},

@@ -201,7 +201,7 @@ def test_metrics_with_hubs_corrected_stand_beside_the_others(run, page):
         ]
         assert row.metrics["map_hubs"].value == pytest.approx(np.mean(of_seeds))
         assert f" {row.metrics['map_hubs'].value:.3f} " in page.text
-    assert "Hubs corrected" in page.text
+    assert "MAP with hubs corrected" in page.text
 
 
 def test_without_re_ranking_nothing_is_said_of_it(page):
