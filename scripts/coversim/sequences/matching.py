@@ -36,10 +36,7 @@ class Match(NamedTuple):
     transposition: int  # semitones by which the other song is to be played higher
     path: np.ndarray  # (steps, 2) patches of the song and of the other
     cosines: np.ndarray  # (steps,) of the patches on the path
-    played: tuple[int, int] = (
-        1,
-        1,
-    )  # how many times as fast as they are the song and the other were compared
+    played: tuple[int, int] = (1, 1)  # how many times as fast as they are both were compared
 
     def times(self) -> np.ndarray:
         """The path in seconds of the song and of the other, (steps, 2)."""
