@@ -56,18 +56,21 @@ def by_embedding(
     ranking = retrieval.rank_embeddings(songs.embeddings, songs.works, device, songs.queries, watch)
     pairs = partial(pair_metrics.pair_distances, songs.embeddings, queries=songs.queries)
     comparison = Comparison(songs.works, songs.performances, ranking, pairs, first=first)
-    typical = hubness(songs.embeddings, neighbours, device) if neighbours else None
-    if typical is not None:
-        squared, rounding = _corrected_squares(songs, typical, device)
-        blocks = retrieval.in_blocks(retrieval.queries_of(songs.works), len(songs.works))
-        corrected = retrieval.rank(
-            ((rows, squared(rows)) for rows in blocks), songs.works, tolerance=rounding
+    if not (neighbours or aligned):
+        return comparison
+    squared, rounding = _squares(songs, neighbours, device)
+    if neighbours:
+        blocks = (
+            (rows, squared(rows))
+            for rows in retrieval.in_blocks(retrieval.queries_of(songs.works), len(songs.works))
         )
-        comparison = comparison._replace(corrected=corrected)
+        comparison = comparison._replace(corrected=retrieval.rank(blocks, songs.works, tolerance=rounding))
     if not aligned:
         return comparison
+    typical = _typical(aligned, songs.works, songs.performances, neighbours)
+    watched = first.watch(_reordered(songs, squared, aligned, typical, weight, device))
     return comparison._replace(
-        reranked=_reranked(songs, aligned, weight, typical, neighbours, device, first),
+        reranked=retrieval.rank(watched, songs.works, tolerance=rounding),
         candidates=max(distances.read(path).distance.shape[1] for path in aligned),
     )
 
@@ -99,39 +102,11 @@ def by_alignment(files: Sequence[Path], neighbours: int = 0) -> Comparison:
     return Comparison(first.works, first.performances, ranking, pairs, corrected, first=found_first)
 
 
-def _reranked(
-    songs: Embeddings,
-    aligned: Sequence[Path],
-    weight: float,
-    typical: torch.Tensor | None,
-    neighbours: int,
-    device: torch.device,
-    first: FirstFound,
-) -> Ranking:
-    squared, rounding = _corrected_squares(songs, typical, device)
-    typical_aligned = _typical(aligned, songs.works, songs.performances, neighbours)
-
-    def both(shard: Distances, places: np.ndarray) -> torch.Tensor:
-        rows, candidates = shard.query[places], np.asarray(shard.candidate)[places].astype(np.int64)
-        distance = shard.distance[places] / np.sqrt(typical_aligned[rows, None] * typical_aligned[candidates])
-        return reordered(
-            squared(rows),
-            torch.from_numpy(candidates).to(device),
-            torch.from_numpy(distance).to(device),
-            weight,
-        )
-
-    blocks = (
-        (shard.query[places], both(shard, places))
-        for shard, places in _blocks(aligned, songs.works, songs.performances)
-    )
-    return retrieval.rank(first.watch(blocks), songs.works, tolerance=rounding)
-
-
-def _corrected_squares(
-    songs: Embeddings, typical: torch.Tensor | None, device: torch.device
+def _squares(
+    songs: Embeddings, neighbours: int, device: torch.device
 ) -> tuple[Callable[[np.ndarray], torch.Tensor], float]:
-    """Squared distances and their rounding, see retrieval.squared_distances, corrected for hubs; None: as they are."""
+    """Squared distances and their rounding, see retrieval.squared_distances, corrected for hubs; 0 neighbours: as they are."""
+    typical = hubness(songs.embeddings, neighbours, device) if neighbours else None
     squared, rounding = retrieval.squared_distances(songs.embeddings, device, songs.queries)
 
     def corrected(rows: np.ndarray) -> torch.Tensor:
@@ -139,6 +114,29 @@ def _corrected_squares(
         return distances if typical is None else distances.div_(typical[rows, None]).div_(typical)
 
     return corrected, rounding
+
+
+def _reordered(
+    songs: Embeddings,
+    squared: Callable[[np.ndarray], torch.Tensor],
+    aligned: Sequence[Path],
+    typical: np.ndarray,
+    weight: float,
+    device: torch.device,
+) -> Iterator[tuple[np.ndarray, torch.Tensor]]:
+    """Rows of some queries at a time, and their distances to all songs, of which those of the first songs are ordered anew."""
+    for shard, places in _blocks(aligned, songs.works, songs.performances):
+        rows, candidates = shard.query[places], np.asarray(shard.candidate)[places].astype(np.int64)
+        distance = shard.distance[places] / np.sqrt(typical[rows, None] * typical[candidates])
+        yield (
+            rows,
+            reordered(
+                squared(rows),
+                torch.from_numpy(candidates).to(device),
+                torch.from_numpy(distance).to(device),
+                weight,
+            ),
+        )
 
 
 def _typical(

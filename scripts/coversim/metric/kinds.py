@@ -263,10 +263,11 @@ class Sequences(Kind):
 
     def distances(self, song: SongSequence, others: Arrays) -> np.ndarray:
         """(N,), see coversim.sequences.distances."""
-        found = self._distances(song, others, half_rate=self.refine > 0)
-        if self.refine:
-            nearest = np.sort(np.argsort(found, kind="stable")[: self.refine])
-            found[nearest] = self._distances(song, self.read(others, nearest))
+        if not self.refine or len(others["offset"]) - 1 <= self.refine:
+            return self._distances(song, others)
+        found = self._distances(song, others, half_rate=True)
+        nearest = np.sort(np.argsort(found, kind="stable")[: self.refine])
+        found[nearest] = self._distances(song, self.read(others, nearest))
         return found
 
     def _distances(self, song: SongSequence, others: Arrays, half_rate: bool = False) -> np.ndarray:

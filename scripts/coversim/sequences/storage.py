@@ -178,9 +178,7 @@ def blocks(path: str | os.PathLike, together: int = TOGETHER) -> Iterator[tuple[
         sections = np.cumsum([0, *section_counts(np.diff(offsets))])
         if offsets[-1] != len(file["vector"]) or sections[-1] != len(file["profile"]):
             raise ValueError("songs and vectors do not match")
-        start = 0
-        while start < len(shards):
-            stop = max(start + 1, int(np.searchsorted(offsets, offsets[start] + together, "right")) - 1)
+        for start, stop in runs(offsets, together):
             songs = Sequences(
                 works[start:stop],
                 performances[start:stop],
@@ -192,7 +190,15 @@ def blocks(path: str | os.PathLike, together: int = TOGETHER) -> Iterator[tuple[
                 orders,
             )
             yield songs, shards[start:stop].tolist()
-            start = stop
+
+
+def runs(offsets: np.ndarray, together: int) -> Iterator[tuple[int, int]]:
+    """Songs in a row, from and to, of `together` vectors, or one song of more; whose is what, `offsets` say."""
+    start = 0
+    while start < len(offsets) - 1:
+        stop = max(start + 1, int(np.searchsorted(offsets, offsets[start] + together, "right")) - 1)
+        yield start, stop
+        start = stop
 
 
 def _append(file: h5py.File, name: str, rows: np.ndarray) -> None:

@@ -5,7 +5,7 @@ frames by least squares (Tikhonov), and the frames tell the patch. Both are line
 projection alone decides. What a patch's unit length and its song's mean have taken away is not given back.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from coversim.sequences.matching import restored, stored
 from coversim.sequences.patches import HOP, TAPER, WINDOW, section_counts, unit
 from coversim.sequences.projection import Projection, as_complex, as_real, real_numbers
 from coversim.sequences.songs import at_half_rate, likenesses
-from coversim.sequences.storage import Sequences, StoredSequence, together
+from coversim.sequences.storage import Sequences, StoredSequence, runs, together
 
 APART = 4  # frames from a patch that counts to the next
 WITHIN = np.arange(0, WINDOW + 1, APART) // HOP  # the patches within one at twice the tempo
@@ -68,9 +68,10 @@ def at_twice_the_tempo(songs: Sequences, by: np.ndarray) -> Sequences:
     size = real_numbers(songs.orders)
     lengths = (songs.lengths + 1) // 2
     vectors = [songs.vectors[:0]]
-    for some in _together(songs.offsets):
-        own = songs.vectors[some[0] : some[-1]]
-        vectors.append(stored(doubled(restored(own, size), some - some[0], by)))
+    for start, stop in runs(songs.offsets, TOGETHER):
+        offsets = songs.offsets[start : stop + 1]
+        own = restored(songs.vectors[offsets[0] : offsets[-1]], size)
+        vectors.append(stored(doubled(own, offsets - offsets[0], by)))
     sections = np.cumsum([0, *section_counts(songs.lengths)])
     profiles = [songs.profiles[:0]]
     for place, fewer in enumerate(section_counts(lengths).tolist()):
@@ -81,15 +82,6 @@ def at_twice_the_tempo(songs: Sequences, by: np.ndarray) -> Sequences:
         vectors=np.concatenate(vectors),
         profiles=np.concatenate(profiles),
     )
-
-
-def _together(offsets: np.ndarray) -> Iterator[np.ndarray]:
-    """Where songs begin and the last one ends, some songs at a time."""
-    start = 0
-    while start < len(offsets) - 1:
-        stop = max(start + 1, int(np.searchsorted(offsets, offsets[start] + TOGETHER, "right")) - 1)
-        yield offsets[start : stop + 1]
-        start = stop
 
 
 def at_tempi(
