@@ -136,7 +136,7 @@ class Metric:
 
         Where songs are sought at several tempi (`query.tempi`), `a` is the one that is sought. As sequences, where `a` is
         compared second by second with each half second of `b`, the distance is not quite symmetric: the other way round
-        it differs by .5 % as a rule, and seldom by more than 3 %.
+        it differs by .5 % as a rule, and seldom by more than 5 %.
         """
         a, b = (self.embed(song) if isinstance(song, str | os.PathLike | Song) else song for song in (a, b))
         return float(self.kind.distances(a, self.kind.packed([b]))[0])
