@@ -7,7 +7,7 @@ the Euclidean distances of patches that are summed: cos = 1 − D² / 2.
 
 Where all patches of both songs are compared, or every second of both, the score is symmetric up to rounding; where
 every second of the one is compared with all of the other, it is not quite. One thread; memory for one query, one
-candidate, and ROWS patches of the one against all of the other.
+candidate twice, and ROWS patches of the one against all of the other.
 """
 
 from typing import NamedTuple
@@ -83,12 +83,12 @@ def halved(vectors: np.ndarray, offsets: np.ndarray, size: int) -> tuple[np.ndar
 
 
 def best_transpositions(profiles: np.ndarray, others: np.ndarray, count: int = TRANSPOSITIONS) -> np.ndarray:
-    """Semitones by which to play others higher so that their profiles (M, C, 12) suit those (N, C, 12): (N, M, count).
+    """Semitones by which to play others higher so that their profiles (N, C, 12) suit those (M, C, 12): (M, N, count).
 
     Where there are fewer that suit them about as well as the best, the best stands for the others.
     """
-    spectrum = np.einsum("ncf,mcf->nmf", np.fft.rfft(profiles), np.fft.rfft(others).conj())
-    fit = np.fft.irfft(spectrum, 12) / profiles.shape[1]
+    lower = profiles[:, :, np.add.outer(np.arange(12), np.arange(12)) % 12]  # by each number of semitones
+    fit = np.tensordot(others, lower, axes=([1, 2], [1, 3])).swapaxes(0, 1) / profiles.shape[1]
     best = np.argsort(-fit, axis=2, kind="stable")[:, :, :count]
     fit = np.take_along_axis(fit, best, axis=2)
     return np.where(fit >= fit[:, :, :1] - MARGIN, best, best[:, :, :1])
@@ -121,7 +121,7 @@ def scores(
     strides : compare each vector, or each second, …, of the song and of the others; the first is the second, or twice it
     apart : patches from a vector to the next, 2 after `halved`
     """
-    rotated = np.stack([transpose(song[:: strides[0]], orders, -semitones) for semitones in range(12)])
+    rotated = transpose(song[:: strides[0]], orders, -np.arange(12))
     tried = (transpositions[..., None] % 12 == np.arange(12)).any(axis=2)
     counts = np.cumsum([0, *section_counts(np.diff(offsets), apart)])
     bounds = -(-sections(len(song), apart) // strides[0])
@@ -166,6 +166,23 @@ def _unpack(source, target):
 
 
 @compiled
+def _unpack_columns(source, packed, target):
+    """The numbers of stored vectors, as multiples of a step, one vector a column, and silence behind the last; `packed` is room."""
+    half, high = source.shape[1], len(target) - source.shape[1]
+    count = len(source)
+    for column in range(count):
+        for number in range(half):
+            packed[number, column] = source[column, number]
+    for number in range(half):
+        for column in range(count):
+            target[number, column] = np.float32(np.int32(packed[number, column] & 15) - (LEVELS + 1))
+    for number in range(high):
+        for column in range(count):
+            target[half + number, column] = np.float32(np.int32(packed[number, column] >> 4) - (LEVELS + 1))
+    target[:, count:] = 0
+
+
+@compiled
 def _whole(columns):
     return (columns + LANES - 1) // LANES * LANES
 
@@ -201,16 +218,16 @@ def _halved(vectors, offsets, starts, size, step):
 @compiled
 def _scores(rotated, bounds, others, offsets, counts, tried, longest, song_stride, stride):
     size = rotated.shape[2]
-    widest = _whole((longest - 1) // stride + 1)  # np.diff would take three seconds to compile
-    vectors = np.empty((widest, size), np.float32)
-    cosines = np.empty(ROWS * widest, np.float32)
+    widest = size * _whole((longest - 1) // stride + 1)  # np.diff would take three seconds to compile
+    room, room_for_part = np.empty(widest, np.float32), np.empty(widest, np.float32)
+    cosines = np.empty(ROWS * widest // size, np.float32)
+    packed = np.empty((others.shape[1], widest // size), np.uint8)
     best = np.zeros(len(offsets) - 1, np.float32)
     for place in range(len(best)):
-        width = (offsets[place + 1] - offsets[place] - 1) // stride + 1
-        for patch in range(width):
-            _unpack(others[offsets[place] + patch * stride], vectors[patch])
-        padded = _whole(width)  # a path that runs on into silence only loses
-        vectors[width:padded] = 0
+        patches = others[offsets[place] : offsets[place + 1] : stride]
+        padded = _whole(len(patches))  # a path that runs on into silence only loses
+        vectors = room[: size * padded].reshape(size, padded)
+        _unpack_columns(patches, packed, vectors)
         tiles = tried[:, counts[place] : counts[place + 1]]
         columns = np.arange(tiles.shape[1] + 1) * (offsets[place + 1] - offsets[place]) // tiles.shape[1]
         columns = (columns + stride - 1) // stride
@@ -218,8 +235,9 @@ def _scores(rotated, bounds, others, offsets, counts, tried, longest, song_strid
         for semitones in range(12):
             if not tiles[:, :, semitones].any():
                 continue
-            # of three rows, with four silent columns before the first one
-            sums = np.zeros((3, padded + 4), np.float32)
+            # rows of sums in turn, one after the other, each with four silent columns before the first one
+            width = padded + 4
+            sums = np.zeros(4 * width, np.float32)
             highest = np.zeros(padded, np.float32)
             for section in range(len(tiles)):
                 runs = _runs(tiles[section, :, semitones], columns)
@@ -230,27 +248,49 @@ def _scores(rotated, bounds, others, offsets, counts, tried, longest, song_strid
                         if compared:
                             block = cosines[ROWS * left : ROWS * left + len(song) * (right - left)]
                             block = block.reshape(len(song), right - left)
-                            np.dot(song, vectors[left:right].T, block)
+                            part = vectors
+                            if right - left < padded:
+                                part = room_for_part[: size * (right - left)].reshape(size, right - left)
+                                part[:] = vectors[:, left:right]
+                            np.dot(song, part, block)
                     for i in range(start, stop):
+                        row, last, before = (
+                            (i & 3) * width + 4,
+                            (i - 1 & 3) * width + 4,
+                            (i - 2 & 3) * width + 4,
+                        )
+                        third, fourth = last - 3, last - 4
+                        if song_stride == stride:
+                            third = fourth = before - 1
                         for left, right, compared in runs:
-                            # as indices from 0 of one array, or the compiler does not take several columns at once
-                            row = sums[i % 3, left + 4 : right + 4]
-                            if not compared:
-                                row[:] = 0
-                                continue
-                            last, before = sums[(i - 1) % 3, left:], sums[(i - 2) % 3, left:]
-                            third, fourth = last[1:], last
-                            if song_stride == stride:
-                                third = fourth = before[3:]
-                            cosine = cosines[ROWS * left + (i - start) * (right - left) :]
-                            peak = highest[left:right]
-                            for j in range(right - left):
-                                value = max(max(last[j + 3], last[j + 2]), max(third[j], fourth[j]))
-                                value = max(value + (cosine[j] - np.float32(THRESHOLD)), np.float32(0))
-                                row[j] = value
-                                peak[j] = max(peak[j], value)
+                            if compared:
+                                own = ROWS * left + (i - start) * (right - left)
+                                came_from = last - 1 + left, last - 2 + left, third + left, fourth + left
+                                _advance(
+                                    sums, row + left, came_from, cosines, own, highest, left, right - left
+                                )
+                            else:
+                                sums[row + left : row + right] = 0
             best[place] = max(best[place], highest.max())
     return best
+
+
+@compiled
+def _advance(sums, row, came_from, cosines, own, highest, left, count):
+    """The largest sums of paths that end in `count` columns of a row, and the highest of these columns so far.
+
+    Places in the arrays say where the row begins, the four sums that a path may come from, the cosines, and the highest:
+    to make views of them for each row would take as long. The places have no sign, or each might count from the end of
+    the array, and the compiler would not take several columns at once.
+    """
+    row, own, left = np.uintp(row), np.uintp(own), np.uintp(left)
+    first, second = np.uintp(came_from[0]), np.uintp(came_from[1])
+    third, fourth = np.uintp(came_from[2]), np.uintp(came_from[3])
+    for j in range(np.uintp(count)):
+        value = max(max(sums[first + j], sums[second + j]), max(sums[third + j], sums[fourth + j]))
+        value = max(value + (cosines[own + j] - np.float32(THRESHOLD)), np.float32(0))
+        sums[row + j] = value
+        highest[left + j] = max(highest[left + j], value)
 
 
 @compiled

@@ -41,9 +41,9 @@ def transpose(patches: np.ndarray, semitones: int) -> np.ndarray:
     return patches * phases(np.arange(ORDERS), semitones)[:, None]
 
 
-def phases(orders: np.ndarray, semitones: int) -> np.ndarray:
-    """What to multiply values of these orders by to play them `semitones` higher, complex64."""
-    return np.exp(-2j * np.pi * orders * semitones / 12).astype(np.complex64)
+def phases(orders: np.ndarray, semitones: int | np.ndarray) -> np.ndarray:
+    """What to multiply values of these orders by to play them `semitones` higher, (orders,) complex64; of several, (S, orders)."""
+    return np.exp(-2j * np.pi * np.multiply.outer(semitones, orders) / 12).astype(np.complex64)
 
 
 def section_counts(lengths: np.ndarray, apart: int = 1) -> np.ndarray:

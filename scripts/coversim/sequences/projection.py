@@ -138,20 +138,20 @@ def real_numbers(orders: np.ndarray) -> int:
 
 
 def as_complex(vectors: np.ndarray, orders: np.ndarray) -> np.ndarray:
-    """Vectors (L, size) of a projection with these orders as complex numbers, one for each component (L, K)."""
-    values = vectors[:, : len(orders)].astype(np.complex64)
-    values[:, _complex(orders)] += 1j * vectors[:, len(orders) :]
+    """Vectors (…, size) of a projection with these orders as complex numbers, one for each component (…, K)."""
+    values = vectors[..., : len(orders)].astype(np.complex64)
+    values[..., _complex(orders)] += 1j * vectors[..., len(orders) :]
     return values
 
 
-def transpose(vectors: np.ndarray, orders: np.ndarray, semitones: int) -> np.ndarray:
-    """Vectors (L, size) of a projection with these orders, of the song played `semitones` higher."""
-    return as_real(as_complex(vectors, orders) * phases(orders, semitones), orders)
+def transpose(vectors: np.ndarray, orders: np.ndarray, semitones: int | np.ndarray) -> np.ndarray:
+    """Vectors (L, size) of a projection with these orders, of the song played `semitones` higher; of several, (S, L, size)."""
+    return as_real(as_complex(vectors, orders) * phases(orders, semitones)[..., None, :], orders)
 
 
 def as_real(values: np.ndarray, orders: np.ndarray) -> np.ndarray:
-    """Complex numbers (L, K), one for each component, as vectors (L, size): what `as_complex` undoes."""
-    return np.concatenate([values.real, values.imag[:, _complex(orders)]], axis=1)
+    """Complex numbers (…, K), one for each component, as vectors (…, size): what `as_complex` undoes."""
+    return np.concatenate([values.real, values.imag[..., _complex(orders)]], axis=-1)
 
 
 def principal_components(sources: Sequence[SecondMoments], size: int) -> Projection:
@@ -220,4 +220,4 @@ def _best(found: list[tuple[float, int, np.ndarray]], size: int) -> Projection:
 
 
 def _complex(orders: np.ndarray) -> np.ndarray:
-    return ~np.isin(orders, REAL_ORDERS)
+    return (orders != REAL_ORDERS[0]) & (orders != REAL_ORDERS[1])
