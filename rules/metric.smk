@@ -99,7 +99,7 @@ rule bundle_sequences:
         'python "$COVERSIM_SCRIPTS"/bundle.py'
         " --experiment {wildcards.experiment} --seed {wildcards.seed}"
         " --projection {input.projection:q} --hubs {input.hubs:q}"
-        " --refine {params.refine} {params.double_tempo} --settings {params.settings:q}"
+        " --refine {params.refine} --double-tempo {params.double_tempo} --settings {params.settings:q}"
         " --calibration {input.calibration:q} --songs {params.songs:q}"
         " --output {output.metric:q} 2> {log:q}"
 

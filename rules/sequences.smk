@@ -263,10 +263,12 @@ rule match:
         content=content(songs_of_collection),
         songs=songs_of_collection,
         refine=refine_of,
+        double_tempo=double_tempo_of,
     shell:
         'python "$COVERSIM_SCRIPTS"/match.py'
         " --collection {wildcards.collection} --shard {wildcards.shard}"
         " --sequences {input.sequences:q} --songs {params.songs:q} --copies {input.copies:q}"
-        " --candidates {input.candidates:q} --refine {params.refine}"
+        " --candidates {input.candidates:q}"
+        " --refine {params.refine} --double-tempo {params.double_tempo}"
         " --projection {input.projection:q}"
         " --output {output.distances:q} 2> {log:q}"

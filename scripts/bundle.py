@@ -12,6 +12,7 @@ from coversim.metric.kinds import Embeddings, Fused, Kind, Sequences
 from coversim.metric.metric import Metric
 from coversim.sequences import storage
 from coversim.sequences.network import load
+from coversim.sequences.tempo import COMPARED
 from coversim.siamese import encoder
 from coversim.siamese.fusion import scale
 from coversim.storage import embeddings, json_files, tsv
@@ -43,8 +44,9 @@ def main() -> None:
     )
     parser.add_argument(
         "--double-tempo",
-        action="store_true",
-        help="compare songs at twice their tempo, too (--projection, linear)",
+        choices=COMPARED,
+        default="none",
+        help="compare songs at twice their tempo, too: all, or the nearest alone (--projection, linear)",
     )
     parser.add_argument("--settings", type=Path, required=True, help="the experiment's settings, a JSON file")
     parser.add_argument("--calibration", type=Path, required=True, help="calibration.json")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from coversim.cli import run
 from coversim.sequences.shard import match_shard
+from coversim.sequences.tempo import COMPARED
 
 
 def main() -> None:
@@ -28,10 +29,16 @@ def main() -> None:
         help="compare all coarsely, and the nearest so many again; 0: all finely at once",
     )
     parser.add_argument(
+        "--double-tempo",
+        choices=COMPARED,
+        default="none",
+        help="compare songs at twice their tempo, too: all, or the nearest (--refine) alone",
+    )
+    parser.add_argument(
         "--projection",
         type=Path,
         nargs="?",
-        help="of these sequences, NPZ: compare songs at twice their tempo, too; none: do not",
+        help="of these sequences, NPZ: makes songs faster (--double-tempo)",
     )
     parser.add_argument("--output", type=Path, required=True, help="distances, HDF5")
     arguments = parser.parse_args()
@@ -45,6 +52,7 @@ def main() -> None:
         arguments.output,
         arguments.candidates,
         arguments.refine,
+        arguments.double_tempo,
         arguments.projection,
     )
 

@@ -87,8 +87,8 @@ projection_of = collect("{folder}/projection.npz", folder=projected)
 
 
 def projection_to_double_by(wildcards):
-    """The projection, where songs at twice their tempo are compared as well."""
-    doubled = experiment_of(wildcards).doubles_tempo
+    """The projection, where songs are compared at twice their tempo as well."""
+    doubled = double_tempo_of(wildcards) != "none"
     return f"{projected(wildcards)}/projection.npz" if doubled else []
 
 
@@ -119,5 +119,4 @@ def refine_of(wildcards):
 
 
 def double_tempo_of(wildcards):
-    """As an option on the command line."""
-    return "--double-tempo" if experiment_of(wildcards).doubles_tempo else ""
+    return experiment_of(wildcards).double_tempo

@@ -30,7 +30,7 @@ from coversim.storage import frames  # noqa: E402
 
 SONGS = 1000
 ALIGNED = 20
-REFINED = 20
+REFINED = 40
 ROUNDS = 5
 MINUTES = 4 * 60 * 4  # frames
 
@@ -55,12 +55,14 @@ def measure(songs: list[frames.SongFrames], projection: Projection) -> None:
     query, first = made[0], np.arange(len(made)) < REFINED
     by = doubling(projection)
 
-    def compared(by: np.ndarray | None, refined: bool) -> Callable[[], object]:
+    def compared(double_tempo: str, refined: bool) -> Callable[[], object]:
         """With songs that are made already."""
-        [own], songs = at_tempi([query], others, by)
+        [own], songs = at_tempi([query], others, None if double_tempo == "none" else by)
         if not refined:
             return partial(distances, own, songs)
-        [own_half], songs_half = at_tempi([query], others, by, half_rate=True)
+        [own_half], songs_half = at_tempi(
+            [query], others, by if double_tempo == "all" else None, half_rate=True
+        )
 
         def coarsely_then_finely() -> None:
             distances(own_half, songs_half)
@@ -70,10 +72,10 @@ def measure(songs: list[frames.SongFrames], projection: Projection) -> None:
 
     chroma = [song.frames for song in songs[:ALIGNED]]
     ways: dict[str, tuple[Callable[[], object], int]] = {
-        "sequence": (compared(by, refined=True), len(made)),
-        "sequence_fast": (compared(None, refined=True), len(made)),
-        "sequence_whole": (compared(by, refined=False), len(made)),
-        "sequence_own_tempo": (compared(None, refined=False), len(made)),
+        "sequence": (compared("all", refined=True), len(made)),
+        "sequence_fast": (compared("nearest", refined=True), len(made)),
+        "sequence_whole": (compared("all", refined=False), len(made)),
+        "sequence_own_tempo": (compared("none", refined=False), len(made)),
         "to make songs of half the rate": (partial(at_half_rate, [], others), len(made)),
         "to make songs of twice the tempo": (partial(at_twice_the_tempo, others, by), len(made)),
         "qmax, two transpositions": (partial(qmax_distances, chroma[0], chroma, 2), ALIGNED),

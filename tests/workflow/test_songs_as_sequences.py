@@ -140,7 +140,7 @@ def test_another_run_gives_the_same_bytes(finished, place):
         ),
         (
             lambda place: add_experiment(
-                place, own={"model": {"kind": "sequence_lda", "double_tempo": False}}
+                place, own={"model": {"kind": "sequence_lda", "double_tempo": "none"}}
             ),
             MATCHED,
         ),

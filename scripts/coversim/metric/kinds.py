@@ -216,12 +216,13 @@ class Sequences(Kind):
         projection: "PatchEncoder",
         probes: Arrays | None = None,
         refine: int = 0,
-        double_tempo: bool = False,
+        double_tempo: str = "none",
     ):
         """`probes`, songs to learn from as `packed` gives them, tell what is a hub; None: nothing is.
 
         `refine`: others are compared at half the rate, and the nearest of them, so many, again; 0: all as they are.
-        `double_tempo`: each of two songs is compared at twice its tempo, too; for linear projections.
+        `double_tempo`: each of two songs is compared at twice its tempo, too: "all" songs, the "nearest" alone, or "none";
+        for linear projections.
         """
         self.features, self.probes, self.refine = tuple(features), probes, refine
         self.projection, self.double_tempo = projection, double_tempo
@@ -231,7 +232,7 @@ class Sequences(Kind):
         from coversim.sequences.projection import Projection
         from coversim.sequences.tempo import doubling
 
-        if not self.double_tempo:
+        if self.double_tempo == "none":
             return None
         if not isinstance(self.projection, Projection):
             raise TypeError("a network does not know songs at twice their tempo")
@@ -264,16 +265,19 @@ class Sequences(Kind):
     def distances(self, song: SongSequence, others: Arrays) -> np.ndarray:
         """(N,), see coversim.sequences.distances."""
         if not self.refine or len(others["offset"]) - 1 <= self.refine:
-            return self._distances(song, others)
-        found = self._distances(song, others, half_rate=True)
+            return self._distances(song, others, self._doubling)
+        by = self._doubling if self.double_tempo == "all" else None
+        found = self._distances(song, others, by, half_rate=True)
         nearest = np.sort(np.argsort(found, kind="stable")[: self.refine])
-        found[nearest] = self._distances(song, self.read(others, nearest))
+        found[nearest] = self._distances(song, self.read(others, nearest), self._doubling)
         return found
 
-    def _distances(self, song: SongSequence, others: Arrays, half_rate: bool = False) -> np.ndarray:
+    def _distances(
+        self, song: SongSequence, others: Arrays, by: np.ndarray | None, half_rate: bool = False
+    ) -> np.ndarray:
         from coversim.sequences.tempo import at_tempi, distances
 
-        [at_its_tempi], others_at = at_tempi([_named(song)], self._named(others), self._doubling, half_rate)
+        [at_its_tempi], others_at = at_tempi([_named(song)], self._named(others), by, half_rate)
         return distances(at_its_tempi, others_at)
 
     def _named(self, songs: Arrays) -> "storage.Sequences":

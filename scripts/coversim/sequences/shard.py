@@ -1,6 +1,6 @@
 """Match a shard's queries with the songs of their collection.
 
-If asked, at half the rate, and the nearest of them again; and each of two songs at twice its tempo, too.
+If asked, at half the rate, and the nearest of them again; and each of two songs at twice its tempo, too, or of the nearest alone.
 """
 
 import logging
@@ -30,6 +30,7 @@ def match_shard(
     output: Path,
     candidates: Path | None = None,
     refine: int = 0,
+    double_tempo: str = "none",
     projection: Path | None = None,
 ) -> None:
     """Write the distances of a shard's queries to all songs of their collection, or to their candidates.
@@ -42,9 +43,11 @@ def match_shard(
     catalogues, copies : of each data set of the collection, see coversim.storage.songs
     candidates : which songs each query is compared with, see coversim.alignment.candidates; None: with all
     refine : all are compared at half the rate, and those so many again that are nearest to a query; 0: all as they are
-    projection : of these sequences, by which songs at twice their tempo are compared as well; None: they are not
+    double_tempo : whose songs are compared at twice their tempo, too: "none", "nearest" (where they are compared again) or "all"
+    projection : of these sequences, by which songs are made faster; needed but for "none"
     """
-    by = doubling(Projection.load(projection)) if projection else None
+    by = doubling(Projection.load(projection)) if projection and double_tempo != "none" else None
+    by_first = by if double_tempo == "all" else None
     songs_of_work = Counter(work for work, _ in members(catalogues, copies, collection))
     queries = [
         own.song(place)
@@ -57,9 +60,9 @@ def match_shard(
     if chosen:
         queries = [queries[number] for number in chosen.queries]
         row_in = {name: row for row, name in enumerate(chosen.songs)}
-        names, compared = _with_some(songs, queries, row_in, chosen.found, refine > 0, by)
+        names, compared = _with_some(songs, queries, row_in, chosen.found, refine > 0, by_first)
     else:
-        names, compared = _with_all(songs, queries, refine > 0, by)
+        names, compared = _with_all(songs, queries, refine > 0, by_first)
     if refine and queries:
         _refine(songs, queries, names, compared, chosen, refine, by)
     logging.info(
@@ -67,7 +70,7 @@ def match_shard(
         *(len(queries), len(names), compared.size, time.monotonic() - started),
     )
     of = "/".join(songs.parts[songs.parts.index("collections") - 2 :][:2])
-    settings = {"method": "sequences", "sequences": of, "refine": refine, "double_tempo": by is not None}
+    settings = {"method": "sequences", "sequences": of, "refine": refine, "double_tempo": double_tempo}
     distances.write_compared(output, names, [query.name for query in queries], compared, settings, chosen)
 
 

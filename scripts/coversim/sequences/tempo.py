@@ -17,6 +17,7 @@ from coversim.sequences.projection import Projection, as_complex, as_real, real_
 from coversim.sequences.songs import at_half_rate, likenesses
 from coversim.sequences.storage import Sequences, StoredSequence, runs, together
 
+COMPARED = ("all", "nearest", "none")  # which songs are compared at twice their tempo, too
 APART = 4  # frames from a patch that counts to the next
 WITHIN = np.arange(0, WINDOW + 1, APART) // HOP  # the patches within one at twice the tempo
 RIDGE = 0.1  # of the mean square of what the patches see of white noise

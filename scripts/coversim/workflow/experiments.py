@@ -129,13 +129,14 @@ class Experiment:
             "sharpness": words(self.settings["model"]["sharpness"]),
             "candidates": self.settings["rerank"]["candidates"],
             "refine": self.settings["model"]["refine"] if self.projection else 0,
-            "double_tempo": self.doubles_tempo,
+            "double_tempo": self.double_tempo,
         }
 
     @property
-    def doubles_tempo(self) -> bool:
-        """Whether it compares songs as sequences at twice their tempo as well: by a linear projection, not by a network."""
-        return bool(self.projection and not self.trains_sequences and self.settings["model"]["double_tempo"])
+    def double_tempo(self) -> str:
+        """Which songs it compares as sequences at twice their tempo as well: by a linear projection, not by a network."""
+        linear = self.projection and not self.trains_sequences
+        return self.settings["model"]["double_tempo"] if linear else "none"
 
     @property
     def weight(self) -> float | str:
@@ -172,6 +173,7 @@ def resolve(config: Mapping[str, Any], features: list[str]) -> dict[str, Experim
     for experiment in whole.values():
         _check_tempi(experiment)
         _check_lags(experiment)
+        _check_double_tempo(experiment)
     embedding = {name: experiment for name, experiment in whole.items() if experiment.embeds}
     joined = {
         name: _experiment(name, chosen, _parts(name, chosen["fuse"], embedding), config["seeds"])
@@ -282,6 +284,14 @@ def _check_lags(experiment: Experiment) -> None:
         raise CoversimError(
             f"experiment '{experiment.name}': a lag of its representation.bispectrum is as long as the longest window. "
             "Remedy: choose shorter ones, or [], or a longer window in representation.seconds"
+        )
+
+
+def _check_double_tempo(experiment: Experiment) -> None:
+    if experiment.double_tempo == "nearest" and not experiment.settings["model"]["refine"]:
+        raise CoversimError(
+            f"experiment '{experiment.name}': model.double_tempo is nearest, but no songs are compared again. Remedy: set "
+            "model.refine to how many are, or model.double_tempo to all or none"
         )
 
 

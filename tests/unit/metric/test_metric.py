@@ -127,7 +127,7 @@ def test_the_model_of_a_training_is_a_metric_without_probabilities(model, metric
 
 
 REFUSED = {
-    "of a newer version": ({"version": 6}, "version 6"),
+    "of a newer version": ({"version": 7}, "version 7"),
     "of an unknown kind": ({"kind": "smell"}, "kind 'smell'"),
     "with an entry more": ({"spell": 1}, "unknown: spell"),
     "of another format": ({"format": "cats"}, "no metric of coversim"),
@@ -210,10 +210,12 @@ def test_the_nearest_at_half_the_rate_are_compared_again(tmp_path):
     assert alone == as_they_are[2]
 
 
-@pytest.mark.parametrize("refine", [0, 2])
-def test_a_cover_at_half_the_tempo_is_near_where_songs_are_compared_at_twice_it_too(tmp_path, refine):
+@pytest.mark.parametrize(("refine", "double_tempo"), [(0, "all"), (2, "all"), (2, "nearest")])
+def test_a_cover_at_half_the_tempo_is_near_where_songs_are_compared_at_twice_it_too(
+    tmp_path, refine, double_tempo
+):
     plain = sequences().kind
-    twice = Sequences(["crema"], plain.projection, refine=refine, double_tempo=True)
+    twice = Sequences(["crema"], plain.projection, refine=refine, double_tempo=double_tempo)
     Metric(twice).save(tmp_path / "metric.pt")
     kind = Metric.load(tmp_path / "metric.pt").kind
     slow = np.repeat(chroma(1), 2, axis=1)

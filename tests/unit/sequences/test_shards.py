@@ -305,7 +305,8 @@ def test_each_of_two_songs_is_compared_at_twice_its_tempo_too(place, refine):
     projection.save(place / "projection.npz")
     where = (files, [place / "songs.tsv"], [place / "copies.tsv"], "valid", "0001")
     match_shard(*where, place / "own.h5", refine=refine)
-    match_shard(*where, place / "any.h5", refine=refine, projection=place / "projection.npz")
+    by_projection = {"double_tempo": "all", "projection": place / "projection.npz"}
+    match_shard(*where, place / "any.h5", refine=refine, **by_projection)
     own, found = (distance_files.read(place / name) for name in ("own.h5", "any.h5"))
     by = tempo.doubling(projection)
     [(read, _)] = storage.blocks(place / "crema" / "pca" / "collections" / "valid.h5")
@@ -316,7 +317,32 @@ def test_each_of_two_songs_is_compared_at_twice_its_tempo_too(place, refine):
         expected = np.minimum(as_they_are, distances(faster - TEMPO, song.hubness, read.hubness))
         compared = np.argsort(np.where(np.arange(6) == query, np.inf, at_any))[: refine or 6]
         np.testing.assert_allclose(at_any[compared], expected[compared], rtol=1e-5)
-    assert hdf5.read_settings(place / "any.h5")["double_tempo"]
+    assert hdf5.read_settings(place / "any.h5")["double_tempo"] == "all"
+
+
+def test_the_nearest_alone_are_compared_at_twice_their_tempo_too(place):
+    projection = fitted(place)
+    files = sequences(place, projection)
+    projection.save(place / "projection.npz")
+    where = (files, [place / "songs.tsv"], [place / "copies.tsv"], "valid", "0001")
+    settings = {"own": (2, "none"), "nearest": (2, "nearest"), "all": (0, "all")}
+    for name, (refine, double_tempo) in settings.items():
+        match_shard(
+            *(*where, place / f"{name}.h5"),
+            refine=refine,
+            double_tempo=double_tempo,
+            projection=place / "projection.npz",
+        )
+    own, nearest, every = (distance_files.read(place / f"{name}.h5") for name in settings)
+    names, half = at_half_rate(files)
+    for query, as_they_are, found, at_any in zip(
+        *(own.query, own.distance, nearest.distance, every.distance), strict=True
+    ):
+        again = np.argsort(np.where(np.arange(len(names)) == query, np.inf, half[query]))[:2]
+        expected = as_they_are.copy()
+        expected[again] = at_any[again]
+        np.testing.assert_allclose(found, expected, rtol=1e-5)
+    assert hdf5.read_settings(place / "nearest.h5")["double_tempo"] == "nearest"
 
 
 def test_of_candidates_the_nearest_are_compared_again(place):

@@ -209,10 +209,11 @@ def test_sequences_are_refined_wherever_they_are_compared():
 def test_sequences_are_compared_at_twice_their_tempo_wherever_they_are_linear():
     named = resolve(
         changed(
-            model={"double_tempo": True},
+            model={"double_tempo": "all"},
             experiments={
                 "sequence": {"model": {"kind": "sequence_lda"}},
-                "own": {"model": {"kind": "sequence_lda", "double_tempo": False}},
+                "own": {"model": {"kind": "sequence_lda", "double_tempo": "none"}},
+                "fast": {"model": {"kind": "sequence_lda", "double_tempo": "nearest"}},
                 "network": {"model": {"kind": "sequence_network"}},
                 "reranked": {"rerank": {"candidates": 100}},
                 "qmax": {"model": {"kind": "qmax"}},
@@ -221,9 +222,16 @@ def test_sequences_are_compared_at_twice_their_tempo_wherever_they_are_linear():
         ),
         ["crema"],
     )
-    found = {name for name, one in named.items() if one.alignment["double_tempo"]}
-    assert found & {"sequence", "own", "network", "reranked", "qmax", "default"} == {"sequence", "reranked"}
+    names = ("sequence", "own", "fast", "network", "reranked", "qmax", "default")
+    found = [named[name].alignment["double_tempo"] for name in names]
+    assert found == ["all", "none", "nearest", "none", "all", "none", "none"]
     assert named["reranked"].training == named["default"].training
+
+
+def test_none_is_nearest_where_none_is_compared_again():
+    fast = {"model": {"kind": "sequence_lda", "double_tempo": "nearest", "refine": 0}}
+    with pytest.raises(CoversimError, match=r"'fast'.*no songs are compared again.*Remedy: set model.refine"):
+        resolve(changed(experiments={"fast": fast}), ["crema"])
 
 
 def test_qmax_tries_so_many_transpositions_wherever_it_aligns():

@@ -123,7 +123,7 @@ def test_experiments_that_compare_pair_by_pair_have_frames_and_neither_model_nor
         "sharpness": f"{SHARPNESS:g}",
         "candidates": 0,
         "refine": 0,
-        "double_tempo": False,
+        "double_tempo": "none",
     }
     assert aligning(made) == ["classic"]  # the others re-rank nothing
 
@@ -199,7 +199,7 @@ def test_re_ranking_changes_no_model(tmp_path):
         "sharpness": f"{SHARPNESS:g}",
         "candidates": 50,
         "refine": 0,
-        "double_tempo": False,
+        "double_tempo": "none",
     }
     assert (better.weight, vector.weight) == (0.5, "")
 
