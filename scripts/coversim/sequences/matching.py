@@ -217,43 +217,41 @@ def _halved(vectors, offsets, starts, size, step):
 
 @compiled
 def _scores(rotated, bounds, others, offsets, counts, tried, longest, song_stride, stride):
-    size = rotated.shape[2]
-    widest = size * _whole((longest - 1) // stride + 1)  # np.diff would take three seconds to compile
-    room, room_for_part = np.empty(widest, np.float32), np.empty(widest, np.float32)
-    cosines = np.empty(ROWS * widest // size, np.float32)
-    packed = np.empty((others.shape[1], widest // size), np.uint8)
+    size, most = (
+        rotated.shape[2],
+        (counts[1:] - counts[:-1]).max(),
+    )  # np.diff would take three seconds to compile
+    widest = longest // stride + 1 + LANES * most
+    columns, starts = np.zeros(most + 1, np.int64), np.zeros(most + 1, np.int64)
+    room = np.empty(size * widest, np.float32)
+    packed = np.empty((others.shape[1], widest), np.uint8)
+    cosines = np.empty(ROWS * widest, np.float32)
     best = np.zeros(len(offsets) - 1, np.float32)
     for place in range(len(best)):
-        patches = others[offsets[place] : offsets[place + 1] : stride]
-        padded = _whole(len(patches))  # a path that runs on into silence only loses
-        vectors = room[: size * padded].reshape(size, padded)
-        _unpack_columns(patches, packed, vectors)
         tiles = tried[:, counts[place] : counts[place + 1]]
-        columns = np.arange(tiles.shape[1] + 1) * (offsets[place + 1] - offsets[place]) // tiles.shape[1]
-        columns = (columns + stride - 1) // stride
-        columns[-1] = padded
+        other = others[offsets[place] : offsets[place + 1]]
+        for section in range(tiles.shape[1]):
+            end = (section + 1) * len(other) // tiles.shape[1]
+            columns[section + 1] = (end + stride - 1) // stride
+            patches = other[stride * columns[section] : end : stride]
+            starts[section + 1] = starts[section] + _whole(len(patches))
+            _unpack_columns(patches, packed, _part(room, starts, section, size, size))
+        # four rows of sums in turn, one after the other, each with four silent columns before the first one
+        width = 4 + columns[tiles.shape[1]] + LANES
         for semitones in range(12):
             if not tiles[:, :, semitones].any():
                 continue
-            # rows of sums in turn, one after the other, each with four silent columns before the first one
-            width = padded + 4
             sums = np.zeros(4 * width, np.float32)
-            highest = np.zeros(padded, np.float32)
-            for section in range(len(tiles)):
-                runs = _runs(tiles[section, :, semitones], columns)
-                for start in range(bounds[section], bounds[section + 1], ROWS):
-                    stop = min(start + ROWS, bounds[section + 1])
-                    song = rotated[semitones, start:stop]
-                    for left, right, compared in runs:
-                        if compared:
-                            block = cosines[ROWS * left : ROWS * left + len(song) * (right - left)]
-                            block = block.reshape(len(song), right - left)
-                            part = vectors
-                            if right - left < padded:
-                                part = room_for_part[: size * (right - left)].reshape(size, right - left)
-                                part[:] = vectors[:, left:right]
-                            np.dot(song, part, block)
-                    for i in range(start, stop):
+            highest = np.zeros(width, np.float32)
+            for of_song in range(len(tiles)):
+                compared = tiles[of_song, :, semitones]
+                for start in range(bounds[of_song], bounds[of_song + 1], ROWS):
+                    song = rotated[semitones, start : min(start + ROWS, bounds[of_song + 1])]
+                    for section in range(len(compared)):
+                        if compared[section]:
+                            block = _part(cosines, starts, section, ROWS, len(song))
+                            np.dot(song, _part(room, starts, section, size, size), block)
+                    for i in range(start, start + len(song)):
                         row, last, before = (
                             (i & 3) * width + 4,
                             (i - 1 & 3) * width + 4,
@@ -262,17 +260,25 @@ def _scores(rotated, bounds, others, offsets, counts, tried, longest, song_strid
                         third, fourth = last - 3, last - 4
                         if song_stride == stride:
                             third = fourth = before - 1
-                        for left, right, compared in runs:
-                            if compared:
-                                own = ROWS * left + (i - start) * (right - left)
+                        for section in range(len(compared)):
+                            left, count = columns[section], starts[section + 1] - starts[section]
+                            if compared[section]:
+                                # what lies behind the section's end, the next one puts right
+                                own = ROWS * starts[section] + (i - start) * count
                                 came_from = last - 1 + left, last - 2 + left, third + left, fourth + left
-                                _advance(
-                                    sums, row + left, came_from, cosines, own, highest, left, right - left
-                                )
+                                _advance(sums, row + left, came_from, cosines, own, highest, left, count)
                             else:
-                                sums[row + left : row + right] = 0
+                                sums[row + left : row + columns[section + 1]] = 0
             best[place] = max(best[place], highest.max())
     return best
+
+
+@compiled
+def _part(numbers, starts, section, room, rows):
+    """The block of a section, (rows, columns), where each section has room for so many."""
+    columns = starts[section + 1] - starts[section]
+    first = room * starts[section]
+    return numbers[first : first + rows * columns].reshape(rows, columns)
 
 
 @compiled
@@ -291,18 +297,6 @@ def _advance(sums, row, came_from, cosines, own, highest, left, count):
         value = max(value + (cosines[own + j] - np.float32(THRESHOLD)), np.float32(0))
         sums[row + j] = value
         highest[left + j] = max(highest[left + j], value)
-
-
-@compiled
-def _runs(compared, columns):
-    """First column, end, and whether they are compared, of sections in a row that are, or are not."""
-    runs = [(columns[0], columns[1], compared[0])]
-    for section in range(1, len(compared)):
-        if compared[section] == compared[section - 1]:
-            runs[-1] = (runs[-1][0], columns[section + 1], compared[section])
-        else:
-            runs.append((columns[section], columns[section + 1], compared[section]))
-    return runs
 
 
 @compiled
