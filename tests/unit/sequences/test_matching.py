@@ -204,16 +204,26 @@ def test_a_fragment_in_another_key_finds_its_song():
     assert found[0] > 2 * found[1:].max()
 
 
-@pytest.mark.parametrize("strides", [(1, 1), (2, 1), (2, 2)])
-def test_a_path_leaves_out_the_sections_that_are_not_compared_in_its_key(strides):
-    """The slow recursion, with cells of no worth where a section is in another key."""
-    song, other = sequence(1, 250), sequence(2, 490)
-    keys = np.array([[[0], [3], [0], [5]], [[3], [0], [0], [1]]])
+@given(
+    seed=st.integers(0, 1000),
+    lengths=st.tuples(st.integers(180, 300), st.integers(420, 540)),
+    keys=st.lists(st.sampled_from([0, 3, 5]), min_size=8, max_size=8),
+    strides=st.sampled_from([(1, 1), (2, 1), (2, 2)]),
+)
+@settings(deadline=None, max_examples=5)
+def test_a_path_leaves_out_the_sections_that_are_not_compared_in_its_key(seed, lengths, keys, strides):
+    """The slow recursion, with cells of no worth where a section is in another key; the other song quotes the first."""
+    song, other = (sequence(seed + place, length) for place, length in enumerate(lengths))
+    other[200:340] = transpose(song[20:160], ORDERS, -keys[0])
+    other = restored(stored(other), other.shape[1])
+    of_sections = np.array(keys).reshape(2, 4, 1)
     expected = 0
-    for key in range(12):
-        kept = (keys[:, :, 0] == key).repeat(125, axis=0).repeat(np.diff(sections(490)), axis=1)
+    for key in set(keys):
+        kept = (of_sections[:, :, 0] == key).repeat(np.diff(sections(lengths[0])), axis=0)
+        kept = kept.repeat(np.diff(sections(lengths[1])), axis=1)
         expected = max(expected, slow_score(song, other, key, strides, kept))
-    assert scores(song, *packed(other), keys, ORDERS, strides)[0] == pytest.approx(expected, rel=1e-5)
+    found = scores(song, *packed(other), of_sections, ORDERS, strides)
+    assert found[0] == pytest.approx(expected, rel=1e-5)
 
 
 def test_each_song_of_a_medley_is_found_in_its_own_key():
