@@ -34,7 +34,7 @@ from coversim.storage import frames  # noqa: E402
 RATE = 4
 SONGS = ((0, 0), (120, 120), (600, 600), (1800, 1800), (60, 1800))  # seconds, from and to; 0: as they are
 QUERIES = (0, 60, 30, 20, 10)
-REFINED = 20
+REFINED = 40
 
 
 def main() -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from coversim.sequences.distances import LENGTH, distances, hubness, likeness
+from coversim.sequences.distances import HALF_RATE, LENGTH, distances, hubness, likeness
 from coversim.sequences.matching import scores, stored
 from coversim.sequences.patches import sections
 
@@ -24,6 +24,14 @@ def test_what_a_pair_has_by_chance_weighs_less_the_longer_the_shorter_song_is():
     score = np.array([100**LENGTH])
     assert likeness(score, 100, np.array([400])) == pytest.approx(np.log(2))
     assert likeness(score, 400, np.array([400])) == pytest.approx(np.log(1 + 0.25**LENGTH))
+
+
+def test_at_half_the_rate_a_score_counts_twice_but_for_what_the_mean_of_two_vectors_makes_alike():
+    whole, half = (
+        likeness(np.array([30.0]), 120, np.array([200])),
+        likeness(np.array([15.0]), 60, np.array([100]), 2),
+    )
+    assert half == pytest.approx(whole - HALF_RATE)
 
 
 def test_of_two_songs_that_score_the_same_the_hub_is_farther():
