@@ -217,10 +217,8 @@ def _halved(vectors, offsets, starts, size, step):
 
 @compiled
 def _scores(rotated, bounds, others, offsets, counts, tried, longest, song_stride, stride):
-    size, most = (
-        rotated.shape[2],
-        (counts[1:] - counts[:-1]).max(),
-    )  # np.diff would take three seconds to compile
+    size = rotated.shape[2]
+    most = (counts[1:] - counts[:-1]).max()  # sections; np.diff would take three seconds to compile
     widest = longest // stride + 1 + LANES * most
     columns, starts = np.zeros(most + 1, np.int64), np.zeros(most + 1, np.int64)
     room = np.empty(size * widest, np.float32)
@@ -252,14 +250,10 @@ def _scores(rotated, bounds, others, offsets, counts, tried, longest, song_strid
                             block = _part(cosines, starts, section, ROWS, len(song))
                             np.dot(song, _part(room, starts, section, size, size), block)
                     for i in range(start, start + len(song)):
-                        row, last, before = (
-                            (i & 3) * width + 4,
-                            (i - 1 & 3) * width + 4,
-                            (i - 2 & 3) * width + 4,
-                        )
+                        row, last = 4 + width * (i & 3), 4 + width * (i - 1 & 3)
                         third, fourth = last - 3, last - 4
                         if song_stride == stride:
-                            third = fourth = before - 1
+                            third = fourth = 3 + width * (i - 2 & 3)
                         for section in range(len(compared)):
                             left, count = columns[section], starts[section + 1] - starts[section]
                             if compared[section]:
