@@ -42,6 +42,8 @@ def main() -> None:
     )
     parser.add_argument("--output", type=Path, required=True, help="distances, HDF5")
     arguments = parser.parse_args()
+    if arguments.double_tempo != "none" and not arguments.projection:
+        parser.error("--double-tempo needs --projection, which says how to make songs faster")
 
     match_shard(
         arguments.sequences,

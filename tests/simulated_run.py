@@ -16,6 +16,8 @@ from coversim.alignment.candidates import nearest
 from coversim.dataset.pairs import pair_table
 from coversim.evaluation.comparison import by_embedding
 from coversim.evaluation.evaluate import evaluate
+from coversim.report.inputs import Results, read_results
+from coversim.report.tables import Table, Training, make_table
 from coversim.siamese.history import HISTORY
 from coversim.storage import distances, embeddings, frames, json_files, npz, parquet
 
@@ -249,3 +251,12 @@ def _write_tsv(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, A
         writer.writeheader()
         writer.writerows(rows)
     return path
+
+
+def tables_of(
+    run: Mapping[str, Any], trained: Sequence[str] = ("vector", "brief"), reference: str = "vector"
+) -> tuple[Results, list[Table]]:
+    """What the report reads of a run, and its tables of test and validation works."""
+    results = read_results(run["evaluations"], run["ranks"])
+    tables = [make_table(results, c, Training({*trained}, {}), reference, 500, 0) for c in ("test", "valid")]
+    return results, tables

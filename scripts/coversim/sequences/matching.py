@@ -155,14 +155,25 @@ def _packed(levels):
 
 
 @compiled
+def _low(byte):
+    """The number in the low bits, as a multiple of a step."""
+    return np.float32(np.int32(byte & 15) - (LEVELS + 1))
+
+
+@compiled
+def _high(byte):
+    return np.float32(np.int32(byte >> 4) - (LEVELS + 1))
+
+
+@compiled
 def _unpack(source, target):
     """The numbers of a stored vector, as multiples of a step."""
     half = len(source)
     low, high = target[:half], target[half:]  # or the compiler does not take several numbers at once
     for number in range(half):
-        low[number] = np.float32(np.int32(source[number] & 15) - (LEVELS + 1))
+        low[number] = _low(source[number])
     for number in range(len(high)):
-        high[number] = np.float32(np.int32(source[number] >> 4) - (LEVELS + 1))
+        high[number] = _high(source[number])
 
 
 @compiled
@@ -175,10 +186,10 @@ def _unpack_columns(source, packed, target):
             packed[number, column] = source[column, number]
     for number in range(half):
         for column in range(count):
-            target[number, column] = np.float32(np.int32(packed[number, column] & 15) - (LEVELS + 1))
+            target[number, column] = _low(packed[number, column])
     for number in range(high):
         for column in range(count):
-            target[half + number, column] = np.float32(np.int32(packed[number, column] >> 4) - (LEVELS + 1))
+            target[half + number, column] = _high(packed[number, column])
     target[:, count:] = 0
 
 

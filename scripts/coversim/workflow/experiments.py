@@ -173,7 +173,6 @@ def resolve(config: Mapping[str, Any], features: list[str]) -> dict[str, Experim
     for experiment in whole.values():
         _check_tempi(experiment)
         _check_lags(experiment)
-        _check_double_tempo(experiment)
     embedding = {name: experiment for name, experiment in whole.items() if experiment.embeds}
     joined = {
         name: _experiment(name, chosen, _parts(name, chosen["fuse"], embedding), config["seeds"])
@@ -183,6 +182,7 @@ def resolve(config: Mapping[str, Any], features: list[str]) -> dict[str, Experim
     experiments = {name: (whole | joined)[name] for name in settings}
     for experiment in experiments.values():
         _check_rate(experiment)
+        _check_double_tempo(experiment)
     return experiments
 
 

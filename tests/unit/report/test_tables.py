@@ -10,24 +10,16 @@ import pyarrow.parquet as pq
 import pytest
 
 from coversim.evaluation.metric_names import RERANKED
-from coversim.report.inputs import Results, alignment_seconds, read_jobs, read_results
+from coversim.report.inputs import Results, alignment_seconds, read_jobs
 from coversim.report.page import write_report
 from coversim.report.tables import (
     Difference,
-    Training,
     collections_of,
     make_headline,
-    make_table,
     paired_difference,
 )
 from page import Page
-from simulated_run import EXPERIMENTS, simulate
-
-
-def tables_of(run, trained=("vector", "brief"), reference="vector"):
-    results = read_results(run["evaluations"], run["ranks"])
-    tables = [make_table(results, c, Training({*trained}, {}), reference, 500, 0) for c in ("test", "valid")]
-    return results, tables
+from simulated_run import EXPERIMENTS, simulate, tables_of
 
 
 def average_precisions(run, experiment, collection):

@@ -8,25 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from coversim.report.inputs import read_histories, read_results
+from coversim.report.inputs import read_histories
 from coversim.report.page import write_report
 from coversim.report.tables import (
     Estimate,
     Row,
     Table,
-    Training,
-    make_table,
 )
 from coversim.report.training import best_baseline, what_trained
 from coversim.storage.checksums import record_of
 from page import Page
-from simulated_run import EXPERIMENTS, simulate
-
-
-def tables_of(run, trained=("vector", "brief"), reference="vector"):
-    results = read_results(run["evaluations"], run["ranks"])
-    tables = [make_table(results, c, Training({*trained}, {}), reference, 500, 0) for c in ("test", "valid")]
-    return results, tables
+from simulated_run import EXPERIMENTS, simulate, tables_of
 
 
 def test_the_kept_epoch_is_the_first_with_the_highest_validation_map(run):

@@ -228,10 +228,18 @@ def test_sequences_are_compared_at_twice_their_tempo_wherever_they_are_linear():
     assert named["reranked"].training == named["default"].training
 
 
-def test_none_is_nearest_where_none_is_compared_again():
-    fast = {"model": {"kind": "sequence_lda", "double_tempo": "nearest", "refine": 0}}
+@pytest.mark.parametrize(
+    "fast",
+    [
+        {"model": {"kind": "sequence_lda"}},
+        {"rerank": {"candidates": 9}},
+        {"rerank": {"candidates": 9}, "fuse": ["vector", "pca"]},
+    ],
+)
+def test_none_is_nearest_where_none_is_compared_again(fast):
+    none_again = {"double_tempo": "nearest", "refine": 0}
     with pytest.raises(CoversimError, match=r"'fast'.*no songs are compared again.*Remedy: set model.refine"):
-        resolve(changed(experiments={"fast": fast}), ["crema"])
+        resolve(changed(model=none_again, experiments={"sequence": None, "fast": fast}), ["crema"])
 
 
 def test_qmax_tries_so_many_transpositions_wherever_it_aligns():
