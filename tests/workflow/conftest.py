@@ -3,13 +3,13 @@ from pathlib import Path
 
 import pytest
 
-from staleness import make_place
+from place import make_place
 from workflow import run
 
 
 @pytest.fixture(scope="session")
 def finished_place(once) -> Path:
-    """A finished run of a small real corpus (see staleness.py), which no test may change."""
+    """A finished run of a small real corpus (see place.py), which no test may change."""
 
     def make(folder: Path) -> None:
         make_place(folder / "place")

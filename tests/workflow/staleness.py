@@ -1,12 +1,6 @@
-"""The kinds of change in staleness.tsv, and how to make each to a finished run of a small real corpus.
-
-A place is a folder that holds all of it: `clone` (of the workflow), `data` (a data set in the layout of
-Da-TACOS), `run` (where Snakemake is started; the results lie below it) and `run.yaml`. The run has two
-experiments on the same patches: a network, and a baseline without one.
-"""
+"""The kinds of change in staleness.tsv, and how to make each to a place where the workflow has run."""
 
 import csv
-import json
 import os
 import shutil
 from collections import Counter
@@ -19,30 +13,10 @@ import h5py
 import yaml
 
 import corpus
-from coversim.dataset.splits import split_by_hash
-from workflow import ROOT, jobs, plan, run
+from place import CONFIG, RESULTS, WORKS, files_of, of_split, song, write_config, write_titles
+from workflow import jobs, plan, run
 
 TABLE = Path(__file__).with_suffix(".tsv")
-WORKS = {f"W_{number}": [f"P_{number}.1", f"P_{number}.2"] for number in range(12)}
-SPLIT = {"valid": 0.25, "test": 0.25, "seed": 0}
-CONFIG = {
-    "name": "small",
-    "datasets": {"train": {"root": "../data"}},
-    "shards": 3,
-    "split": SPLIT,
-    "representation": {"seconds": [2.0], "bispectrum": [0.0]},
-    "pca": {"components": 4},
-    "model": {"motifs": 2000, "embedding": 4, "tempi": [1.0]},  # of more than 1 MB, see _touch_outputs
-    "train": {"epochs": 2},
-    "evaluation": {"resamples": 100},
-    "experiments": {
-        **dict.fromkeys(("vector", "brief", "ftm2d", "pca", "sequence")),
-        "network": {},
-        "baseline": {"model": {"kind": "mean"}, "train": {"epochs": 0}},
-    },
-}
-RESULTS = Path("run", "results", CONFIG["name"])
-CLONED = ("Snakefile", "config.yaml", "requirements.lock", "envs", "profiles", "rules", "schemas", "scripts")
 
 
 class Row(NamedTuple):
@@ -70,31 +44,6 @@ def _counts(jobs: str) -> Counter:
     )
 
 
-def make_place(place: Path) -> None:
-    """A clone, a data set, and an empty working directory."""
-    (place / "clone").mkdir(parents=True)
-    for name in CLONED:
-        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy2
-        copy(ROOT / name, place / "clone" / name)
-    corpus.write_corpus(place / "data", WORKS, features=["crema", "hpcp"], seconds=10)
-    for path in (song(place, "train"), song(place, "test"), _files(place, "W_1", "P_1.1")[1]):
-        _store_uncompressed(path)  # for changes of content that leave the size as it is
-    _write_titles(place, "A Title")
-    (place / "data" / "same.tsv").write_text("work\tsame_as\nW_1\tW_2\n", encoding="utf-8")
-    (place / "run").mkdir()
-    _write_config(place, CONFIG)
-
-
-def song(place: Path, split: str) -> Path:
-    """The crema file of a song whose work is in the given split."""
-    work = _of_split(split, WORKS)
-    return corpus.song_path(place / "data", work, WORKS[work][0], "crema", "per-feature")
-
-
-def _of_split(split: str, works: Iterable[str]) -> str:
-    return next(work for work in works if split_by_hash(work, **SPLIT) == split)
-
-
 def make_change(place: Path, row: Row) -> list[str]:
     """Make the change of a row to a place; arguments for Snakemake that belong to it."""
     if row.change in CHANGES:
@@ -113,11 +62,7 @@ def _set(place: Path, key: str, value: str) -> None:
     for name in sections:
         section = section.setdefault(name, {})
     section[last] = yaml.safe_load(value)
-    _write_config(place, config)
-
-
-def _write_config(place: Path, config: dict) -> None:
-    (place / "run.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    write_config(place, config)
 
 
 def _edit(path: Path) -> None:
@@ -153,14 +98,6 @@ def _touch_outputs(place: Path) -> None:
     _touch((place / RESULTS).rglob("*"))
 
 
-def _store_uncompressed(path: Path) -> None:
-    with h5py.File(path, "r+") as file:
-        [(name, array)] = file.items()
-        values = array[:]
-        del file[name]
-        file[name] = values
-
-
 def _change_content(path: Path, older: bool = False, value: float = 0.5) -> None:
     """Other values; the size stays, and the time moves on, or back."""
     before = path.stat()
@@ -171,12 +108,6 @@ def _change_content(path: Path, older: bool = False, value: float = 0.5) -> None
         os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns - 10**9))
 
 
-def _write_titles(place: Path, title: str) -> None:
-    path = place / "data" / "da-tacos_metadata" / "da-tacos_toy_subset_metadata.json"
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps({"W_1": {"P_1.1": {"work_title": title}}}), encoding="utf-8")
-
-
 def _add(place: Path, work: str, *performances: str) -> None:
     for seed, performance in enumerate(performances):
         arrays = corpus.song_arrays(100 + seed, 10, ["crema", "hpcp"])
@@ -184,29 +115,22 @@ def _add(place: Path, work: str, *performances: str) -> None:
 
 
 def _add_copy(place: Path) -> None:
-    for path, copy in zip(_files(place, "W_1", "P_1.1"), _files(place, "W_1", "P_1.3"), strict=True):
+    for path, copy in zip(files_of(place, "W_1", "P_1.1"), files_of(place, "W_1", "P_1.3"), strict=True):
         shutil.copy(path, copy)
 
 
 def _add_work(place: Path, split: str) -> None:
-    _add(place, _of_split(split, (f"W_new{number}" for number in range(100))), "P_n.1", "P_n.2")
-
-
-def _files(place: Path, work: str, performance: str) -> list[Path]:
-    return [
-        corpus.song_path(place / "data", work, performance, feature, "per-feature")
-        for feature in ("crema", "hpcp")
-    ]
+    _add(place, of_split(split, (f"W_new{number}" for number in range(100))), "P_n.1", "P_n.2")
 
 
 def _remove(place: Path, work: str, *performances: str) -> None:
     for performance in performances:
-        for path in _files(place, work, performance):
+        for path in files_of(place, work, performance):
             path.unlink()
 
 
 def _rename_song(place: Path) -> None:
-    for path in _files(place, "W_1", "P_1.1"):
+    for path in files_of(place, "W_1", "P_1.1"):
         path.rename(path.with_name(path.name.replace("P_1.1", "P_1.7")))
 
 
@@ -347,8 +271,8 @@ CHANGES: dict[str, Callable[[Path], list[str] | None]] = {
     "a work added to test with": lambda place: _add_work(place, "test"),
     "a work removed": lambda place: _remove(place, "W_1", *WORKS["W_1"]),
     "another feature fetched": _add_feature,
-    "a file of a feature that is not used": lambda place: _change_content(_files(place, "W_1", "P_1.1")[1]),
-    "titles in the metadata": lambda place: _write_titles(place, "Another Title"),
+    "a file of a feature that is not used": lambda place: _change_content(files_of(place, "W_1", "P_1.1")[1]),
+    "titles in the metadata": lambda place: write_titles(place, "Another Title"),
     "split.method = first (6 works to train, 3 to validate)": _split_first,
     "experiments.network renamed": _rename_experiment,
     "comments, docstrings and white space of all Python code": _edit_comments,

@@ -16,7 +16,7 @@ from coversim.features.pca import Moments, Projection
 from coversim.report import inputs
 from coversim.siamese import encoder
 from coversim.storage import embeddings, frames, hdf5, json_files, parquet, songs
-from staleness import RESULTS
+from place import RESULTS
 from workflow import jobs, run
 
 READERS: dict[str, Callable[[Path], object]] = {

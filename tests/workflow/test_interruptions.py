@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from job_server import KILLED
-from staleness import RESULTS
+from place import RESULTS
 from workflow import jobs, plan, run, running_jobs, start, wait_for_jobs
 
 KILLS = int(os.environ.get("COVERSIM_KILLS", 12))

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from coversim.storage.fence import claim_of
-from staleness import RESULTS, make_change, song, table
+from place import RESULTS, song
+from staleness import make_change, table
 from workflow import jobs, logs, plan, run, start
 
 ROW = {row.change: row for row in table()}

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 import corpus
-from staleness import CLONED
+from place import CLONED
 from workflow import ROOT, plan, run, start, wait_for_jobs
 
 SEQUENCES = os.environ.get("COVERSIM_SEQUENCES")
@@ -54,7 +54,7 @@ expected: dict[str, dict[str, str]] = {}  # outputs of a run from scratch, by wh
 
 
 class Sequence(RuleBasedStateMachine):
-    """A place (see staleness.py), and what it is to hold."""
+    """A place (see place.py), and what it is to hold."""
 
     @initialize()
     def make(self):

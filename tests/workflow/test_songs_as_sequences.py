@@ -14,7 +14,7 @@ import yaml
 import corpus
 from coversim.dataset.splits import split_by_hash
 from coversim.metric.metric import Metric
-from staleness import CLONED
+from place import CLONED
 from workflow import ROOT, jobs, plan, run
 
 SPLIT = {"valid": 0.25, "test": 0.25, "seed": 0}

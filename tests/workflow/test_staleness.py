@@ -12,7 +12,8 @@ import yaml
 
 import what_reruns
 from coversim.workflow.config import merge
-from staleness import CHANGES, CONFIG, RESULTS, make_change, table
+from place import CONFIG, RESULTS
+from staleness import CHANGES, make_change, table
 from workflow import ROOT, jobs, plan, run
 
 ROWS = table()

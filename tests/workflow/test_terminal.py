@@ -10,7 +10,7 @@ import time
 import pytest
 
 from coversim.workflow.terminal import INTERRUPTED
-from staleness import RESULTS
+from place import RESULTS
 from workflow import plan, run
 
 TRAIN = ("--forcerun", "train", "--until", "train")

@@ -47,7 +47,7 @@ def snakemake(directory, *arguments, config=SMALL, check=True, afresh=False):
 
 
 def run(place, *arguments, check=True, environment=None):
-    """Run Snakemake in a place (see staleness.py), with these variables in its environment: the completed process."""
+    """Run Snakemake in a place (see place.py), with these variables in its environment: the completed process."""
     return _run([*_options(place), *arguments], place / "run", check, environment)
 
 
