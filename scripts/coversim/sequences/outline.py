@@ -1,26 +1,44 @@
 """One vector for a whole sequence, to find candidates by before they are matched in order.
 
-The second moments of a song's vectors, order by order: which of their numbers go together. To transpose a song multiplies
-all numbers of an order by the same phase, which cancels in z zᴴ; so does when something is played, and how often.
+The second moments of a song's vectors, order by order: which of their numbers go together, and which follow each other. To
+transpose a song multiplies all numbers of an order by the same phase, which cancels in z zᴴ; when something is played, and
+how often, hardly matters.
 """
 
 import numpy as np
 
+from coversim.sequences.patches import unit
 from coversim.sequences.projection import REAL_ORDERS, as_complex
+
+LATER = (
+    7,
+    12,
+)  # patches: what follows a patch begins about when it ends, sooner or later by the song's tempo
+FOLLOWS = 0.5  # weight of what follows, where that of what goes together is 1
 
 
 def outline(vectors: np.ndarray, orders: np.ndarray) -> np.ndarray:
     """The outline (numbers,) float32, at unit length, of vectors (L, size) float32 of a projection with these orders."""
     values = as_complex(vectors, orders)
-    parts = []
+    start, stop = (np.minimum(np.arange(len(values)) + later, len(values)) for later in LATER)
+    sums = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(values, axis=0, dtype=np.complex128)])
+    later = (sums[stop] - sums[start]).astype(np.complex64)
+    together, follows = [], []
     for order in np.unique(orders):
-        own = values[:, orders == order]
-        moments = own.T @ own.conj()
-        rows, columns = np.triu_indices(len(moments))
-        parts.append(moments.real[rows, columns])
+        own = orders == order
+        rows, columns = np.triu_indices(own.sum())  # the other half of z zᴴ says the same
+        moments = (values[:, own].T @ values[:, own].conj())[rows, columns]
+        together.append(moments.real)
+        following = (values[:, own].T @ later[:, own].conj()).ravel()
+        follows.append(following.real)
         if order not in REAL_ORDERS:
-            parts.append(moments.imag[rows, columns][rows != columns])
+            together.append(moments.imag[rows != columns])
+            follows.append(following.imag)
+    parts = unit(_rooted(together)), FOLLOWS * unit(_rooted(follows))
+    return unit(np.concatenate(parts)).astype(np.float32)
+
+
+def _rooted(parts):
+    """Numbers one after the other, and the roots of them, or the few largest would decide alone."""
     numbers = np.concatenate(parts)
-    # the root, or the few largest moments would decide alone
-    rooted = np.sign(numbers) * np.sqrt(np.abs(numbers))
-    return (rooted / max(np.linalg.norm(rooted), np.finfo(np.float32).tiny)).astype(np.float32)
+    return np.sign(numbers) * np.sqrt(np.abs(numbers))
