@@ -25,6 +25,7 @@ from coversim.storage.checksums import entry, record_of
 ABOUT = "index.json"
 EXACT = 1_000_000  # songs whose points are in memory and all looked at; if there are more, an index finds the nearest
 PART = 2**20  # more songs than are in any part: a point's number is that of its part times this, and its row
+CODED = 4  # numbers of a point that one byte stands for
 PER_CENTRE = 40  # points that centres are learned from
 GROWTH = 4  # how many times as many songs as it was built for an index takes before it is built anew
 SHORTLIST = 10  # times as many points as are wanted are put in order
@@ -88,7 +89,7 @@ class Index:
 
     def candidates(self, sought: np.ndarray, count: int) -> np.ndarray:
         """Rows of about the `count` points of the catalogue nearest to any of `sought` (P, E), in any order."""
-        numbers = np.unique(self._index.search(np.ascontiguousarray(sought), count)[1])
+        numbers = np.unique(self._index.search(_filled_up(sought), count)[1])
         numbers = numbers[numbers >= 0]
         return self._starts[numbers // PART] + numbers % PART
 
@@ -98,9 +99,10 @@ def _build(folder: Path, parts: dict[Path, int], points_of: Read, held: dict[str
     faiss, songs = _faiss(), sum(parts.values())
     centres = round(math.sqrt(songs))
     step = max(1, songs // (PER_CENTRE * centres))
-    size = points_of(next(iter(parts))).shape[1]
-    index = faiss.IndexIVFPQ(faiss.IndexFlatL2(size), size, centres, _codes(size), 8)
-    index.train(np.concatenate([points_of(path)[::step] for path in parts]))
+    learned_from = _filled_up(np.concatenate([points_of(path)[::step] for path in parts]))
+    size = learned_from.shape[1]
+    index = faiss.IndexIVFPQ(faiss.IndexFlatL2(size), size, centres, size // CODED, 8)
+    index.train(learned_from)
     for path in parts:
         _add(index, path, points_of)
     recall, searched = _measured(index, parts, points_of)
@@ -118,9 +120,9 @@ def _build(folder: Path, parts: dict[Path, int], points_of: Read, held: dict[str
     )
 
 
-def _codes(size: int) -> int:
-    """Bytes of a point: about one for four of its numbers, and as many numbers for each."""
-    return next(codes for codes in range(max(1, size // 4), 0, -1) if size % codes == 0)
+def _filled_up(points: np.ndarray) -> np.ndarray:
+    """Points (n, E) with as many zeros as it takes for a code to have CODED numbers; no distance changes by them."""
+    return np.pad(points, ((0, 0), (0, -points.shape[1] % CODED)))
 
 
 def _measured(index: Any, parts: dict[Path, int], points_of: Read) -> tuple[float, int]:
@@ -145,7 +147,7 @@ def _measured(index: Any, parts: dict[Path, int], points_of: Read) -> tuple[floa
     searched = 1
     while True:
         index.nprobe = searched
-        found = index.search(queries, SHORTLIST * TEN)[1]
+        found = index.search(_filled_up(queries), SHORTLIST * TEN)[1]
         recall = float(
             np.mean([np.isin(near, some).mean() for near, some in zip(expected, found, strict=True)])
         )
@@ -156,7 +158,7 @@ def _measured(index: Any, parts: dict[Path, int], points_of: Read) -> tuple[floa
 
 def _add(index: Any, path: Path, points_of: Read) -> None:
     points = points_of(path)
-    index.add_with_ids(points, np.arange(len(points)) + _number(path) * PART)
+    index.add_with_ids(_filled_up(points), np.arange(len(points)) + _number(path) * PART)
 
 
 def _save(folder: Path, index: Any, about: dict[str, Any]) -> None:

@@ -15,6 +15,7 @@ from coversim.metric.catalogue.changes import remove
 from coversim.metric.catalogue.nearest import Points
 from coversim.metric.catalogue.parts import points_of
 from coversim.metric.kinds import Embedding
+from coversim.storage.atomic import replacing
 from metric_files import write_songs
 
 
@@ -60,6 +61,19 @@ def test_an_index_finds_what_looking_at_each_finds_and_says_how_often(folder, mo
         shares.append(np.mean([f"P_{one}" in found for one in expected]))
     assert np.mean(shares) == pytest.approx(about["recall_at_10"], abs=0.05)
     assert about["recall_at_10"] > 0.9
+
+
+@pytest.mark.parametrize("size", [1, 60, 61])
+def test_points_of_any_size_have_a_code_for_each_four_of_their_numbers(tmp_path, size):
+    rng = np.random.default_rng(0)
+    points = (rng.standard_normal((2400, 12)) @ rng.standard_normal((12, size))).astype(np.float32)
+    part = tmp_path / "part-1.npy"
+    with replacing(part) as temporary, temporary.open("wb") as file:
+        np.save(file, points)
+    index.update(tmp_path, {part: len(points)}, np.load)
+    assert json.loads((tmp_path / "index.json").read_text())["recall_at_10"] > 0.95
+    found = index.Index(tmp_path, {part: len(points)})
+    assert 7 in found.candidates(points[7][None], 10)
 
 
 def test_songs_that_come_and_go_do_so_in_the_index_without_building_it_anew(folder, metric_file):
