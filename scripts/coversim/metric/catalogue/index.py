@@ -89,7 +89,7 @@ class Index:
 
     def candidates(self, sought: np.ndarray, count: int) -> np.ndarray:
         """Rows of about the `count` points of the catalogue nearest to any of `sought` (P, E), in any order."""
-        numbers = np.unique(self._index.search(_filled_up(sought), count)[1])
+        numbers = np.unique(self._index.search(_filled_up(sought, self._index.d), count)[1])
         numbers = numbers[numbers >= 0]
         return self._starts[numbers // PART] + numbers % PART
 
@@ -99,10 +99,10 @@ def _build(folder: Path, parts: dict[Path, int], points_of: Read, held: dict[str
     faiss, songs = _faiss(), sum(parts.values())
     centres = round(math.sqrt(songs))
     step = max(1, songs // (PER_CENTRE * centres))
-    learned_from = _filled_up(np.concatenate([points_of(path)[::step] for path in parts]))
-    size = learned_from.shape[1]
+    learned_from = np.concatenate([points_of(path)[::step] for path in parts])
+    size = math.ceil(learned_from.shape[1] / CODED) * CODED
     index = faiss.IndexIVFPQ(faiss.IndexFlatL2(size), size, centres, size // CODED, 8)
-    index.train(learned_from)
+    index.train(_filled_up(learned_from, size))
     for path in parts:
         _add(index, path, points_of)
     recall, searched = _measured(index, parts, points_of)
@@ -120,9 +120,9 @@ def _build(folder: Path, parts: dict[Path, int], points_of: Read, held: dict[str
     )
 
 
-def _filled_up(points: np.ndarray) -> np.ndarray:
-    """Points (n, E) with as many zeros as it takes for a code to have CODED numbers; no distance changes by them."""
-    return np.pad(points, ((0, 0), (0, -points.shape[1] % CODED)))
+def _filled_up(points: np.ndarray, size: int) -> np.ndarray:
+    """Points (n, E) with zeros until they have the size that the index codes; no distance changes by them."""
+    return np.pad(points, ((0, 0), (0, size - points.shape[1])))
 
 
 def _measured(index: Any, parts: dict[Path, int], points_of: Read) -> tuple[float, int]:
@@ -147,7 +147,7 @@ def _measured(index: Any, parts: dict[Path, int], points_of: Read) -> tuple[floa
     searched = 1
     while True:
         index.nprobe = searched
-        found = index.search(_filled_up(queries), SHORTLIST * TEN)[1]
+        found = index.search(_filled_up(queries, index.d), SHORTLIST * TEN)[1]
         recall = float(
             np.mean([np.isin(near, some).mean() for near, some in zip(expected, found, strict=True)])
         )
@@ -158,7 +158,7 @@ def _measured(index: Any, parts: dict[Path, int], points_of: Read) -> tuple[floa
 
 def _add(index: Any, path: Path, points_of: Read) -> None:
     points = points_of(path)
-    index.add_with_ids(_filled_up(points), np.arange(len(points)) + _number(path) * PART)
+    index.add_with_ids(_filled_up(points, index.d), np.arange(len(points)) + _number(path) * PART)
 
 
 def _save(folder: Path, index: Any, about: dict[str, Any]) -> None:
