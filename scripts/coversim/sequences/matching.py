@@ -125,6 +125,9 @@ def scores(
     tried = (transpositions[..., None] % 12 == np.arange(12)).any(axis=2)
     counts = np.cumsum([0, *section_counts(np.diff(offsets), apart)])
     bounds = -(-sections(len(song), apart) // strides[0])
+    expected = len(bounds) - 1, int(counts[-1])
+    if tried.shape[:2] != expected:  # compiled code would not notice, and might never end
+        raise ValueError(f"transpositions of {tried.shape[:2]} sections; the songs have {expected}")
     longest = int(np.diff(offsets).max())
     rotated *= np.float32(_step(song.shape[1]))
     return _scores(rotated, bounds, others, offsets, counts, tried, longest, *strides)

@@ -189,6 +189,13 @@ def test_the_score_of_a_song_does_not_depend_on_the_others():
     np.testing.assert_array_equal(together, alone)
 
 
+def test_transpositions_of_other_sections_than_those_of_the_songs_are_refused():
+    song, others = sequence(1, 300), [sequence(2, 100), sequence(3, 500)]
+    keys = in_keys(song, others)
+    with pytest.raises(ValueError, match=r"of \(5, 2\) sections; the songs have \(2, 5\)"):
+        scores(song, *packed(*others), keys.swapaxes(0, 1), ORDERS)
+
+
 def test_a_fragment_in_another_key_finds_its_song():
     """From frames: 20 s of a song of a minute, five semitones higher, beside songs of ten minutes."""
     random = np.random.default_rng(0)
