@@ -10,17 +10,15 @@ import numpy as np
 from coversim.sequences.patches import unit
 from coversim.sequences.projection import REAL_ORDERS, as_complex
 
-LATER = (
-    7,
-    12,
-)  # patches: what follows a patch begins about when it ends, sooner or later by the song's tempo
+LATER = range(7, 12)  # patches: what follows begins about when a patch ends, sooner or later by the tempo
 FOLLOWS = 0.5  # weight of what follows, where that of what goes together is 1
 
 
 def outline(vectors: np.ndarray, orders: np.ndarray) -> np.ndarray:
     """The outline (numbers,) float32, at unit length, of vectors (L, size) float32 of a projection with these orders."""
     values = as_complex(vectors, orders)
-    start, stop = (np.minimum(np.arange(len(values)) + later, len(values)) for later in LATER)
+    place = np.arange(len(values))
+    start, stop = (np.minimum(place + apart, len(values)) for apart in (LATER.start, LATER.stop))
     sums = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(values, axis=0, dtype=np.complex128)])
     later = (sums[stop] - sums[start]).astype(np.complex64)
     together, follows = [], []

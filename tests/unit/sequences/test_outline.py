@@ -36,9 +36,9 @@ def test_it_is_nearly_the_same_wherever_the_song_begins_and_however_often_it_rep
 def test_what_follows_what_tells_songs_of_the_same_chords_apart():
     vectors = np.repeat(song(1, 30), 10, axis=0)  # 30 chords, of five seconds each
     other = np.repeat(song(1, 30)[np.random.default_rng(2).permutation(30)], 10, axis=0)
-    assert outline(other, ORDERS) @ outline(vectors, ORDERS) < 0.95
-    halves = [outline(part, ORDERS) for part in (vectors[::2], vectors)]
-    assert halves[0] @ halves[1] > outline(other, ORDERS) @ outline(vectors, ORDERS)
+    alike = outline(other, ORDERS) @ outline(vectors, ORDERS)
+    assert alike < 0.95
+    assert outline(vectors[::2], ORDERS) @ outline(vectors, ORDERS) > alike  # the same song, twice as fast
 
 
 @pytest.mark.parametrize("length", [1, 5, 9, 30])
