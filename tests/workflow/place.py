@@ -40,10 +40,7 @@ CLONED = ("Snakefile", "config.yaml", "requirements.lock", "envs", "profiles", "
 
 def make_place(place: Path) -> None:
     """A clone, a data set, and an empty working directory."""
-    (place / "clone").mkdir(parents=True)
-    for name in CLONED:
-        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy2
-        copy(ROOT / name, place / "clone" / name)
+    clone(place)
     corpus.write_corpus(place / "data", WORKS, features=["crema", "hpcp"], seconds=10)
     for path in (song(place, "train"), song(place, "test"), files_of(place, "W_1", "P_1.1")[1]):
         _store_uncompressed(path)  # for changes of content that leave the size as it is
@@ -51,6 +48,14 @@ def make_place(place: Path) -> None:
     (place / "data" / "same.tsv").write_text("work\tsame_as\nW_1\tW_2\n", encoding="utf-8")
     (place / "run").mkdir()
     write_config(place, CONFIG)
+
+
+def clone(place: Path) -> None:
+    """The workflow, as a clone has it."""
+    (place / "clone").mkdir(parents=True)
+    for name in CLONED:
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy2
+        copy(ROOT / name, place / "clone" / name)
 
 
 def song(place: Path, split: str) -> Path:

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 import corpus
-from place import CLONED
+from place import clone
 from workflow import ROOT, plan, run, start, wait_for_jobs
 
 SEQUENCES = os.environ.get("COVERSIM_SEQUENCES")
@@ -161,10 +161,7 @@ class Sequence(RuleBasedStateMachine):
 
 
 def make_place(place: Path, state: dict) -> None:
-    (place / "clone").mkdir()
-    for name in CLONED:
-        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy2
-        copy(ROOT / name, place / "clone" / name)
+    clone(place)
     corpus.write_corpus(place / "data", WORKS, features=["crema"], seconds=SECONDS)
     for number, content in enumerate(state["songs"]):
         write_song(place, number, content, 0)

@@ -12,12 +12,10 @@ import pytest
 import yaml
 
 import corpus
-from coversim.dataset.splits import split_by_hash
 from coversim.metric.metric import Metric
-from place import CLONED
-from workflow import ROOT, jobs, plan, run
+from place import SPLIT, clone, of_split
+from workflow import jobs, plan, run
 
-SPLIT = {"valid": 0.25, "test": 0.25, "seed": 0}
 CONFIG = {
     "name": "small",
     "datasets": {"train": {"root": "../data"}},
@@ -68,16 +66,13 @@ def add_experiment(place: Path, **experiments: dict) -> None:
 
 
 def add_work(place: Path, split: str) -> None:
-    write_work(place, next(n for n in range(20, 99) if split_by_hash(f"W_{n}", **SPLIT) == split))
+    write_work(place, int(of_split(split, (f"W_{number}" for number in range(20, 99))).removeprefix("W_")))
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory) -> Path:
     place = tmp_path_factory.mktemp("sequences") / "place"
-    for name in CLONED:
-        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy2
-        (place / "clone").mkdir(parents=True, exist_ok=True)
-        copy(ROOT / name, place / "clone" / name)
+    clone(place)
     for work in WORKS:
         write_work(place, work)
     (place / "run").mkdir()

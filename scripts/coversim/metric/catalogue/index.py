@@ -89,20 +89,18 @@ class Index:
 
     def candidates(self, sought: np.ndarray, count: int) -> np.ndarray:
         """Rows of about the `count` points of the catalogue nearest to any of `sought` (P, E), in any order."""
-        numbers = np.unique(self._index.search(_filled_up(sought, self._index.d), count)[1])
+        numbers = np.unique(self._index.search(np.ascontiguousarray(sought), count)[1])
         numbers = numbers[numbers >= 0]
         return self._starts[numbers // PART] + numbers % PART
 
 
 def _build(folder: Path, parts: dict[Path, int], points_of: Read, held: dict[str, str]) -> str:
     """Learn centres and codes from songs of all parts, and add all songs."""
-    faiss, songs = _faiss(), sum(parts.values())
+    songs = sum(parts.values())
     centres = round(math.sqrt(songs))
     step = max(1, songs // (PER_CENTRE * centres))
-    learned_from = np.concatenate([points_of(path)[::step] for path in parts])
-    size = math.ceil(learned_from.shape[1] / CODED) * CODED
-    index = faiss.IndexIVFPQ(faiss.IndexFlatL2(size), size, centres, size // CODED, 8)
-    index.train(_filled_up(learned_from, size))
+    index = _empty(points_of(next(iter(parts))).shape[1], centres)
+    index.train(np.concatenate([points_of(path)[::step] for path in parts]))
     for path in parts:
         _add(index, path, points_of)
     recall, searched = _measured(index, parts, points_of)
@@ -120,9 +118,13 @@ def _build(folder: Path, parts: dict[Path, int], points_of: Read, held: dict[str
     )
 
 
-def _filled_up(points: np.ndarray, size: int) -> np.ndarray:
-    """Points (n, E) with zeros until they have the size that the index codes; no distance changes by them."""
-    return np.pad(points, ((0, 0), (0, size - points.shape[1])))
+def _empty(size: int, centres: int) -> Any:
+    """An index of points of this size; zeros fill them up until CODED divides it, which changes no distance."""
+    faiss, coded = _faiss(), math.ceil(size / CODED) * CODED
+    index = faiss.IndexIVFPQ(faiss.IndexFlatL2(coded), coded, centres, coded // CODED, 8)
+    if coded > size:
+        index = faiss.IndexPreTransform(faiss.RemapDimensionsTransform(size, coded, False), index)
+    return index
 
 
 def _measured(index: Any, parts: dict[Path, int], points_of: Read) -> tuple[float, int]:
@@ -144,21 +146,22 @@ def _measured(index: Any, parts: dict[Path, int], points_of: Read) -> tuple[floa
         names = np.take_along_axis(names, order, axis=1)
         distances = np.take_along_axis(distances, order, axis=1)
     expected = [near[near != name][:TEN] for near, name in zip(names, own, strict=True)]
+    lists = _faiss().extract_index_ivf(index)
     searched = 1
     while True:
-        index.nprobe = searched
-        found = index.search(_filled_up(queries, index.d), SHORTLIST * TEN)[1]
+        lists.nprobe = searched
+        found = index.search(queries, SHORTLIST * TEN)[1]
         recall = float(
             np.mean([np.isin(near, some).mean() for near, some in zip(expected, found, strict=True)])
         )
-        if recall >= ENOUGH or searched >= index.nlist / 4:
+        if recall >= ENOUGH or searched >= lists.nlist / 4:
             return recall, searched
         searched *= 2
 
 
 def _add(index: Any, path: Path, points_of: Read) -> None:
     points = points_of(path)
-    index.add_with_ids(_filled_up(points, index.d), np.arange(len(points)) + _number(path) * PART)
+    index.add_with_ids(points, np.arange(len(points)) + _number(path) * PART)
 
 
 def _save(folder: Path, index: Any, about: dict[str, Any]) -> None:
