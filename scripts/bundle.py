@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from coversim.cli import run
-from coversim.metric.kinds import Embeddings, Fused, Kind, Sequences
+from coversim.metric.kinds.kind import Kind
+from coversim.metric.kinds.points import Embeddings, Fused
+from coversim.metric.kinds.sequences import Sequences
 from coversim.metric.metric import Metric
 from coversim.sequences import storage
 from coversim.sequences.network import load

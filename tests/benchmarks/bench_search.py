@@ -18,7 +18,7 @@ from coversim.metric.catalogue import index  # noqa: E402
 from coversim.metric.catalogue.catalogue import Catalogue  # noqa: E402
 from coversim.metric.catalogue.changes import TOGETHER, remove  # noqa: E402
 from coversim.metric.catalogue.parts import METRIC, Entry, points_of, write_part  # noqa: E402
-from coversim.metric.kinds import Embedding  # noqa: E402
+from coversim.metric.kinds.points import Embedding  # noqa: E402
 from coversim.metric.metric import Metric  # noqa: E402
 from metric_files import write_model  # noqa: E402
 

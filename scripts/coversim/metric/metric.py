@@ -14,7 +14,9 @@ from coversim.errors import CoversimError
 from coversim.evaluation import probability
 from coversim.evaluation.probability import PRIOR, Calibration
 from coversim.metric import places
-from coversim.metric.kinds import KINDS, Kind, Sequences
+from coversim.metric.kinds.kind import Kind
+from coversim.metric.kinds.known import KINDS
+from coversim.metric.kinds.sequences import Sequences
 from coversim.metric.of_run import metric_of
 from coversim.metric.places import Place
 from coversim.metric.songs import Song, opened

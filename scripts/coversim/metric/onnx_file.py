@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from coversim.errors import CoversimError
-from coversim.metric.kinds import Embeddings
+from coversim.metric.kinds.points import Embeddings
 from coversim.metric.metric import Metric
 from coversim.siamese import encoder as encoders
 from coversim.siamese.encoder import Encoder

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import corpus
-from coversim.metric.kinds import Embeddings
+from coversim.metric.kinds.points import Embeddings
 from coversim.metric.metric import Metric
 from coversim.siamese import encoder as encoders
 from metric_files import CALIBRATION, WORKS, write_model

@@ -14,7 +14,8 @@ from coversim.dataset.features import FEATURES, FRAME_RATE
 from coversim.dataset.reader import read_feature
 from coversim.errors import CoversimError
 from coversim.features.downsampling import downsample
-from coversim.metric.kinds import Embeddings, Fused, Sequences
+from coversim.metric.kinds.points import Embeddings, Fused
+from coversim.metric.kinds.sequences import Sequences
 from coversim.metric.songs import opened
 from coversim.sequences.passages import untrained
 from coversim.siamese import encoder as encoders

@@ -8,7 +8,8 @@ import pytest
 from coversim.demo import corpus as demo_corpus
 from coversim.demo import songs as demo_songs
 from coversim.errors import CoversimError
-from coversim.metric.kinds import Embeddings, Fused, Sequences
+from coversim.metric.kinds.points import Embeddings, Fused
+from coversim.metric.kinds.sequences import Sequences
 from coversim.metric.metric import Metric
 from coversim.metric.onnx_file import TOLERANCE, export
 from coversim.sequences.passages import untrained

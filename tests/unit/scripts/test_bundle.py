@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from coversim import Metric
-from coversim.metric.kinds import Embeddings, Fused, Sequences
+from coversim.metric.kinds.points import Embeddings, Fused
+from coversim.metric.kinds.sequences import Sequences
 from coversim.metric.songs import opened
 from coversim.sequences.passages import untrained
 from coversim.siamese import encoder

@@ -24,7 +24,7 @@ from coversim.metric.catalogue.index import SHORTLIST, Index
 from coversim.metric.catalogue.nearest import Points
 from coversim.metric.catalogue.parts import METRIC, Entry, count_of, entries_of, entry_of, parts_of, points_of
 from coversim.metric.catalogue.sources import known_as
-from coversim.metric.kinds import Arrays
+from coversim.metric.kinds.kind import Arrays
 from coversim.metric.metric import Metric
 from coversim.metric.songs import Song
 from coversim.storage import hdf5

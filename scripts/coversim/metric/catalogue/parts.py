@@ -1,6 +1,6 @@
 """The files of a catalogue: songs that were added together, and what the metric makes of them.
 
-part-<n>.h5   (n,) songs, each an Entry as JSON, and what coversim.metric.kinds writes
+part-<n>.h5   (n,) songs, each an Entry as JSON, and what its kind (coversim.metric.kinds) writes
 """
 
 import json
@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from coversim.dataset.features import FRAME_RATE
-from coversim.metric.kinds import Arrays, Kind
+from coversim.metric.kinds.kind import Arrays, Kind
 from coversim.storage import hdf5
 
 METRIC = "metric.pt"  # the file of the metric, beside them

@@ -19,7 +19,7 @@ from coversim.metric.catalogue.changes import add, remove
 from coversim.metric.catalogue.export import export
 from coversim.metric.catalogue.parts import points_of
 from coversim.metric.catalogue.sources import songs_in
-from coversim.metric.kinds import Sequences
+from coversim.metric.kinds.sequences import Sequences
 from coversim.metric.metric import Metric
 from coversim.sequences.matching import levels
 from coversim.sequences.passages import untrained

@@ -14,7 +14,7 @@ from coversim.metric.catalogue.catalogue import Catalogue
 from coversim.metric.catalogue.changes import remove
 from coversim.metric.catalogue.nearest import Points
 from coversim.metric.catalogue.parts import points_of
-from coversim.metric.kinds import Embedding
+from coversim.metric.kinds.points import Embedding
 from coversim.storage.atomic import replacing
 from metric_files import write_songs
 

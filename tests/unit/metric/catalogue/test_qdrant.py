@@ -6,7 +6,7 @@ import pytest
 
 from coversim.metric.catalogue.catalogue import Catalogue
 from coversim.metric.catalogue.export import export
-from coversim.metric.kinds import Embedding
+from coversim.metric.kinds.points import Embedding
 from metric_files import write_songs
 
 
