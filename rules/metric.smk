@@ -69,10 +69,11 @@ rule bundle_fused:
 
 
 rule bundle_sequences:
-    """Join projection, songs that show hubs, and calibration into one file."""
+    """Join projection, songs that show hubs, the embedding that finds songs to match, and calibration into one file."""
     input:
         projection=projection_of,
         hubs=hubs_of,
+        first_step=metric_of_first_step,
         calibration=rules.evaluate.output.calibration,
     output:
         metric="models/{experiment}/{seed}/metric.pt",
@@ -98,7 +99,7 @@ rule bundle_sequences:
     shell:
         'python "$COVERSIM_SCRIPTS"/bundle.py'
         " --experiment {wildcards.experiment} --seed {wildcards.seed}"
-        " --projection {input.projection:q} --hubs {input.hubs:q}"
+        " --projection {input.projection:q} --hubs {input.hubs:q} --first-step {input.first_step:q}"
         " --refine {params.refine} --double-tempo {params.double_tempo} --settings {params.settings:q}"
         " --calibration {input.calibration:q} --songs {params.songs:q}"
         " --output {output.metric:q} 2> {log:q}"

@@ -37,6 +37,12 @@ def main() -> None:
         nargs="+",
         help="embeddings of the training data sets, {experiment}/{seed}/{data set}.h5 (--parts)",
     )
+    parser.add_argument(
+        "--first-step",
+        type=Path,
+        nargs="?",
+        help="metric.pt of an embedding that finds the songs to match; none: outlines of the sequences do (--projection)",
+    )
     parser.add_argument("--hubs", type=Path, nargs="?", help="sequences that show hubs, HDF5 (--projection)")
     parser.add_argument(
         "--refine",
@@ -88,7 +94,10 @@ def kind_of(arguments: argparse.Namespace, settings: dict[str, Any]) -> Kind:
     if arguments.hubs:
         hubs = storage.read(arguments.hubs)
         probes = {"offset": hubs.offsets, "vector": hubs.vectors, "profile": hubs.profiles}
-    return Sequences(settings["features"], projection, probes, arguments.refine, arguments.double_tempo)
+    first_step = arguments.first_step and cast(Embeddings, Metric.load(arguments.first_step).kind)
+    return Sequences(
+        settings["features"], projection, probes, arguments.refine, arguments.double_tempo, first_step
+    )
 
 
 def run_of(path: Path) -> tuple[str, ...]:

@@ -114,6 +114,14 @@ def alignment_of(wildcards):
     return experiment_of(wildcards).alignment
 
 
+def metric_of_first_step(wildcards):
+    """Of the experiment whose embedding finds the songs to match; none: outlines of their sequences do."""
+    first_step = experiment_of(wildcards).settings["model"]["first_step"]
+    if first_step is None:
+        return []
+    return f"models/{PLAN.experiments[first_step].run_of(wildcards.seed)}/metric.pt"
+
+
 def refine_of(wildcards):
     return experiment_of(wildcards).settings["model"]["refine"]
 

@@ -13,6 +13,7 @@ import yaml
 
 import corpus
 from coversim.metric.metric import Metric
+from coversim.storage import embeddings
 from place import SPLIT, clone, of_split
 from workflow import jobs, plan, run
 
@@ -24,7 +25,7 @@ CONFIG = {
     "evaluation": {"resamples": 100},
     "experiments": {
         **dict.fromkeys(("vector", "brief", "ftm2d", "pca")),
-        "sequence": {"model": {"kind": "sequence_lda"}},
+        "sequence": {"model": {"kind": "sequence_lda", "first_step": None}},
     },
 }
 WORKS = range(12)
@@ -316,6 +317,27 @@ def test_a_metric_says_what_was_found_among_the_songs_of_a_run(place):
         )
         assert metric.distance(query, song) == pytest.approx(found.distance, rel=1e-5)
         assert (metric.probability(query, song) > 0.5) == found.is_cover
+
+
+def test_a_metric_finds_songs_to_match_by_the_embedding_of_the_first_step(place):
+    run(place, "models/sequence/1/metric.pt")
+    before = contents(place)
+    mean = {"representation": {"seconds": [2.0], "bispectrum": []}, "pca": {"components": 4}}
+    add_experiment(
+        place,
+        mean={**mean, "model": {"kind": "mean"}, "train": {"epochs": 0}},
+        sequence={"model": {"kind": "sequence_lda", "first_step": "mean"}},
+    )
+    done = jobs(run(place, "models/sequence/1/metric.pt", "embeddings/mean/1/train.h5"))
+    assert done["bundle_sequences"] == done["bundle"] == 1
+    assert not done.keys() & ALIGNED.keys() - {"evaluate"}
+    assert contents(place).items() >= before.items()
+    results = place / "run" / "results" / "small"
+    metric = Metric.load(results / "models" / "sequence" / "1" / "metric.pt")
+    known = embeddings.read(results / "embeddings" / "mean" / "1" / "train.h5")
+    for work, performance, expected in zip(known.works, known.performances, known.embeddings, strict=True):
+        path = corpus.song_path(place / "data", work, performance, "crema", "per-feature")
+        np.testing.assert_allclose(metric.embed(path).point, expected, atol=1e-5)
 
 
 def test_networks_are_bundled(with_network, tmp_path):

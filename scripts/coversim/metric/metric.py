@@ -29,7 +29,7 @@ from coversim.storage.checksums import check
 os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "32")
 
 FORMAT = "coversim metric"
-VERSION = 7
+VERSION = 8
 KEYS = {"format", "version", "kind", "content", "calibration", "about"}
 OF_TRAINING = {"settings", "projection", "linear", "network", "digest", "epoch"}
 """Keys of model.pt, which the rule `train` leaves: a metric without calibration."""

@@ -183,6 +183,7 @@ def resolve(config: Mapping[str, Any], features: list[str]) -> dict[str, Experim
     for experiment in experiments.values():
         _check_rate(experiment)
         _check_double_tempo(experiment)
+        _check_first_step(experiment, experiments)
     return experiments
 
 
@@ -292,6 +293,23 @@ def _check_double_tempo(experiment: Experiment) -> None:
         raise CoversimError(
             f"experiment '{experiment.name}': model.double_tempo is nearest, but no songs are compared again. Remedy: set "
             "model.refine to how many are, or model.double_tempo to all or none"
+        )
+
+
+def _check_first_step(experiment: Experiment, experiments: Mapping[str, Experiment]) -> None:
+    found_by = experiment.settings["model"]["first_step"]
+    if experiment.embeds or not experiment.projection or found_by is None:
+        return
+    features = experiment.settings["features"]
+    could = [
+        name for name, one in experiments.items() if one.has_model and one.settings["features"] == features
+    ]
+    if found_by not in could:
+        raise CoversimError(
+            f"experiment '{experiment.name}': its model.first_step '{found_by}' is no experiment of this run that has an "
+            f"embedding of its own, of {', '.join(features)} as well. Remedy: "
+            + (f"name one of {', '.join(could)}, or " if could else "")
+            + "set it to null, and outlines of the sequences find the songs to match"
         )
 
 

@@ -16,6 +16,7 @@ from coversim.errors import CoversimError
 from coversim.features.downsampling import downsample
 from coversim.metric.kinds.points import Embeddings, Fused
 from coversim.metric.kinds.sequences import Sequences
+from coversim.metric.metric import VERSION
 from coversim.metric.songs import opened
 from coversim.sequences.passages import untrained
 from coversim.siamese import encoder as encoders
@@ -128,7 +129,7 @@ def test_the_model_of_a_training_is_a_metric_without_probabilities(model, metric
 
 
 REFUSED = {
-    "of a newer version": ({"version": 8}, "version 8"),
+    "of a newer version": ({"version": VERSION + 1}, f"version {VERSION + 1}"),
     "of an unknown kind": ({"kind": "smell"}, "kind 'smell'"),
     "with an entry more": ({"spell": 1}, "unknown: spell"),
     "of another format": ({"format": "cats"}, "no metric of coversim"),
@@ -228,6 +229,24 @@ def test_a_cover_at_half_the_tempo_is_near_where_songs_are_compared_at_twice_it_
     assert found[4] < 0.8 * own[4]
     assert found[4] < 0.6 * found[:4].min()
     np.testing.assert_allclose(found[:4], own[:4], rtol=0.05)
+
+
+def test_what_finds_songs_changes_no_distance_and_is_kept_beside_what_matches_them(metric, tmp_path):
+    plain = sequences()
+    found_by = Sequences(["crema"], plain.kind.projection, first_step=metric.kind)
+    Metric(found_by, CALIBRATION).save(tmp_path / "metric.pt")
+    loaded = Metric.load(tmp_path / "metric.pt")
+    a, b = (loaded.embed(chroma(seed), rate=8) for seed in (1, 2))
+    np.testing.assert_array_equal(a.point, metric.embed(chroma(1), rate=8))
+    assert loaded.distance(a, b) == plain.distance(*(plain.embed(chroma(seed), rate=8) for seed in (1, 2)))
+    assert (loaded.kind.points, plain.kind.points) == ("embeddings", "outlines")
+    assert loaded.same_as(Metric(found_by))
+    assert not loaded.same_as(plain)
+
+
+def test_what_finds_songs_sees_the_features_that_they_are_matched_by(metric):
+    with pytest.raises(ValueError, match=r"matched by \('hpcp',\), and found by \('crema',\)"):
+        Sequences(["hpcp"], untrained(1), first_step=metric.kind)
 
 
 @pytest.mark.parametrize("kind", ["embedding", "sequence"])

@@ -58,12 +58,23 @@ def test_sequences_are_bundled_with_the_songs_that_show_hubs(tmp_path):
             hdf5.write(file, name, probes[name])
         hdf5.write(file, "order", projection.orders)
     files = ("--projection", tmp_path / "projection.npz", "--hubs", tmp_path / "hubs.h5")
-    metric = bundle(tmp_path, *files, "--refine", 7, "--double-tempo", "nearest")
+    metric = bundle(tmp_path, *files, "--first-step", "--refine", 7, "--double-tempo", "nearest")
     expected = Metric(Sequences(["crema"], projection, probes, refine=7, double_tempo="nearest"))
     assert (metric.kind.refine, metric.kind.double_tempo) == (7, "nearest")
+    assert metric.kind.points == "outlines"
     assert metric.distance(*two(metric)) == expected.distance(*two(expected))
     assert metric.distance(*two(metric)) != pytest.approx(Metric(plain).distance(*two(Metric(plain))))
     assert np.isfinite(metric.distance(*two(metric)))
+
+
+def test_sequences_are_bundled_with_the_embedding_that_finds_songs_to_match(tmp_path):
+    untrained(1).save(tmp_path / "projection.npz")
+    embedding = Metric(Embeddings(encoder.content_of(write_model(tmp_path / "model.pt")), [0.9, 1.1]))
+    embedding.save(tmp_path / "first.pt")
+    files = ("--projection", tmp_path / "projection.npz", "--first-step", tmp_path / "first.pt")
+    found, expected = two(bundle(tmp_path, *files))[0], two(embedding)[0]
+    np.testing.assert_array_equal(found.point, expected)
+    np.testing.assert_array_equal(found.point.sought, expected.sought)
 
 
 def test_what_is_fused_is_bundled_with_the_scale_of_each_part(tmp_path):

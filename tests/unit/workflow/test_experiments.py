@@ -242,6 +242,47 @@ def test_none_is_nearest_where_none_is_compared_again(fast):
         resolve(changed(model=none_again, experiments={"sequence": None, "fast": fast}), ["crema"])
 
 
+def test_what_finds_songs_to_match_changes_nothing_that_is_computed_of_them():
+    by_outlines = {"model": {"kind": "sequence_lda", "first_step": None}}
+    named = resolve(changed(experiments={"other": by_outlines}), ["crema"])
+    assert named["sequence"].settings["model"]["first_step"] == "vector"
+    assert named["sequence"].alignment == named["other"].alignment
+    assert named["sequence"].training == named["other"].training
+
+
+@pytest.mark.parametrize(
+    ("experiments", "said"),
+    [
+        (
+            {"vector": None},
+            "'vector' is no experiment of this run .* of crema as well.*name one of brief, ftm2d, pca, or set it to null",
+        ),
+        (
+            {"sequence": {"model": {"first_step": "sequence"}}},
+            "'sequence' is no experiment .* that has an embedding of its own",
+        ),
+        ({"vector": {"features": ["hpcp"]}}, "'vector' is no experiment .* of crema as well"),
+        (
+            {"late": {"fuse": ["vector", "pca"]}, "sequence": {"model": {"first_step": "late"}}},
+            "'late' is no experiment .*name one of vector, brief, ftm2d, pca",
+        ),
+        (dict.fromkeys(("vector", "brief", "ftm2d", "pca")), "Remedy: set it to null, and outlines"),
+    ],
+)
+def test_what_finds_songs_to_match_has_an_embedding_of_the_same_features(experiments, said):
+    with pytest.raises(CoversimError, match=f"'sequence': its model.first_step .*{said}"):
+        resolve(changed(experiments=experiments), ["crema"])
+
+
+def test_what_does_not_match_songs_needs_nothing_that_finds_them():
+    missing = {"model": {"first_step": "missing"}}
+    named = resolve(
+        changed(**missing, experiments={"sequence": None, "reranked": {"rerank": {"candidates": 9}}}),
+        ["crema"],
+    )
+    assert "reranked" in named
+
+
 def test_qmax_tries_so_many_transpositions_wherever_it_aligns():
     one = {"model": {"transpositions": 1}}
     named = resolve(

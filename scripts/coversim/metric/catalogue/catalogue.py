@@ -88,7 +88,7 @@ class Catalogue:
         ----------
         prior : the probability that a song of the catalogue is a cover; None: one of them all is. So the more there
             are, the nearer one must be.
-        candidates : songs that are matched in order, those whose outlines are nearest; for metrics of sequences only
+        candidates : songs that are matched in order, those whose points are nearest; for metrics of sequences only
         rerank : of the first songs so many are ordered anew by distance and alignment together (see
             coversim.metric.alignment); `song` must be a path. Their distances and probabilities stay those of the metric.
         rate : frames per second of the file in the path `song`, where they are not those of Da-TACOS
@@ -124,7 +124,7 @@ class Catalogue:
             said.append(f"index: finds {recall:.3f} of the ten nearest songs, as measured when it was built")
         if self.metric.kind.in_order and len(self) > candidates:
             said.append(
-                f"first step: of {len(self):,} songs the {candidates:,} with the nearest outlines are matched"
+                f"first step: of {len(self):,} songs the {candidates:,} with the nearest {self.metric.kind.points} are matched"
             )
         return said
 

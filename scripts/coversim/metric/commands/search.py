@@ -38,7 +38,7 @@ def add_to(commands: Any) -> None:
         "--candidates",
         type=count,
         metavar="N",
-        help="of a metric of sequences: match so many songs in order, those with the nearest outlines (5000)",
+        help="of a metric of sequences: match so many songs in order, those with the nearest embeddings or outlines (5000)",
     )
     search.add_argument(
         "--rerank",

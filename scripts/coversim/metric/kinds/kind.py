@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import h5py
 import numpy as np
@@ -20,6 +20,8 @@ class Kind(ABC):
     name: ClassVar[str]
     in_order: ClassVar[bool]
     """Whether the points of songs but find candidates, which are then matched in order."""
+    points: str
+    """What its points are, in words."""
     features: tuple[str, ...]
 
     @abstractmethod
@@ -60,7 +62,7 @@ class Kind(ABC):
 
     @classmethod
     @abstractmethod
-    def of(cls, content: Mapping[str, Any], device: str = "cpu") -> "Kind":
+    def of(cls, content: Mapping[str, Any], device: str = "cpu") -> Self:
         """What `content` says."""
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import h5py
 import numpy as np
@@ -31,6 +31,7 @@ class Points(Kind):
     """Songs as points: the Euclidean distance."""
 
     in_order = False
+    points = "embeddings"
 
     def sought(self, song: Embedding) -> np.ndarray:
         """Its point at each tempo that songs are sought at."""
@@ -94,7 +95,7 @@ class Embeddings(Points):
         return {"model": dict(self.model), "query_tempi": list(self.query_tempi)}
 
     @classmethod
-    def of(cls, content: Mapping[str, Any], device: str = "cpu") -> Kind:
+    def of(cls, content: Mapping[str, Any], device: str = "cpu") -> Self:
         """What `content` says."""
         return cls(content["model"], content["query_tempi"], device)
 
@@ -125,7 +126,7 @@ class Fused(Points):
         return {"parts": [part.content() for part in self.parts], "scales": list(self.scales)}
 
     @classmethod
-    def of(cls, content: Mapping[str, Any], device: str = "cpu") -> Kind:
+    def of(cls, content: Mapping[str, Any], device: str = "cpu") -> Self:
         """What `content` says."""
         parts = [Embeddings(part["model"], part["query_tempi"], device) for part in content["parts"]]
         if len(parts) != len(content["scales"]):

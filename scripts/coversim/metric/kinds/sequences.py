@@ -1,15 +1,16 @@
 """Songs as sequences of small vectors, matched in order: see coversim.sequences."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import h5py
 import numpy as np
 import torch
 
 from coversim.metric.kinds.kind import FEW, Arrays, Kind, rows_of
+from coversim.metric.kinds.points import Embedding, Embeddings
 from coversim.metric.songs import Song
 from coversim.storage import hdf5
 
@@ -27,6 +28,7 @@ class SongSequence:
     vectors: np.ndarray  # (L, half) uint8, see coversim.sequences.matching.stored
     profiles: np.ndarray  # (sections, C, 12) float32
     hubness: float
+    point: Embedding  # by which it is found, before it is matched
 
 
 class Sequences(Kind):
@@ -42,15 +44,22 @@ class Sequences(Kind):
         probes: Arrays | None = None,
         refine: int = 0,
         double_tempo: str = "none",
+        first_step: Embeddings | None = None,
     ):
         """`probes`, songs to learn from as `packed` gives them, tell what is a hub; None: nothing is.
 
         `refine`: others are compared at half the rate, and the nearest of them, so many, again; 0: all as they are.
         `double_tempo`: each of two songs is compared at twice its tempo, too: "all" songs, the "nearest" alone, or "none";
         for linear projections.
+        `first_step`: embeds songs of the same features, and finds those that are matched; None: outlines of the
+        sequences do.
         """
         self.features, self.probes, self.refine = tuple(features), probes, refine
         self.projection, self.double_tempo = projection, double_tempo
+        if first_step and first_step.features != self.features:
+            raise ValueError(f"songs are matched by {self.features}, and found by {first_step.features}")
+        self.first_step = first_step
+        self.points = "embeddings" if first_step else "outlines"
 
     @cached_property
     def _doubling(self) -> np.ndarray | None:
@@ -71,21 +80,23 @@ class Sequences(Kind):
 
         frames = song.frames(patches.RATE)
         vectors = stored(self.projection(patches.patches(frames)))
-        found = SongSequence(vectors, patches.profiles(frames), 0.0)
+        point = self.first_step.embed(song) if self.first_step else self._outline(vectors)
+        found = SongSequence(vectors, patches.profiles(frames), 0.0, point)
         if self.probes is None:
             return found
         alike = likenesses(_named(found), self._named(self.probes))
-        return SongSequence(vectors, found.profiles, distances.hubness(alike))
+        return replace(found, hubness=distances.hubness(alike))
 
     def sought(self, song: SongSequence) -> np.ndarray:
-        """Its outline, see coversim.sequences.outline."""
-        return self._outline(song)[None]
+        """Its point in the first step, or its points at several tempi."""
+        return song.point.sought
 
-    def _outline(self, song: SongSequence) -> np.ndarray:
+    def _outline(self, vectors: np.ndarray) -> Embedding:
         from coversim.sequences.matching import restored
         from coversim.sequences.outline import outline
 
-        return outline(restored(song.vectors, self.projection.size), self.projection.orders)
+        found = outline(restored(vectors, self.projection.size), self.projection.orders)
+        return Embedding(found, found[None])
 
     def distances(self, song: SongSequence, others: Arrays) -> np.ndarray:
         """(N,), see coversim.sequences.distances."""
@@ -114,9 +125,9 @@ class Sequences(Kind):
         return storage.Sequences(names, names, names, *numbers, self.projection.orders)
 
     def packed(self, songs: Sequence[SongSequence]) -> Arrays:
-        """Outlines; vectors one after the other, whose they are by `offset`; profiles, as many as the length says."""
+        """Points; vectors one after the other, whose they are by `offset`; profiles, as many as the length says."""
         return {
-            "point": np.stack([self._outline(song) for song in songs]),
+            "point": np.stack([song.point.vector for song in songs]),
             "offset": np.cumsum([0, *(len(song.vectors) for song in songs)]),
             "vector": np.concatenate([song.vectors for song in songs]),
             "profile": np.concatenate([song.profiles for song in songs]),
@@ -144,11 +155,14 @@ class Sequences(Kind):
         }
 
     def columns(self, arrays: Arrays) -> dict[str, list[np.ndarray]]:
-        """`outline` (E,) float32, and `vectors` (L * size,) int8: one after the other, as multiples of a step."""
+        """`embedding` or `outline` (E,) float32, by which it is found, and `vectors` (L * size,) int8: one after the
+        other, as multiples of a step.
+        """
         from coversim.sequences.matching import levels
 
         vectors = np.split(levels(arrays["vector"], self.projection.size), arrays["offset"][1:-1])
-        return {"outline": list(arrays["point"]), "vectors": [song.ravel() for song in vectors]}
+        found_by = "embedding" if self.first_step else "outline"
+        return {found_by: list(arrays["point"]), "vectors": [song.ravel() for song in vectors]}
 
     def joined(self, parts: Sequence[Arrays]) -> Arrays:
         """Several packs as one."""
@@ -157,9 +171,10 @@ class Sequences(Kind):
         return joined | {"offset": np.cumsum([0, *lengths])}
 
     def content(self) -> dict[str, Any]:
-        """Features, projection or network, how songs are compared, and probes."""
+        """Features, projection or network, how songs are found and compared, and probes."""
         return {
             "features": list(self.features),
+            "first_step": self.first_step and self.first_step.content(),
             "refine": self.refine,
             "double_tempo": self.double_tempo,
             **{name: torch.from_numpy(array) for name, array in self.projection.arrays().items()},
@@ -167,13 +182,21 @@ class Sequences(Kind):
         }
 
     @classmethod
-    def of(cls, content: Mapping[str, Any], device: str = "cpu") -> Kind:
-        """What `content` says; `device` does not matter."""
+    def of(cls, content: Mapping[str, Any], device: str = "cpu") -> Self:
+        """What `content` says; only the first step, if it is a network, is computed on `device`."""
         from coversim.sequences.network import of_arrays
 
         probes = content["probes"] and {name: tensor.numpy() for name, tensor in content["probes"].items()}
         arrays = {name: value.numpy() for name, value in content.items() if isinstance(value, torch.Tensor)}
-        return cls(content["features"], of_arrays(arrays), probes, content["refine"], content["double_tempo"])
+        first_step = content["first_step"]
+        return cls(
+            content["features"],
+            of_arrays(arrays),
+            probes,
+            content["refine"],
+            content["double_tempo"],
+            first_step and Embeddings.of(first_step, device),
+        )
 
 
 def _named(song: SongSequence) -> "storage.StoredSequence":

@@ -19,10 +19,12 @@ from coversim.metric.catalogue.changes import add, remove
 from coversim.metric.catalogue.export import export
 from coversim.metric.catalogue.parts import points_of
 from coversim.metric.catalogue.sources import songs_in
+from coversim.metric.kinds.points import Embeddings
 from coversim.metric.kinds.sequences import Sequences
 from coversim.metric.metric import Metric
 from coversim.sequences.matching import levels
 from coversim.sequences.passages import untrained
+from coversim.siamese import encoder as encoders
 from metric_files import WORKS, chroma, path_of, write_model
 
 
@@ -51,10 +53,11 @@ def test_all_songs_of_a_data_set_are_in_it_once_with_their_titles(folder):
 
 
 def of_kind(kind: str, embedding: Path, folder: Path) -> Path:
-    """The file of a metric that embeds songs, or of one that sees them as sequences."""
+    """The file of a metric that embeds songs, or of one that sees them as sequences, and may embed them to find them."""
     if kind == "embedding":
         return embedding
-    Metric(Sequences(["crema"], untrained(1))).save(folder / "sequence.pt")
+    first_step = Metric.load(embedding).kind if kind == "both" else None
+    Metric(Sequences(["crema"], untrained(1), first_step=first_step)).save(folder / "sequence.pt")
     return folder / "sequence.pt"
 
 
@@ -75,20 +78,24 @@ def test_a_search_finds_the_nearest_songs_but_never_the_song_itself(kind, songs,
     assert len(found.search(query, top=99)) == 4
 
 
-def test_of_many_songs_those_with_the_nearest_outlines_are_matched_in_order(songs, tmp_path):
-    projection = untrained(1)
-    Metric(Sequences(["crema"], projection)).save(tmp_path / "metric.pt")
+@pytest.mark.parametrize("tempi", [None, (), (0.7, 1.4)], ids=["outlines", "embeddings", "two of each"])
+def test_of_many_songs_those_with_the_nearest_points_are_matched_in_order(tempi, model, songs, tmp_path):
+    embedding = None if tempi is None else Embeddings(encoders.content_of(model), tempi)
+    Metric(Sequences(["crema"], untrained(1), first_step=embedding)).save(tmp_path / "metric.pt")
     add(tmp_path / "songs.cat", songs_in([songs]), tmp_path / "metric.pt")
     found = Catalogue.load(tmp_path / "songs.cat")
     song = found.metric.embed(path_of(songs, "W_2", "P_c"))
-    [own] = found.metric.kind.sought(song)
-    outlines = np.concatenate([points_of(part) for part in found.parts])
-    near = [found.entries[row] for row in np.argsort(np.linalg.norm(outlines - own, axis=1))[:3]]
+    own = found.metric.kind.sought(song)
+    assert len(own) == len(tempi or [1])
+    points = np.concatenate([points_of(part) for part in found.parts])
+    apart = np.linalg.norm(points[:, None] - own, axis=2).min(axis=1)
+    near = [found.entries[row] for row in np.argsort(apart)[:3]]
     exhaustive = found.search(song, top=99)
     expected = [(one.entry, one.distance) for one in exhaustive if one.entry in near]
     assert [(one.entry, one.distance) for one in found.search(song, top=2, candidates=3)] == expected[:2]
     assert (len(exhaustive), len(expected)) == (5, 3)
-    assert "of 5 songs the 3 with" in found.approximations(3)[0]
+    points = "outlines" if embedding is None else "embeddings"
+    assert f"of 5 songs the 3 with the nearest {points} are matched" in found.approximations(3)[0]
     assert found.approximations() == []
 
 
@@ -202,7 +209,7 @@ def chroma_of(metric_file):
     return Metric.load(metric_file).embed(chroma(7), rate=8)
 
 
-@pytest.mark.parametrize("kind", ["embedding", "sequence"])
+@pytest.mark.parametrize("kind", ["embedding", "sequence", "both"])
 def test_a_catalogue_is_a_table_that_pandas_reads(kind, songs, metric_file, tmp_path, monkeypatch):
     monkeypatch.setattr(changes, "TOGETHER", 2)
     metric = of_kind(kind, metric_file, tmp_path)
@@ -214,12 +221,13 @@ def test_a_catalogue_is_a_table_that_pandas_reads(kind, songs, metric_file, tmp_
     assert list(table[names].itertuples(index=False, name=None)) == [entry[:5] for entry in entries]
     for row in table.itertuples():
         song = Metric.load(metric).embed(row.path)
-        if kind == "embedding":
-            np.testing.assert_array_equal(row.embedding, song.vector)
+        if kind != "sequence":
+            np.testing.assert_array_equal(row.embedding, song if kind == "embedding" else song.point)
             assert row.embedding.dtype == np.float32
-        else:
+        if kind != "embedding":
             kept = row.vectors.reshape(len(song.vectors), -1)
             np.testing.assert_array_equal(kept, levels(song.vectors, untrained(1).size))
+        if kind == "sequence":
             np.testing.assert_allclose(np.linalg.norm(row.outline), 1, rtol=1e-5)
 
 
