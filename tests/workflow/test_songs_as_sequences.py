@@ -25,7 +25,7 @@ CONFIG = {
     "evaluation": {"resamples": 100},
     "experiments": {
         **dict.fromkeys(("vector", "brief", "ftm2d", "pca")),
-        "sequence": {"model": {"kind": "sequence_lda", "first_step": None}},
+        "sequence": {"model": {"kind": "sequence_lda"}},
     },
 }
 WORKS = range(12)

@@ -125,6 +125,11 @@ class Catalogue:
         if self.metric.kind.in_order and len(self) > candidates:
             said.append(
                 f"first step: of {len(self):,} songs the {candidates:,} with the nearest {self.metric.kind.points} are matched"
+                + (
+                    "; embeddings find more (model.first_step)"
+                    if self.metric.kind.points == "outlines"
+                    else ""
+                )
             )
         return said
 
