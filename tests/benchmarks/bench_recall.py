@@ -1,8 +1,9 @@
 """How the recall of the first step falls with the size of the collection: bench_recall.py RESULTS
 
-From a run whose first experiment has an embedding, after `snakemake catalogue`. Queries are the test songs that have a
-cover; they seek among the test songs, and then among ever more others of the catalogue, drawn by chance. Recall is the share of
-its covers that a query finds among the first so many songs; 95 % by bootstrap over works.
+From a run, after `snakemake catalogue`, by the points of its first experiment: embeddings, or, of sequences, what finds
+those to match (model.first_step). Queries are the test songs that have a cover; they seek among the test songs, and then
+among ever more others of the catalogue, drawn by chance. Recall is the share of its covers that a query finds among the
+first so many songs; 95 % by bootstrap over works.
 """
 
 import argparse

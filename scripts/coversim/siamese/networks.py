@@ -228,10 +228,10 @@ class Motif(nn.Module):
 
     def summarised(self, pooled: Tensor) -> Tensor:
         """Embeddings (B, E) of songs of which it is known how much was found, (B, 12, channels)."""
-        keys = pooled.flatten(1) @ _rotations(self.keys).T  # (B, 12 · 2 channels)
-        keys = torch.relu(self.keys_norm(keys.view(-1, len(self.keys)))).view(
-            -1, PITCH_CLASSES, len(self.keys)
-        )
+        # the keys have far more values than a few songs, so these are rotated: (B, 12, 12 · channels)
+        rotated = torch.stack([pooled.roll(-semitones, dims=1) for semitones in range(PITCH_CLASSES)], dim=1)
+        keys = rotated.flatten(2) @ self.keys.flatten(1).T  # (B, 12, 2 channels)
+        keys = torch.relu(self.keys_norm(keys.flatten(0, 1))).view_as(keys)
         best = self.best_norm(keys.amax(dim=1))
         return normalize(self.linear(self.dropout(best)), dim=1)
 
