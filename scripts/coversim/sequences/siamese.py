@@ -210,8 +210,7 @@ def aligned_cells(
         return None
     here, there, own = np.array(pairs).T
     means = np.stack([of_song.mean(axis=0) for of_song in of_sections])
-    keys = best_transpositions(means[here], means[there], 1)[:, :, 0]  # (of the others, of the songs)
-    keys = keys.T.copy()
+    keys = best_transpositions(means[here], means[there], 1)[:, :, 0]
     np.fill_diagonal(keys, own)
     number, work, *place = np.array(rows).T
     first, second = (

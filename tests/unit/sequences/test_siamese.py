@@ -13,6 +13,7 @@ import torch
 import corpus
 from coversim.errors import CoversimError
 from coversim.sequences import siamese as siamese_module
+from coversim.sequences.matching import best_transpositions
 from coversim.sequences.network import Network, load
 from coversim.sequences.patches import patches, profiles
 from coversim.sequences.projection import (
@@ -149,6 +150,30 @@ def test_cells_are_close_patches_of_covers_and_of_no_others():
     assert set(np.bincount(cells.pair)) == {CELLS}
     # the music is the same: the covers keep time
     assert np.abs(cells.place[:, 0] - cells.place[:, 1]).max() <= 2
+
+
+def test_songs_of_other_works_are_set_beside_each_other_in_the_transposition_that_suits_them():
+    of_songs, of_sections, works = batch()
+    vectors, generator = [start()(song) for song in of_songs], torch.Generator().manual_seed(0)
+    cells = aligned_cells(vectors, of_sections, works, start().orders, generator)
+    means = [of_song.mean(axis=0)[None] for of_song in of_sections]
+    starts = np.cumsum([0, *map(len, of_songs)])
+    songs = {
+        pair: [
+            int(np.searchsorted(starts, rows[cells.pair == pair][0], "right")) - 1
+            for rows in (cells.here, cells.there)
+        ]
+        for pair in set(cells.pair.tolist())
+    }
+    suited = np.array(
+        [
+            [best_transpositions(means[songs[pair][0]], means[songs[other][1]], 1).item() for other in songs]
+            for pair in songs
+        ]
+    )
+    off = ~np.eye(len(songs), dtype=bool)
+    np.testing.assert_array_equal(cells.transpositions[off], suited[off])
+    assert (suited[off] != suited.T[off]).any()  # the other way round it is another one
 
 
 def test_songs_without_covers_give_no_cells():
