@@ -8,7 +8,6 @@ import torch
 from coversim.alignment.qmax import qmax_distances
 from coversim.errors import CoversimError
 from coversim.evaluation.reranking import reordered
-from coversim.features.patches import sharpen
 from coversim.metric.metric import Metric
 from coversim.metric.songs import Song
 
@@ -22,24 +21,19 @@ def order(
 ) -> list[int]:
     """The order of songs, path and frame rate of each, by their metric's distances (N,) from `song` and Qmax together.
 
-    Those whose file is gone follow, as near as they were. See coversim.evaluation.reranking.
+    Frames are aligned as they are: sharpened, Qmax finds less in the mean over kinds of music (docs/benchmarks.md). Songs
+    whose file is gone follow, as near as they were. See coversim.evaluation.reranking.
     """
     chroma, there = [], []
     for place, (path, rate) in enumerate(others):
         try:
-            chroma.append(_chroma(metric, metric.opened(path, rate)))
+            chroma.append(metric.opened(path, rate).frames(RATE))
             there.append(place)
         except CoversimError:
             continue
-    aligned = qmax_distances(_chroma(metric, song), chroma, TRANSPOSITIONS) if there else np.zeros(0)
+    aligned = qmax_distances(song.frames(RATE), chroma, TRANSPOSITIONS) if there else np.zeros(0)
     places = torch.tensor(there, dtype=torch.int64)
     score = reordered(
         torch.from_numpy(distances**2)[None], places[None], torch.from_numpy(aligned)[None], WEIGHT
     )[0]
     return score.argsort(stable=True).tolist()
-
-
-def _chroma(metric: Metric, song: Song) -> np.ndarray:
-    """Frames (C, 12, T), sharpened as the metric's experiment sharpens them."""
-    frames = torch.from_numpy(song.frames(RATE))
-    return sharpen(frames[None], metric.sharpness)[0].numpy()

@@ -172,15 +172,6 @@ class Metric:
             return self.kind.projection
         return untrained(len(self.kind.features))
 
-    @property
-    def sharpness(self) -> list[float]:
-        """Of the frames of each feature, as its experiment has it; see coversim.features.patches."""
-        settings = self.about.get("settings", {})
-        known = dict(
-            zip(settings.get("features", ()), settings.get("model", {}).get("sharpness", ()), strict=False)
-        )
-        return [known.get(feature, 0.0) for feature in self.kind.features]
-
     def same_as(self, other: "Metric") -> bool:
         """Whether what both make of songs can be compared."""
         return self.kind.name == other.kind.name and _equal(self.kind.content(), other.kind.content())

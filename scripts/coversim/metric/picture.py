@@ -119,7 +119,8 @@ def _svg(
 
 def _ticks(seconds: float) -> list[tuple[float, str]]:
     """Where on the axis of a song there are round times, as shares of it, and what these are."""
-    step = next(step for step in (5, 10, 15, 30, 60, 120, 300, 600, 1200, 3600) if seconds / step <= ABOUT)
+    steps = (5, 10, 15, 30, 60, 120, 300, 600, 1200, *range(3600, int(seconds) + 3601, 3600))
+    step = next(step for step in steps if seconds / step <= ABOUT)
     return [(time / seconds, clock(time)) for time in range(0, int(seconds) + 1, step)]
 
 

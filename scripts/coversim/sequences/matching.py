@@ -12,11 +12,12 @@ candidate twice, and ROWS patches of the one against all of the other.
 
 from typing import NamedTuple
 
+import h5py
 import numba
 import numpy as np
 
 from coversim.sequences.patches import HOP, RATE, WINDOW, section_counts, sections
-from coversim.sequences.projection import transpose
+from coversim.sequences.projection import real_numbers, transpose
 
 THRESHOLD = 0.3  # cosine from which on two patches speak for a cover
 TRANSPOSITIONS = 2  # that are tried: those that suit the mean chroma best
@@ -74,8 +75,22 @@ def levels(vectors: np.ndarray, size: int) -> np.ndarray:
     return both.astype(np.int8) - np.int8(LEVELS + 1)
 
 
+def check_stored(vectors: np.ndarray | h5py.Dataset, offsets: np.ndarray, size: int) -> None:
+    """Raise ValueError unless vectors are as `stored` gives them, and whose they are as `offsets` (N + 1,) say.
+
+    Compiled code would not notice, and read or write elsewhere in memory.
+    """
+    form = vectors.dtype, vectors.shape[1:]
+    if form != (np.uint8, ((size + 1) // 2,)):
+        raise ValueError(f"vectors of {form[0]}, {form[1]}, where {size} numbers are to be in them")
+    offsets = offsets.astype(np.int64)
+    if offsets[0] != 0 or (np.diff(offsets) < 0).any() or offsets[-1] != len(vectors):
+        raise ValueError("the offsets of songs do not fit their vectors")
+
+
 def halved(vectors: np.ndarray, offsets: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
     """Stored vectors of songs, one after the other, at half their rate, and whose is what: of two each the mean, at unit length."""
+    check_stored(vectors, offsets, size)
     counts = -(-np.diff(offsets) // 2)
     starts = np.cumsum([0, *counts])
     found = _halved(vectors, offsets, starts, size, np.float32(_step(size)))
@@ -121,6 +136,7 @@ def scores(
     strides : compare each vector, or each second, …, of the song and of the others; the first is the second, or twice it
     apart : patches from a vector to the next, 2 after `halved`
     """
+    check_stored(others, offsets, real_numbers(orders))
     rotated = transpose(song[:: strides[0]], orders, -np.arange(12))
     tried = (transpositions[..., None] % 12 == np.arange(12)).any(axis=2)
     counts = np.cumsum([0, *section_counts(np.diff(offsets), apart)])
@@ -138,7 +154,7 @@ def match(
 ) -> Match | None:
     """What two songs, (L, D) and (M, D) float32, have in common, in the best transposition; None if nothing."""
     found = []
-    for semitones in transpositions.tolist():
+    for semitones in dict.fromkeys(transpositions.tolist()):  # the best may stand for others, too
         score, path, cosines = _path(np.ascontiguousarray(song), transpose(other, orders, semitones))
         found.append(Match(score, semitones, path, cosines))
     best = max(found, key=lambda one: one.score)

@@ -244,6 +244,38 @@ def test_what_finds_songs_changes_no_distance_and_is_kept_beside_what_matches_th
     assert not loaded.same_as(plain)
 
 
+def wider(arrays: dict) -> dict:
+    return arrays | {"vector": np.pad(arrays["vector"], [(0, 0), (0, 20_000)])}
+
+
+def beyond(arrays: dict) -> dict:
+    """The last song has ever so many vectors, which are not there."""
+    offset = arrays["offset"].copy()
+    offset[-1] += 10**8
+    return arrays | {"offset": offset}
+
+
+def backwards(arrays: dict) -> dict:
+    return arrays | {"offset": arrays["offset"][::-1].copy()}
+
+
+def fewer_sections(arrays: dict) -> dict:
+    return arrays | {"profile": arrays["profile"][1:]}
+
+
+@pytest.mark.parametrize("damaged", [wider, beyond, backwards, fewer_sections])
+def test_sequences_that_do_not_fit_together_are_refused_before_compiled_code_sees_them(damaged, tmp_path):
+    kind = sequences().kind
+    packed = damaged(kind.packed([kind.embed(opened(chroma(seed), ("crema",), 8)) for seed in (1, 2)]))
+    with hdf5.creating(tmp_path / "part.h5") as file:
+        kind.write(file, packed)
+    with pytest.raises(CoversimError, match=r"part\.h5: damaged"), hdf5.opened(tmp_path / "part.h5") as file:
+        kind.read(file, np.arange(2))
+    content = kind.content() | {"probes": {name: torch.from_numpy(array) for name, array in packed.items()}}
+    with pytest.raises(ValueError, match=r"vectors|offsets|profiles"):
+        Sequences.of(content)
+
+
 def test_what_finds_songs_sees_the_features_that_they_are_matched_by(metric):
     with pytest.raises(ValueError, match=r"matched by \('hpcp',\), and found by \('crema',\)"):
         Sequences(["hpcp"], untrained(1), first_step=metric.kind)

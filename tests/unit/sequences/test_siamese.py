@@ -161,7 +161,7 @@ def test_songs_of_other_works_are_set_beside_each_other_in_the_transposition_tha
     songs = {
         pair: [
             int(np.searchsorted(starts, rows[cells.pair == pair][0], "right")) - 1
-            for rows in (cells.here, cells.there)
+            for rows in (cells.here.numpy(), cells.there.numpy())
         ]
         for pair in set(cells.pair.tolist())
     }

@@ -10,6 +10,7 @@ built, on songs of the catalogue.
 
 import json
 import math
+import re
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -23,6 +24,7 @@ from coversim.storage.atomic import replacing
 from coversim.storage.checksums import entry, record_of
 
 ABOUT = "index.json"
+NAME = re.compile(r"index-[0-9]+\.faiss")
 EXACT = 1_000_000  # songs whose points are in memory and all looked at; if there are more, an index finds the nearest
 PART = 2**20  # more songs than are in any part: a point's number is that of its part times this, and its row
 CODED = 4  # numbers of a point that one byte stands for
@@ -179,9 +181,11 @@ def _save(folder: Path, index: Any, about: dict[str, Any]) -> None:
 
 
 def _about(folder: Path) -> dict[str, Any] | None:
+    """What is known of the present index; None where there is none, or what is said of it is damaged."""
     try:
-        return json.loads((folder / ABOUT).read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+        return about if NAME.fullmatch(about["file"]) and (folder / about["file"]).is_file() else None
+    except (FileNotFoundError, ValueError, LookupError, TypeError):
         return None
 
 

@@ -32,7 +32,8 @@ class Entry(NamedTuple):
 
 def parts_of(folder: Path) -> list[Path]:
     """The parts of a catalogue, in the order in which they were written."""
-    return sorted(folder.glob("part-*.h5"), key=lambda path: int(path.stem.partition("-")[2]))
+    found = (path for path in folder.glob("part-*.h5") if path.stem.removeprefix("part-").isdecimal())
+    return sorted(found, key=lambda path: int(path.stem.removeprefix("part-")))
 
 
 def count_of(path: Path) -> int:

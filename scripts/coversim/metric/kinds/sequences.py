@@ -58,6 +58,8 @@ class Sequences(Kind):
         self.projection, self.double_tempo = projection, double_tempo
         if first_step and first_step.features != self.features:
             raise ValueError(f"songs are matched by {self.features}, and found by {first_step.features}")
+        if probes is not None:
+            self._check(probes["offset"], probes["profile"], probes["vector"])
         self.first_step = first_step
         self.points = "embeddings" if first_step else "outlines"
 
@@ -144,6 +146,7 @@ class Sequences(Kind):
         from coversim.sequences.patches import section_counts
 
         offsets, profiles, vectors = file["offset"][:], file["profile"][:], file["vector"]
+        self._check(offsets, profiles, vectors)
         lengths = np.diff(offsets)
         sections = np.cumsum([0, *section_counts(lengths)])
         return {
@@ -153,6 +156,16 @@ class Sequences(Kind):
             "profile": np.concatenate([profiles[sections[row] : sections[row + 1]] for row in rows]),
             "hubness": file["hubness"][:][rows],
         }
+
+    def _check(self, offsets: np.ndarray, profiles: np.ndarray, vectors: np.ndarray | h5py.Dataset) -> None:
+        """Raise ValueError for what compiled code would misunderstand: a file may come from anywhere."""
+        from coversim.sequences.matching import check_stored
+        from coversim.sequences.patches import section_counts
+
+        check_stored(vectors, offsets, self.projection.size)
+        sections = int(section_counts(np.diff(offsets)).sum())
+        if profiles.shape != (sections, len(self.features), 12):
+            raise ValueError(f"profiles of shape {profiles.shape}; the songs have {sections} sections")
 
     def columns(self, arrays: Arrays) -> dict[str, list[np.ndarray]]:
         """`embedding` or `outline` (E,) float32, by which it is found, and `vectors` (L * size,) int8: one after the
