@@ -34,9 +34,7 @@ def main() -> None:
     chosen, _ = metric_of(arguments.results)
     metric, folder = Metric.load(chosen), arguments.catalogue
     rates = dict(zip(arguments.datasets, arguments.rates, strict=True))
-    if folder.exists() and not (
-        (folder / METRIC).is_file() and Catalogue.load(folder).metric.same_as(metric)
-    ):
+    if folder.exists() and not is_of(folder, metric):
         logging.info("%s is made anew: it is of another metric", folder)
         shutil.rmtree(folder)
     if not folder.exists():
@@ -61,15 +59,23 @@ def main() -> None:
     )
 
 
+def is_of(folder: Path, metric: Metric) -> bool:
+    """Whether a catalogue is of this metric; not if its own cannot be read, e.g. being of an earlier version."""
+    try:
+        return Catalogue.load(folder).metric.same_as(metric)
+    except CoversimError:
+        return False
+
+
 def unusable(table: Path, features: Sequence[str]) -> set[tuple[str, str, str]]:
-    """Data set, work and performance of songs that were set aside for what one of these features holds.
+    """Data set, work and performance of songs that were set aside for what these features hold, one of them or together.
 
     Copies, and works that a benchmark leaves out, are set aside without a feature: they can be searched.
     """
     return {
         (row["dataset"], row["work"], row["performance"])
         for row in tsv.read(table)
-        if set(row["feature"].split(", ")) & set(features)
+        if row["feature"] and set(row["feature"].split(", ")) <= set(features)
     }
 
 

@@ -176,6 +176,10 @@ class Metric:
         """Whether what both make of songs can be compared."""
         return self.kind.name == other.kind.name and _equal(self.kind.content(), other.kind.content())
 
+    def says_as(self, other: "Metric") -> bool:
+        """Whether both say the same of distances: probabilities, verdicts, and where they come from."""
+        return self._calibration == other._calibration and self.about == other.about
+
 
 REMEDY = "Remedy: have the workflow make it anew: delete it and run, or copy it again"
 

@@ -95,7 +95,7 @@ def opened(song: Any, features: tuple[str, ...], rate: float | None = None) -> S
 def _read(path: Path, feature: str, rate: float) -> np.ndarray:
     if path.is_dir():
         raise CoversimError(f"{path}: a folder. Remedy: name one of the files in it")
-    file = file_of(path.absolute(), feature)
+    file = file_of(path, feature)
     try:
         values = read_feature(file, feature).values
     except BadSong as bad:
@@ -109,11 +109,23 @@ def _read(path: Path, feature: str, rate: float) -> np.ndarray:
     return values
 
 
+def absolute(path: str | os.PathLike) -> Path:
+    """A path from the root on, without `..`: what lies above one is looked up, since links may lead elsewhere."""
+    path = Path(path).absolute()
+    if ".." not in path.parts:
+        return path
+    below = len(path.parts) - path.parts[::-1].index("..")
+    return Path(os.path.realpath(Path(*path.parts[:below])), *path.parts[below:])
+
+
 def file_of(path: Path, feature: str) -> Path:
     """The file of a feature of the song in `path`: the same, or, where each feature has a folder, its sibling."""
+    path = absolute(path)
     if not has_feature_folder(path):
         return path
     suffix = f"_{path.stem.rpartition('_')[2]}"
+    if suffix == f"_{feature}":
+        return path
     song, work, folder = (
         name.removesuffix(suffix) + f"_{feature}"
         for name in (path.stem, path.parent.name, path.parents[1].name)
@@ -123,8 +135,9 @@ def file_of(path: Path, feature: str) -> Path:
 
 def names_of(path: Path) -> tuple[str, str]:
     """Work and performance, as the folder and the file are called."""
+    path = absolute(path)
     suffix = f"_{path.stem.rpartition('_')[2]}" if has_feature_folder(path) else ""
-    return path.absolute().parent.name.removesuffix(suffix), path.stem.removesuffix(suffix)
+    return path.parent.name.removesuffix(suffix), path.stem.removesuffix(suffix)
 
 
 def has_feature_folder(path: Path) -> bool:

@@ -1,7 +1,9 @@
 """Adding songs to a catalogue, and removing some."""
 
+import fcntl
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,15 @@ from coversim.dataset.features import FRAME_RATE
 from coversim.errors import CoversimError
 from coversim.metric.catalogue import index
 from coversim.metric.catalogue.catalogue import Catalogue
-from coversim.metric.catalogue.parts import METRIC, Entry, entries_of, points_of, write_over, write_part
+from coversim.metric.catalogue.parts import (
+    METRIC,
+    Entry,
+    entries_of,
+    parts_of,
+    points_of,
+    write_over,
+    write_part,
+)
 from coversim.metric.catalogue.sources import Titles, known_as, state_of
 from coversim.metric.metric import Metric
 from coversim.metric.songs import names_of
@@ -32,12 +42,13 @@ def add(
 ) -> int:
     """Add songs that are new or changed to a catalogue, and make it where there is none; how many were added.
 
-    What is there is not read again, but for the list of songs; a changed song that cannot be used stays as it was. There is no
-    new catalogue before its first songs are in it. Where there is an index, new parts are added to it.
+    What is there is not read again, but for the list of songs; a changed song that cannot be used stays as it was, and another
+    one until its new form is written. There is no new catalogue before its first songs are in it. Where there is an index,
+    new parts are added to it. Several processes of a computer may add at a time.
 
     Parameters
     ----------
-    metric : file of the metric; needed for a new catalogue only
+    metric : file of the metric, needed for a new catalogue only; of one that is there, the calibration becomes that of this file
     problem : told of each song that cannot be used; None: the first raises
     said : told what the index is worth, where there is one
     rate : frames per second of the files; None: those of songs that are there as before, and of others those of Da-TACOS
@@ -49,13 +60,9 @@ def add(
     rates = {path: rate or (there[path].rate if path in there else FRAME_RATE) for path in map(str, songs)}
     wanted = []
     for path in songs:
-        entry = there.get(str(path))
-        if (
-            entry is None
-            or not path.is_file()
-            or (entry.size, entry.mtime_ns, entry.rate) != (*state_of(path), rates[str(path)])
-        ):
-            wanted.append(path)
+        entry, state = there.get(str(path)), state_of(path, known.metric)
+        if state is None or entry is None or entry[5:] != (*state, rates[str(path)]):
+            wanted.append((path, state or (0, 0)))
     named = Titles()
     added = 0
     entries: list[Entry] = []
@@ -65,16 +72,15 @@ def add(
         if entries:
             if not (folder / METRIC).is_file():
                 known.metric.save(folder / METRIC)
-            if changed := {entry.path for entry in entries} & there.keys():
-                _without(folder, lambda entry: entry.path in changed)
-            write_part(folder, entries, known.metric.kind, known.metric.kind.packed(embedded))
+            with _alone(folder):
+                write_part(folder, entries, known.metric.kind, known.metric.kind.packed(embedded))
             entries.clear()
             embedded.clear()
 
-    for path in followed(wanted, "songs"):
+    for path, state in followed(wanted, "songs", len(wanted)):
         try:
             one = known.metric.embed(path, rates[str(path)])
-            entry = Entry(*names_of(path), *named.of(path), str(path), *state_of(path), rates[str(path)])
+            entry = Entry(*names_of(path), *named.of(path), str(path), *state, rates[str(path)])
         except CoversimError as error:
             if problem is None:
                 raise
@@ -87,7 +93,9 @@ def add(
             write()
     write()
     if (folder / METRIC).is_file():
-        _keep_index(folder, said)
+        with _alone(folder):
+            _remove_older(folder)
+            _keep_index(folder, said)
     return added
 
 
@@ -97,18 +105,39 @@ def remove(
     said: Callable[[str], None] = lambda text: None,
 ) -> int:
     """Remove the songs that are `chosen`; how many these were. `said` is as for `add`."""
-    removed = _without(Path(folder), chosen)
-    _keep_index(Path(folder), said)
+    with _alone(Path(folder)):
+        removed = _remove(Path(folder), lambda entry, place: chosen(entry))
+        _keep_index(Path(folder), said)
     return removed
 
 
-def _without(folder: Path, chosen: Callable[[Entry], bool]) -> int:
-    """Write the parts anew that hold songs which are `chosen`, without these."""
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Wait until no other process of this computer changes a catalogue, and keep others waiting."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # there are file systems without locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _remove_older(folder: Path) -> None:
+    """Remove what stands for a song that was added again since."""
+    places = {
+        entry.path: (path, row) for path in parts_of(folder) for row, entry in enumerate(entries_of(path))
+    }
+    _remove(folder, lambda entry, place: places[entry.path] != place)
+
+
+def _remove(folder: Path, chosen: Callable[[Entry, tuple[Path, int]], bool]) -> int:
+    """Write the parts anew that hold songs which are `chosen`, by entry, part and row, without these."""
     catalogue, removed = Catalogue.load(folder), 0
     kind = catalogue.metric.kind
     for path in catalogue.parts:
         entries = entries_of(path)
-        kept = [place for place, entry in enumerate(entries) if not chosen(entry)]
+        kept = [row for row, entry in enumerate(entries) if not chosen(entry, (path, row))]
         removed += len(entries) - len(kept)
         if not kept:
             path.unlink()
@@ -116,7 +145,7 @@ def _without(folder: Path, chosen: Callable[[Entry], bool]) -> int:
         elif len(kept) < len(entries):
             with hdf5.opened(path) as file:
                 arrays = kind.read(file, np.array(kept))
-            write_over(path, [entries[place] for place in kept], kind, arrays)
+            write_over(path, [entries[row] for row in kept], kind, arrays)
     return removed
 
 
@@ -131,14 +160,24 @@ def _keep_index(folder: Path, said: Callable[[str], None]) -> None:
 
 def _opened(folder: Path, metric: str | os.PathLike | None) -> Catalogue:
     """The catalogue, or an empty one that is yet to be written; a metric that is named must be its own."""
-    if (folder / METRIC).is_file():
-        catalogue = Catalogue.load(folder)
-        if metric is not None and not catalogue.metric.same_as(Metric.load(metric)):
+    named = None if metric is None else Metric.load(metric)
+    if not (folder / METRIC).is_file():
+        if parts_of(folder):
             raise CoversimError(
-                f"{folder}: made with another metric, {catalogue.metric.name}, whose distances are others. "
-                "Remedy: leave --metric out, or make a new catalogue"
+                f"{folder}: its songs are there, but not their metric. Remedy: put its {METRIC} back, or delete the folder"
             )
+        if named is None:
+            raise CoversimError(f"{folder}: a new catalogue needs a metric. Remedy: say --metric metric.pt")
+        return Catalogue(folder, named)
+    catalogue = Catalogue.load(folder)
+    if named is None:
         return catalogue
-    if metric is None:
-        raise CoversimError(f"{folder}: a new catalogue needs a metric. Remedy: say --metric metric.pt")
-    return Catalogue(folder, Metric.load(metric))
+    if not catalogue.metric.same_as(named):
+        raise CoversimError(
+            f"{folder}: made with another metric, {catalogue.metric.name}, whose distances are others. "
+            "Remedy: leave --metric out, or make a new catalogue"
+        )
+    if named.calibration is None or catalogue.metric.says_as(named):
+        return catalogue
+    named.save(folder / METRIC)
+    return Catalogue(folder, named)

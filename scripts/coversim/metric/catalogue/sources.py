@@ -7,7 +7,7 @@ from pathlib import Path
 from coversim.dataset import titles
 from coversim.errors import CoversimError
 from coversim.metric.metric import Metric
-from coversim.metric.songs import file_of, has_feature_folder, names_of
+from coversim.metric.songs import absolute, file_of, has_feature_folder, names_of
 
 
 def songs_in(paths: Iterable[str | os.PathLike]) -> Iterator[Path]:
@@ -15,7 +15,7 @@ def songs_in(paths: Iterable[str | os.PathLike]) -> Iterator[Path]:
 
     Of Da-TACOS, where each feature has a folder, the files of one feature will do.
     """
-    for path in map(Path, paths):
+    for path in map(absolute, paths):
         if not path.is_dir():
             yield path
             continue
@@ -52,10 +52,16 @@ class Titles:
 
 def known_as(path: Path, metric: Metric) -> Path:
     """The path by which a catalogue knows a song: of its file with the first feature that the metric sees."""
-    return file_of(path.absolute(), metric.kind.features[0])
+    return file_of(path, metric.kind.features[0])
 
 
-def state_of(path: Path) -> tuple[int, int]:
-    """Size and time of a file: where they differ, the song is embedded anew."""
-    status = path.stat()
-    return status.st_size, status.st_mtime_ns
+def state_of(path: Path, metric: Metric) -> tuple[int, int] | None:
+    """Size and latest time of the files of a song that the metric sees; None where one is not there.
+
+    Where they differ, the song is embedded anew.
+    """
+    try:
+        found = [file.stat() for file in {file_of(path, feature) for feature in metric.kind.features}]
+    except OSError:
+        return None
+    return sum(status.st_size for status in found), max(status.st_mtime_ns for status in found)

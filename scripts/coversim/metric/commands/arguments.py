@@ -1,6 +1,7 @@
 """What the commands share: arguments, their help, and how an answer is written."""
 
 import argparse
+import io
 import json
 import math
 import sys
@@ -49,6 +50,8 @@ def given(words: Iterable[str]) -> Iterator[str]:
     """Each word; instead of `-` the lines of standard input."""
     for word in words:
         if word == "-":
+            if isinstance(sys.stdin, io.TextIOWrapper):  # names of files may be no UTF-8
+                sys.stdin.reconfigure(errors="surrogateescape")
             yield from (line.rstrip("\n") for line in sys.stdin if line.strip())
         else:
             yield word

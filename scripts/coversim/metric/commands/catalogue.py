@@ -85,9 +85,10 @@ def _add(arguments: argparse.Namespace) -> int:
 def _remove(arguments: argparse.Namespace) -> int:
     from coversim.metric.catalogue.catalogue import Catalogue
     from coversim.metric.catalogue.changes import remove
+    from coversim.metric.songs import absolute
 
     names = list(given(arguments.songs))
-    paths = {str(Path(name).absolute()) for name in names}
+    paths = {str(absolute(name)) for name in names}
 
     def chosen(entry: Any) -> bool:
         above = {entry.path, *map(str, Path(entry.path).parents)}

@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ import corpus
 from coversim.alignment.qmax import qmax_distances
 from coversim.errors import CoversimError
 from coversim.metric.catalogue import changes
+from coversim.metric.catalogue import parts as catalogue_parts
 from coversim.metric.catalogue.catalogue import Catalogue
 from coversim.metric.catalogue.changes import add, remove
 from coversim.metric.catalogue.export import export
@@ -23,7 +26,7 @@ from coversim.metric.metric import Metric
 from coversim.sequences.matching import levels
 from coversim.sequences.passages import untrained
 from coversim.siamese import encoder as encoders
-from metric_files import WORKS, chroma, path_of, write_model
+from metric_files import CALIBRATION, WORKS, chroma, path_of, write_model
 
 
 @pytest.fixture
@@ -150,6 +153,95 @@ def test_only_new_and_changed_songs_are_added(folder, songs, tmp_path):
     now = Catalogue.load(folder)
     assert names(now).count("P_new") == 1
     assert now.search(changed, top=1)[0].distance != old
+
+
+def test_a_song_is_one_song_from_wherever_it_is_named(folder, songs, tmp_path, monkeypatch):
+    (tmp_path / "link").symlink_to(songs)
+    crema = path_of(songs, "W_1", "P_a").parent
+    for here, named in (
+        (crema, "."),
+        (crema, "P_a_crema.h5"),
+        (crema.parent, crema.name),
+        (crema, f"../{crema.name}/P_a_crema.h5"),
+        (tmp_path, f"link/../{songs.name}"),  # what lies above the link is above the songs
+    ):
+        monkeypatch.chdir(here)
+        assert add(folder, songs_in([named])) == 0, named
+    monkeypatch.chdir(crema)
+    found = Catalogue.load(folder).search("../W_1_crema/P_a_crema.h5", top=99)
+    assert "P_a" not in [one.entry.performance for one in found]
+
+
+def test_a_feature_is_found_in_a_folder_of_any_name(songs, tmp_path):
+    other = shutil.copytree(path_of(songs, "W_1", "P_a").parents[1], tmp_path / "renamed")
+    assert add(tmp_path / "songs.cat", songs_in([other]), of_kind("sequence", songs, tmp_path)) == 5
+
+
+def test_songs_without_their_metric_are_not_taken_for_those_of_another(folder, songs, metric_file):
+    (folder / "metric.pt").unlink()
+    with pytest.raises(CoversimError, match=r"not their metric. Remedy: put its metric.pt back"):
+        add(folder, songs_in([songs]), metric_file)
+
+
+def test_a_catalogue_takes_the_calibration_of_the_metric_that_is_named(folder, songs, tmp_path):
+    steeper = CALIBRATION | {"slope": 40.0}
+    known = Metric.load(folder / "metric.pt")
+    Metric(known.kind, steeper, known.about).save(tmp_path / "steeper.pt")
+    before = parts(folder)
+    assert add(folder, songs_in([songs]), tmp_path / "steeper.pt") == 0
+    assert Catalogue.load(folder).metric.says_as(Metric.load(tmp_path / "steeper.pt"))
+    assert parts(folder) == before
+    Metric(known.kind).save(tmp_path / "none.pt")
+    assert add(folder, songs_in([songs]), tmp_path / "none.pt") == 0
+    assert Catalogue.load(folder).metric.calibration is not None
+
+
+def test_a_change_of_any_feature_that_the_metric_sees_is_noticed(songs, tmp_path):
+    mine = shutil.copytree(songs, tmp_path / "songs")
+    Metric(Sequences(["crema", "hpcp"], untrained(2))).save(tmp_path / "both.pt")
+    assert add(tmp_path / "songs.cat", songs_in([mine]), tmp_path / "both.pt") == 5
+    for feature, added in (("hpcp", 1), ("crema", 1)):
+        os.utime(path_of(mine, "W_1", "P_a", feature), (1, 1))
+        assert add(tmp_path / "songs.cat", songs_in([mine])) == added
+        assert len(Catalogue.load(tmp_path / "songs.cat")) == 5
+
+
+def test_no_song_is_lost_where_two_processes_add_at_a_time(songs, metric_file, tmp_path, monkeypatch):
+    write_over = catalogue_parts.write_over
+
+    def slowly(*arguments):
+        time.sleep(0.05)  # after the number of the part was chosen
+        write_over(*arguments)
+
+    monkeypatch.setattr(catalogue_parts, "write_over", slowly)
+    monkeypatch.setattr(changes, "TOGETHER", 1)
+    folder, wanted = tmp_path / "songs.cat", list(songs_in([songs]))
+    add(folder, wanted[:1], metric_file)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda own: add(folder, own), (wanted[1:3], wanted[3:])))
+    assert sorted(names(Catalogue.load(folder))) == ["P_a", "P_c", "P_d", "P_e", "P_ü b"]
+
+
+def test_a_song_that_changed_is_never_missing(folder, songs, tmp_path, monkeypatch):
+    mine = shutil.copytree(songs, tmp_path / "songs")
+    add(folder, songs_in([mine]))
+    changed = path_of(mine, "W_2", "P_c")
+    shutil.copy(path_of(mine, "W_3", "P_d"), changed)
+
+    def killed(*arguments):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(changes, "_remove_older", killed)
+        with pytest.raises(KeyboardInterrupt):
+            add(folder, [changed])
+    assert str(changed) in [entry.path for entry in Catalogue.load(folder).entries]
+    assert add(folder, [changed]) == 0
+    found = Catalogue.load(folder)
+    assert [entry.path for entry in found.entries].count(str(changed)) == 1
+    near = {one.entry.path: one.distance for one in found.search(changed, top=99)}
+    assert near[str(path_of(mine, "W_3", "P_d"))] == pytest.approx(0, abs=1e-6)
+    assert len(found) == 10
 
 
 def test_songs_are_removed_and_can_come_back(folder, songs):

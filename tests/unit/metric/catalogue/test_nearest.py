@@ -99,6 +99,19 @@ def test_an_index_that_lacks_songs_is_not_searched(folder, metric_file):
         Catalogue.load(folder).search(Embedding(np.zeros(1), np.zeros((1, 1))))
 
 
+@pytest.mark.parametrize(
+    "said", ["no JSON", '{"file": "../elsewhere.faiss"}', '{"file": "index-99.faiss"}', "[]"]
+)
+def test_an_index_that_is_damaged_is_not_searched_and_built_anew(said, folder):
+    remove(folder, lambda entry: False)
+    (folder / "index.json").write_text(said)
+    point = np.zeros(points_of(next(iter(Catalogue.load(folder).parts))).shape[1])
+    with pytest.raises(CoversimError, match=r"index is not that of its songs.*Remedy"):
+        Catalogue.load(folder).search(Embedding(point, point[None]))
+    assert "index: built for 2,400 songs" in said_by(lambda say: remove(folder, lambda entry: False, say))[0]
+    assert len(Catalogue.load(folder).search(Embedding(point, point[None]))) == 10
+
+
 def test_where_songs_are_few_again_there_is_no_index(folder):
     remove(folder, lambda entry: False)
     remove(folder, lambda entry: int(entry.performance[2:]) >= 500)
