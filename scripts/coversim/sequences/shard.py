@@ -86,11 +86,7 @@ def _refine(
     """Compare each query once more, as it is, with the songs that are nearest to it; `compared` is changed in place."""
     row_of = {name: row for row, name in enumerate(names)}
     own = np.array([row_of[query.name] for query in queries])
-    rows = (
-        np.array([row_of[name] for name in chosen.songs])[chosen.found]
-        if chosen
-        else np.arange(len(names))[None]
-    )
+    rows = distances.rows_among(names, chosen.songs)[chosen.found] if chosen else np.arange(len(names))[None]
     others = np.where(rows == own[:, None], np.inf, compared)
     nearest = np.argsort(others, axis=1, kind="stable")[:, :refine]
     again = np.take_along_axis(np.broadcast_to(rows, compared.shape), nearest, axis=1)

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from coversim.errors import CoversimError
 from coversim.storage import hdf5
 
 Name = tuple[str, str]  # work and performance: together they tell a song
@@ -117,5 +118,22 @@ def write_compared(
         np.array([row[query] for query in queries], dtype=np.int64),
         distance,
         {**settings, "candidates": chosen.wanted if chosen else 0},
-        np.array([row[name] for name in chosen.songs])[chosen.found] if chosen else None,
+        rows_among(songs, chosen.songs)[chosen.found] if chosen else None,
     )
+
+
+def rows_among(songs: Sequence[Name], found: Sequence[Name]) -> np.ndarray:
+    """Where songs that an embedding found stand among those that can be compared pair by pair.
+
+    Raises
+    ------
+    CoversimError
+        If one is not there: of several features, files that contradict each other are set aside, which one alone shows not.
+    """
+    row = {name: row for row, name in enumerate(songs)}
+    if missing := [f"{work}/{performance}" for work, performance in found if (work, performance) not in row]:
+        raise CoversimError(
+            f"{missing[0]}, and {len(missing) - 1} other songs: found by an embedding, but their features do not fit together. "
+            "Remedy: take them out of the data set, or give the experiment that re-ranks one feature (features)"
+        )
+    return np.array([row[name] for name in found], dtype=np.int64)

@@ -63,3 +63,10 @@ def test_distances_to_other_songs_are_damage(tmp_path):
     distances.write(tmp_path / "0000.h5", WORKS[:2], PERFORMANCES[:2], QUERY, DISTANCE)
     with pytest.raises(CoversimError, match="songs and distances do not match"):
         distances.read(tmp_path / "0000.h5")
+
+
+def test_songs_that_an_embedding_found_and_that_cannot_be_compared_are_named():
+    songs = [("W_1", "P_1"), ("W_2", "P_2"), ("W_3", "P_3")]
+    assert distances.rows_among(songs, songs[::-1]).tolist() == [2, 1, 0]
+    with pytest.raises(CoversimError, match=r"W_4/P_4, and 0 other songs: .*Remedy: take them out"):
+        distances.rows_among(songs, [("W_2", "P_2"), ("W_4", "P_4")])
