@@ -57,6 +57,7 @@ def add_to(commands: Any) -> None:
 
 def answer(arguments: argparse.Namespace) -> int:
     """Search for each song; the exit status."""
+    from coversim.evaluation.probability import prior_among
     from coversim.metric import places
     from coversim.metric.catalogue.catalogue import CANDIDATES, Catalogue
     from coversim.metric.catalogue.sources import songs_in
@@ -66,7 +67,7 @@ def answer(arguments: argparse.Namespace) -> int:
     candidates = arguments.candidates or CANDIDATES
     for text in catalogue.approximations(candidates):
         print(text, file=sys.stderr)
-    prior = arguments.prior or 1 / (len(catalogue) + 1)
+    prior = arguments.prior or prior_among(len(catalogue))
     table = csv.DictWriter(sys.stdout, FOUND_COLUMNS, dialect="excel-tab", lineterminator="\n")
     if not (arguments.json or sys.stdout.isatty()):
         table.writeheader()
