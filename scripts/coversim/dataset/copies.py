@@ -2,7 +2,8 @@
 
 Works that share a recording are one work under several names. If it was trained on, its other names must not validate,
 and if it was seen at all, they must neither test nor be in a benchmark. Beyond that a recording counts once in each split
-(a benchmark is one), as the first of the songs that have it. Test works and benchmarks may share: nothing was fitted to
+(a benchmark is one), as the first of the songs that have it; the other songs of both names stay songs of two works there,
+since which name is right only the user knows. Test works and benchmarks may share: nothing was fitted to
 either. Songs of a benchmark whose work was seen under its own name are listed, too.
 """
 
@@ -78,12 +79,13 @@ def _place(song: RecordedSong) -> int:
 
 def _same_recording(song: RecordedSong, other: RecordedSong) -> Copy:
     called = " ".join(other[:3])
-    return Copy(
-        *song[:3],
-        called,
-        "a copy: the recording is listed already",
-        f"none is needed: {called} counts; delete the copy, or fetch what belongs there",
-    )
+    remedy = f"none is needed: {called} counts; delete the copy, or fetch what belongs there"
+    if song.work != other.work:
+        remedy = (
+            f"if {song.work} is {other.work}, say so in datasets.{song.dataset}.same_works: until then their other songs "
+            "count as songs of two works; else fetch what belongs there"
+        )
+    return Copy(*song[:3], called, "a copy: the recording is listed already", remedy)
 
 
 def _of_a_seen_work(song: RecordedSong, other: RecordedSong) -> Copy:

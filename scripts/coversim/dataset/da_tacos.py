@@ -86,7 +86,7 @@ def recognise(
     names = names or {name: f"{key}.{name}" for name in ("root", "subset", "layout", "features")}
     contents = defaultdict(set)
     for entry in _entries(root, f"set {names['root']} to the folder of a data set"):
-        if (match := _holds_works(entry.name)) and entry.is_dir():
+        if (match := _holds_works(entry.name)) and _is_folder(entry):
             if _printable(entry.name) != entry.name:
                 raise CoversimError(f"{root}: {_printable(entry.name)} is not UTF-8. Remedy: rename it")
             contents[match["subset"]].add(match["content"])
@@ -105,7 +105,7 @@ def recognise(
 def _no_data_set(root: str | os.PathLike, setting: str) -> CoversimError:
     """What to say where nothing is recognised: the data set may lie one folder further down, or up."""
     folder = Path(root).absolute()
-    inside = sorted(folder / entry.name for entry in _visible(folder) if entry.is_dir())
+    inside = sorted(folder / entry.name for entry in _visible(folder) if _is_folder(entry))
     for where, candidates in (("one folder further down", inside), ("further up", folder.parents[:2])):
         if found := [_printable(str(path)) for path in candidates if _is_data_set(path)]:
             return CoversimError(
@@ -177,7 +177,7 @@ def _walk_folder(root: str, folder: str, suffix: str) -> Iterator[tuple[str, str
             f"{root}: {folder} is a link out of the data set. Remedy: put what it points to in its place"
         )
     for entry in _entries(f"{root}/{folder}", "make it readable"):
-        if not (entry.is_dir() or entry.is_symlink()):
+        if not (entry.is_symlink() or entry.is_dir()):  # a link that leads nowhere is a problem of its work
             continue
         work = _printable(entry.name).removesuffix(suffix)
         path = f"{folder}/{_printable(entry.name)}"
@@ -232,6 +232,13 @@ def _holds_songs(entry: os.DirEntry) -> bool:
     try:
         return entry.is_dir() and any(song.name.endswith(_SUFFIX) for song in _visible(entry.path))
     except OSError:
+        return False
+
+
+def _is_folder(entry: os.DirEntry) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link in a circle, or into a folder that is closed
         return False
 
 

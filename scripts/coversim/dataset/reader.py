@@ -210,7 +210,7 @@ def _fill(values: np.ndarray) -> tuple[int, int]:
 def _dataset(file: h5f.FileID, name: str) -> h5d.DatasetID:
     """The array `name`, unless it is a link to elsewhere."""
     if not file.links.exists(name.encode()):
-        raise BadSong(f"it holds no {name}", _FETCH)
+        raise BadSong(f"it holds no {name}", f"set features to what the files hold, {_FETCH}")
     if file.links.get_info(name.encode()).type != h5l.TYPE_HARD:
         raise BadSong(f"{name} is a link to elsewhere", _COPY)
     member = h5o.open(file, name.encode())

@@ -2,7 +2,7 @@
 
 import csv
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from coversim.dataset.da_tacos import SongFiles
@@ -28,11 +28,14 @@ def read(path: Path) -> dict[str, str]:
         ) from error
     names: dict[str, str] = {}
     for row in rows:
+        row = {
+            name.removeprefix("\ufeff"): value for name, value in row.items()
+        }  # as spreadsheets begin a file
         work, other = (row.get(column) for column in COLUMNS)
         if not work or not other:
             raise CoversimError(
                 f"{path}: a row without {' and '.join(COLUMNS)}. Remedy: name the columns so, in its first row, put tabs "
-                "between them, and fill both"
+                "between them, fill both, and save it as UTF-8"
             )
         if work in names:
             raise CoversimError(f"{path}: the work {work} is given twice. Remedy: keep one of its rows")
@@ -44,6 +47,17 @@ def read(path: Path) -> dict[str, str]:
                 "Remedy: give both the one name that is to stay"
             )
     return names
+
+
+def chains(tables: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """What is wrong where a table says that a work is another one, to which a second table gives another name again."""
+    return [
+        f"{key}: {work} is the same as {other}, which {also} calls {names[other]}. Remedy: give both the one name that is to stay"
+        for key, table in tables.items()
+        for work, other in table.items()
+        for also, names in tables.items()
+        if also != key and other in names
+    ]
 
 
 def renamed(songs: Sequence[SongFiles], names: dict[str, str]) -> list[SongFiles]:

@@ -28,7 +28,9 @@ class Comparison(NamedTuple):
     corrected: Ranking | None = None  # by distances that are corrected for hubs
     reranked: Ranking | None = None  # with the first songs of each query ordered anew …
     candidates: int = 0  # … so many
-    first: FirstFound | None = None  # the songs that each query finds first, in the last order there is
+    first: FirstFound | None = (
+        None  # the songs that each query finds first, re-ranked where that is so; hubs not corrected
+    )
 
 
 def by_embedding(
@@ -111,7 +113,10 @@ def _squares(
 
     def corrected(rows: np.ndarray) -> torch.Tensor:
         distances = squared(rows)
-        return distances if typical is None else distances.div_(typical[rows, None]).div_(typical)
+        if typical is None:
+            return distances
+        # what is but rounding stays nothing, however near its songs are to others
+        return distances.masked_fill_(distances <= rounding, 0).div_(typical[rows, None]).div_(typical)
 
     return corrected, rounding
 

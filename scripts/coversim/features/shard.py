@@ -45,7 +45,9 @@ def downsample_shard(
     with frames.writing(output, feature.name, feature.rows, rate or 0) as shard:
         for work, performance, path in followed(list(listed(manifest)), "songs"):
             try:
-                reading = read_feature(located(root, path, feature.name), feature.name, work, performance)
+                # a song of a work that has another name (`same_works`) is called <work>/<performance>
+                own = performance.split("/", 1) if "/" in performance else (work, performance)
+                reading = read_feature(located(root, path, feature.name), feature.name, *own)
                 check_held(reading.values, feature, frame_rate)
             except BadSong as bad:
                 if on_bad_song == "fail":

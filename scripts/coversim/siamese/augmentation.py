@@ -84,7 +84,7 @@ def varied(frames: Tensor, settings: dict, generator: torch.Generator, songs: in
     frames = augment(frames, settings["train"]["augmentation"], generator)
     seconds, rate = settings["train"]["excerpt"], settings["fft"]["rate"]
     if seconds:
-        return excerpt(frames, round(seconds * rate), generator)
+        return excerpt(frames, max(1, round(seconds * rate)), generator)
     share = TOGETHER // songs
     if settings["fft"]["frames"] is None and frames.shape[-1] > share:
         return excerpt(frames, share, generator)

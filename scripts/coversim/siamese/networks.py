@@ -114,11 +114,11 @@ class Discriminant(nn.Module):
     def fit(self, songs: Tensor, works: Sequence[str]) -> None:
         """Fit to the mean patches (N, K) of songs, by scikit-learn; `works` are the classes.
 
-        Raises CoversimError if no work has several songs, or all songs are of one work.
+        Raises CoversimError if no work has several songs that differ, or all songs are of one work.
         """
         from sklearn.discriminant_analysis import LinearDiscriminantAnalysis  # slow to import
 
-        if not 1 < len(set(works)) < len(works):
+        if len(set(works)) < 2 or within_works(songs, works) is None:
             raise CoversimError(
                 "model.kind: lda needs several training works, and several songs of some. Remedy: give the training "
                 "split more works (split, train.works), or look into set_aside.tsv for what became of their songs"

@@ -95,6 +95,8 @@ def fit_whitening(
     whitened: Whitened, settings: dict, training: Songs, projection: Projection | None, device: torch.device
 ) -> None:
     """Fit to the mean patches of the training songs at each of `model.tempi`: versions, as covers are."""
+    if not training.frames:
+        return
     means = Encoder(settings | {"model": settings["model"] | {"kind": "mean"}}, projection).to(device)
     tempi = list(dict.fromkeys(settings["model"]["tempi"]))
     blocks = in_batches(training.frames, lambda song: song.shape[-1], BLOCK)

@@ -244,9 +244,9 @@ def _joined(
         and song not in unwanted
         and (wanted is None or song in wanted)
     ]
-    seen.update(common)
     bad = {song[:2] for song in contradictions(shards)}
     common = [song for song in common if song not in bad]
+    seen.update(common)
     channels = [shard.frames([of[song] for song in common]) for shard, of in zip(shards, places, strict=True)]
     for (work, performance), *frames in zip(common, *channels, strict=True):
         shortest = min(array.shape[1] for array in frames)

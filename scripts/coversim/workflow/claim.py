@@ -12,6 +12,7 @@ import shutil
 import socket
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,8 @@ def _holder(claim: Path) -> str:
         host, process, started, _ = claim.read_text(encoding="utf-8").split()
     except (FileNotFoundError, NotADirectoryError):
         return ""
+    except ValueError:  # a computer that went down left it unfinished
+        return "dead"
     if host == socket.gethostname():
         try:  # the number of a process is given to another one in time
             alive = abs(psutil.Process(int(process)).create_time() - float(started)) < 1
@@ -165,13 +168,20 @@ def _take(results: Path) -> None:
     temporary.replace(claim)
     (results / LOCKS).mkdir(parents=True, exist_ok=True)
     shutil.copy(claim, results / HOLDER)
-    atexit.register(claim.unlink, missing_ok=True)
+    atexit.register(_release, claim, token)
     hand_on(token, results)
+
+
+def _release(claim: Path, token: str) -> None:
+    """Give up the claim, unless another run has taken it since."""
+    with suppress(OSError):
+        if claim.read_text(encoding="utf-8").split()[-1:] == [token]:
+            claim.unlink()
 
 
 def _touch_what_is_from_the_future(results: Path) -> None:
     """What is made now must be newer than what was made before, also where that was by another clock."""
     now = time.time()
     for path in files_of(results):
-        if (results / path).stat().st_mtime > now:
+        if not (results / path).is_symlink() and (results / path).stat().st_mtime > now:
             os.utime(results / path)

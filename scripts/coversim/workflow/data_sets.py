@@ -7,8 +7,8 @@ from typing import Any
 
 from coversim.dataset.catalogue import DataSet, Titles, split_works
 from coversim.dataset.da_tacos import File, Layout, SongFiles, recognise, walk
+from coversim.dataset.same_works import chains, renamed
 from coversim.dataset.same_works import read as read_same_works
-from coversim.dataset.same_works import renamed
 from coversim.dataset.splits import SPLITS
 from coversim.dataset.titles import find
 from coversim.demo import songs as demo_songs
@@ -99,6 +99,12 @@ def walk_all(
             wrong.append(str(error))
         else:
             found[name] = data_set._replace(split=split)
+    tables = {
+        f"datasets.{name}.same_works": read_same_works(Path(chosen["same_works"]))
+        for name, chosen in datasets.items()
+        if name in found and chosen["root"] and chosen["same_works"]
+    }
+    wrong += chains(tables)
     if wrong:
         raise CoversimError("\n".join(wrong))
     return found
@@ -112,7 +118,10 @@ def _walk(name: str, chosen: Mapping[str, Any], results: Path) -> DataSet:
     if chosen["same_works"]:
         songs = renamed(songs, read_same_works(Path(chosen["same_works"])))
     metadata = find(root, layout.subset)
-    titles = Titles(str(_seen_from(results, metadata)), digest(metadata)) if metadata else None
+    try:
+        titles = Titles(str(_seen_from(results, metadata)), digest(metadata)) if metadata else None
+    except OSError as error:
+        raise CoversimError(f"{metadata}: {error.strerror}. Remedy: make it readable") from error
     return DataSet(str(_seen_from(results, Path(root))), layout, titles, songs, problems, {})
 
 
@@ -131,5 +140,9 @@ def _demo_corpus(demo: Mapping[str, Any]) -> DataSet:
 
 
 def _seen_from(folder: Path, path: Path) -> Path:
-    """A path that is relative to the present folder, relative to another one; an absolute path as it is."""
-    return path if path.is_absolute() else Path(os.path.relpath(path, folder))
+    """A path that is relative to the present folder, relative to another one, which a link may lead to; an absolute path as it is."""
+    return (
+        path
+        if path.is_absolute()
+        else Path(os.path.relpath(os.path.realpath(path), os.path.realpath(folder)))
+    )

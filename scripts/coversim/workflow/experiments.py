@@ -274,6 +274,18 @@ def _check_tempi(experiment: Experiment) -> None:
             f"experiment '{experiment.name}': songs of a fixed number of frames (fft.frames) have no tempo. Remedy: set "
             "its model.tempi to [1.0] and its query.tempi to []"
         )
+    train = settings["train"]
+    changed = {
+        "train.excerpt": train["excerpt"],
+        **{f"train.augmentation.{name}": train["augmentation"][name] for name in ("form", "tempo")},
+    }
+    wrong = [key for key, value in changed.items() if value]
+    flat = settings["representation"]["kind"] == "flat"
+    if experiment.has_network and flat and train["epochs"] and wrong:
+        raise CoversimError(
+            f"experiment '{experiment.name}': a network that sees whole songs (representation.kind: flat) sees them as they "
+            f"are. Remedy: set its {', '.join(wrong)} to 0"
+        )
 
 
 def _check_lags(experiment: Experiment) -> None:

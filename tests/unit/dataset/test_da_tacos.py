@@ -282,6 +282,20 @@ def test_links_are_followed_inside_the_data_set_only(per_feature, tmp_path):
     assert "a link out of the data set" in problems[2].reason
 
 
+@pytest.mark.parametrize("place", ["work", "folder of works", "song"])
+def test_a_link_in_a_circle_is_a_problem_of_its_own(per_feature, place):
+    root, crema = per_feature, per_feature / "da-tacos_toy_subset_crema"
+    link = {
+        "work": crema / "W_9_crema",
+        "folder of works": root / "da-tacos_toy_subset_cens",
+        "song": next(crema.glob("W_*")) / "P_9_crema.h5",
+    }[place]
+    link.symlink_to(link.name)
+    songs, problems = walk(root, recognise(root))
+    assert len(songs) == len(walk(root, recognise(root))[0]) > 0
+    assert [link.name in problem.reason for problem in problems] == [True] * (place != "folder of works")
+
+
 def test_a_data_set_may_be_reached_through_a_link(per_feature, tmp_path):
     (tmp_path / "link").symlink_to(per_feature)
     assert found(tmp_path / "link") == found(per_feature)

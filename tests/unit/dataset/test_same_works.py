@@ -5,7 +5,7 @@ import re
 import pytest
 
 from coversim.dataset.da_tacos import SongFiles
-from coversim.dataset.same_works import read, renamed
+from coversim.dataset.same_works import chains, read, renamed
 from coversim.errors import CoversimError
 
 
@@ -49,3 +49,16 @@ def test_a_table_that_says_nothing_clear_is_refused(tmp_path, lines, message):
 def test_a_table_that_is_not_there_is_named(tmp_path):
     with pytest.raises(CoversimError, match=r"none\.tsv: No such file .*Remedy: set same_works"):
         read(tmp_path / "none.tsv")
+
+
+def test_a_table_may_begin_as_spreadsheets_write_it(tmp_path):
+    assert read(table(tmp_path, "\ufeffwork\tsame_as", "W_2\tW_1")) == {"W_2": "W_1"}
+
+
+def test_a_name_that_another_table_replaces_is_refused():
+    ours, theirs = {"W_1": "M_1", "W_2": "M_2"}, {"M_1": "N_1"}
+    [said] = chains({"datasets.a.same_works": ours, "datasets.b.same_works": theirs})
+    assert said.startswith(
+        "datasets.a.same_works: W_1 is the same as M_1, which datasets.b.same_works calls N_1."
+    )
+    assert chains({"datasets.a.same_works": ours, "datasets.b.same_works": {"M_3": "M_1"}}) == []

@@ -14,7 +14,15 @@ import pytest
 from coversim.errors import CoversimError
 from coversim.storage import fence
 from coversim.storage.atomic import remove_leftovers, replacing
-from coversim.workflow.claim import LOCKS, begin, clear_dead_lock, doubt_unrecorded, owner
+from coversim.workflow.claim import (
+    HOLDER,
+    LOCKS,
+    _touch_what_is_from_the_future,
+    begin,
+    clear_dead_lock,
+    doubt_unrecorded,
+    owner,
+)
 
 SCRIPTS = Path(__file__).parents[3] / "scripts"
 PROGRAM = f"""
@@ -244,3 +252,25 @@ def test_what_killed_writers_left_is_removed_and_nothing_else(tmp_path):
     assert len(list(output.parent.iterdir())) == 3
     remove_leftovers(tmp_path)
     assert sorted(path.name for path in output.parent.iterdir()) == [".0000.h5.sha256", "0000.h5"]
+
+
+@pytest.mark.parametrize("left", ["", "host 12"])
+def test_a_claim_that_a_crash_left_unfinished_is_that_of_nobody(results, left):
+    claim = fence.claim_of(results)
+    claim.write_text(left)
+    assert owner(results) == "dead"
+    (results / LOCKS).mkdir(parents=True)
+    shutil.copy(claim, results / HOLDER)
+    clear_dead_lock(results)
+    assert not (results / LOCKS).exists()
+
+
+def test_who_was_superseded_leaves_the_claim_of_the_next_run_alone(results, holder):
+    fence.claim_of(results).write_text("elsewhere 1 2.0 another-token\n")
+    holder.communicate(b"\n")
+    assert fence.claim_of(results).read_text().endswith("another-token\n")
+
+
+def test_a_link_in_the_results_that_leads_nowhere_stops_no_run(results):
+    (results / "old.html").symlink_to("nowhere")
+    _touch_what_is_from_the_future(results)

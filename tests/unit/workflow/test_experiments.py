@@ -56,7 +56,12 @@ def test_a_feature_without_its_setting_is_named():
         {"representation": {"bispectrum": []}},
         {"representation": {"bispectrum": [0.0, 0.1, 0.3]}},
         {"representation": {"kind": "frames", "seconds": [2.0]}},
-        {"representation": {"kind": "flat"}, "fft": {"frames": 64}, "model": {"tempi": [1.0]}},
+        {
+            "representation": {"kind": "flat"},
+            "fft": {"frames": 64},
+            "model": {"tempi": [1.0]},
+            "train": {"epochs": 0},
+        },
     ],
 )
 def test_the_plan_knows_the_size_of_patches_without_making_any(changes):
@@ -280,6 +285,22 @@ def test_what_does_not_match_songs_needs_nothing_that_finds_them():
         ["crema"],
     )
     assert "reranked" in named
+
+
+@pytest.mark.parametrize(
+    ("train", "key"),
+    [
+        ({"augmentation": {"form": 0.3}}, "train.augmentation.form"),
+        ({"augmentation": {"tempo": 0.1}}, "train.augmentation.tempo"),
+        ({"excerpt": 20.0}, "train.excerpt"),
+    ],
+)
+def test_what_sees_whole_songs_is_not_trained_on_parts_of_them_or_at_other_tempi(train, key):
+    brief = DEFAULTS["experiments"]["brief"]
+    with pytest.raises(CoversimError, match=f"'mine': .*flat.*Remedy: set its {key} to 0"):
+        resolve(changed(experiments={"mine": merge(brief, {"train": train})}), ["crema"])
+    untrained = merge(brief, {"train": {**train, "epochs": 0}})
+    assert "mine" in resolve(changed(train=train, experiments={"mine": untrained}), ["crema"])
 
 
 def test_qmax_tries_so_many_transpositions_wherever_it_aligns():
