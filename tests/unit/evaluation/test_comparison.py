@@ -9,6 +9,7 @@ from coversim.errors import CoversimError
 from coversim.evaluation.comparison import by_alignment, by_embedding
 from coversim.evaluation.evaluate import evaluate
 from coversim.evaluation.retrieval import queries_of, rank
+from coversim.storage import embeddings
 from evaluated import align, euclidean, run, songs_of, write
 from peak_memory import peak_of
 
@@ -61,6 +62,20 @@ def test_embeddings_are_ranked_by_distances_that_are_corrected_for_hubs_too(file
     expected = rank([(queries, corrected)], songs["works"])
     np.testing.assert_allclose(compared.corrected.average_precision, expected.average_precision)
     assert (compared.corrected.first_rank != compared.ranking.first_rank).any()
+
+
+def test_songs_at_one_place_but_for_rounding_are_ties_where_hubs_are_corrected_too(tmp_path):
+    random = np.random.default_rng(0)
+    points = random.normal(size=(120, 16))
+    points[:40] = points[0]  # a collapsed embedding
+    points = (points / np.linalg.norm(points, axis=1, keepdims=True)).astype(np.float32)
+    points[:40, :2] += 3e-8 * random.integers(-1, 2, (40, 2))
+    works = np.array([f"W_{number // 2}" for number in range(120)])
+    names = np.array([f"P_{number}" for number in range(120)])
+    embeddings.write(tmp_path / "e.h5", works, names, np.full(120, "valid"), points)
+    compared = by_embedding("valid", [tmp_path / "e.h5"], [], 1.0, 5, torch.device("cpu"))
+    for ranking in (compared.ranking, compared.corrected):
+        np.testing.assert_allclose(ranking.average_precision[:40], 1 / 39)
 
 
 def test_metrics_of_distances_that_are_corrected_for_hubs_stand_beside_the_others(files):

@@ -229,6 +229,22 @@ def test_one_work_is_not_enough_to_train_on(songs: int, tmp_path) -> None:
         train(experiment(**WITHOUT_PCA), 1, few, VALIDATION, [], None, CPU, tmp_path / "state.pt")
 
 
+@pytest.mark.parametrize("kind", ["motif", "whitened"])
+def test_without_a_song_to_train_with_nothing_is_whitened(kind: str, tmp_path) -> None:
+    none = Songs([], [], [])
+    settings = experiment(**WITHOUT_PCA, model={"kind": kind, "linear": 1.0}, train={"epochs": 0})
+    made, _ = train(settings, 1, none, VALIDATION, [], None, CPU, tmp_path / "state.pt")
+    matrix = (made.linear or made.network).matrix
+    assert torch.equal(matrix, torch.eye(len(matrix)))
+
+
+def test_songs_that_are_repeated_to_weigh_the_same_are_no_covers_to_lda(tmp_path) -> None:
+    alone = [Songs(*(column[::2] for column in vars(songs(works, works)).values())) for works in (6, 3)]
+    settings = experiment(**WITHOUT_PCA, model={"kind": "lda"}, train={"epochs": 0})
+    with pytest.raises(CoversimError, match=r"several songs of some. Remedy"):
+        train(settings, 1, together(*alone), VALIDATION, [], None, CPU, tmp_path / "state.pt")
+
+
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_seed_gives_the_same_weights_again(seed: int, tmp_path) -> None:
     changes = {"train": {"epochs": 2, "augmentation": {"tempo": 0.3, "noise": 0.1}, "excerpt": 10.0}}

@@ -46,6 +46,31 @@ def test_a_work_that_is_the_same_as_another_one_is_that_work(tmp_path):
     assert all(path.startswith("catalogue/benchmark/") for path in stale)
 
 
+def test_a_relative_root_is_found_from_results_that_lie_behind_a_link(tmp_path, monkeypatch):
+    data_set(tmp_path / "here/data", many(40))
+    scratch = tmp_path / "a/long/way/off"
+    scratch.mkdir(parents=True)
+    (tmp_path / "here/results").symlink_to(scratch)
+    monkeypatch.chdir(tmp_path / "here")
+    plan(tmp_path / "here", datasets={"train": {"root": "data"}})
+    root = json.loads((scratch / "catalogue/train/summary.json").read_text())["root"]
+    assert not root.startswith("/")
+    assert (scratch / root).samefile(tmp_path / "here/data")
+
+
+def test_names_that_two_tables_give_one_after_the_other_are_refused(tmp_path):
+    datasets = {}
+    for name, prefix, same in (("one", "W", "W_1\tX_1"), ("other", "X", "X_1\tY_1")):
+        table = tmp_path / f"{name}.tsv"
+        table.write_text(f"work\tsame_as\n{same}\n")
+        root = data_set(tmp_path / name, many(40, prefix=prefix))
+        datasets[name] = {"root": root, "same_works": str(table)}
+    with pytest.raises(
+        CoversimError, match=r"datasets.one.same_works: W_1 is the same as X_1, which .* calls Y_1"
+    ):
+        plan(tmp_path, datasets=datasets)
+
+
 def test_the_metadata_beside_the_songs_gives_their_titles(tmp_path):
     root = data_set(tmp_path / "data", many(40))
     train = {"train": {"root": root}}
