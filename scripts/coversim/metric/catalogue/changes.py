@@ -93,8 +93,10 @@ def add(
             write()
     write()
     if (folder / METRIC).is_file():
+        twice = len(there) < len(known.entries) or any(str(path) in there for path, _ in wanted)
         with _alone(folder):
-            _remove_older(folder)
+            if twice:
+                _remove_older(folder)
             _keep_index(folder, said)
     return added
 
@@ -105,9 +107,10 @@ def remove(
     said: Callable[[str], None] = lambda text: None,
 ) -> int:
     """Remove the songs that are `chosen`; how many these were. `said` is as for `add`."""
-    with _alone(Path(folder)):
-        removed = _remove(Path(folder), lambda entry, place: chosen(entry))
-        _keep_index(Path(folder), said)
+    folder = Catalogue.load(folder).folder
+    with _alone(folder):
+        removed = _remove(folder, lambda entry, place: chosen(entry))
+        _keep_index(folder, said)
     return removed
 
 

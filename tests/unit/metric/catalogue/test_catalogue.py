@@ -283,6 +283,8 @@ def test_distances_of_another_metric_do_not_get_in(folder, songs, tmp_path):
         add(tmp_path / "new.cat", songs_in([songs]))
     with pytest.raises(CoversimError, match="no catalogue"):
         Catalogue.load(tmp_path / "new.cat")
+    with pytest.raises(CoversimError, match="no catalogue"):
+        remove(tmp_path / "new.cat", lambda entry: True)
 
 
 def test_songs_are_added_a_few_at_a_time(songs, metric_file, tmp_path, monkeypatch):
