@@ -82,8 +82,8 @@ def _same_recording(song: RecordedSong, other: RecordedSong) -> Copy:
     remedy = f"none is needed: {called} counts; delete the copy, or fetch what belongs there"
     if song.work != other.work:
         remedy = (
-            f"if {song.work} is {other.work}, say so in datasets.{song.dataset}.same_works: until then their other songs "
-            "count as songs of two works; else fetch what belongs there"
+            f"{called} counts; if {song.work} is {other.work}, say so in datasets.{song.dataset}.same_works, or their other "
+            "songs stay songs of two works; else fetch what belongs there"
         )
     return Copy(*song[:3], called, "a copy: the recording is listed already", remedy)
 
