@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.signal import resample
 
+from coversim.metric.picture import ABOUT, _ticks
 from coversim.metric.places import common, similarity
 from coversim.metric.songs import opened
 from coversim.sequences.passages import untrained
@@ -59,3 +60,11 @@ def test_a_song_is_like_itself_along_the_diagonal():
     np.testing.assert_allclose(np.diag(alike), 1, atol=1e-5)
     turned = similarity(itself, song(np.roll(chroma(4), 2, axis=0)), untrained(1), -2)
     np.testing.assert_allclose(turned, alike, atol=1e-3)
+
+
+@pytest.mark.parametrize("hours", [0.01, 1, 7, 30])
+def test_the_axis_of_a_song_of_any_length_has_a_few_round_times(hours):
+    ticks = _ticks(3600 * hours)
+    assert 1 <= len(ticks) <= ABOUT + 1
+    assert ticks[0] == (0, "0:00")
+    assert all(0 <= at <= 1 for at, _ in ticks)
