@@ -28,9 +28,8 @@ def read(path: Path) -> dict[str, str]:
         ) from error
     names: dict[str, str] = {}
     for row in rows:
-        row = {
-            name.removeprefix("\ufeff"): value for name, value in row.items()
-        }  # as spreadsheets begin a file
+        # spreadsheets begin a file with a mark of its encoding
+        row = {name.removeprefix("\ufeff"): value for name, value in row.items()}
         work, other = (row.get(column) for column in COLUMNS)
         if not work or not other:
             raise CoversimError(

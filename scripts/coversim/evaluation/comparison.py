@@ -28,9 +28,7 @@ class Comparison(NamedTuple):
     corrected: Ranking | None = None  # by distances that are corrected for hubs
     reranked: Ranking | None = None  # with the first songs of each query ordered anew …
     candidates: int = 0  # … so many
-    first: FirstFound | None = (
-        None  # the songs that each query finds first, re-ranked where that is so; hubs not corrected
-    )
+    first: FirstFound | None = None  # the songs that each query finds first; re-ranked, if they are
 
 
 def by_embedding(

@@ -172,6 +172,7 @@ def resolve(config: Mapping[str, Any], features: list[str]) -> dict[str, Experim
     }
     for experiment in whole.values():
         _check_tempi(experiment)
+        _check_whole_songs(experiment)
         _check_lags(experiment)
     embedding = {name: experiment for name, experiment in whole.items() if experiment.embeds}
     joined = {
@@ -274,7 +275,11 @@ def _check_tempi(experiment: Experiment) -> None:
             f"experiment '{experiment.name}': songs of a fixed number of frames (fft.frames) have no tempo. Remedy: set "
             "its model.tempi to [1.0] and its query.tempi to []"
         )
-    train = settings["train"]
+
+
+def _check_whole_songs(experiment: Experiment) -> None:
+    """What a network of one patch per song would meet in its training alone, after hours of other jobs."""
+    settings, train = experiment.settings, experiment.settings["train"]
     changed = {
         "train.excerpt": train["excerpt"],
         **{f"train.augmentation.{name}": train["augmentation"][name] for name in ("form", "tempo")},

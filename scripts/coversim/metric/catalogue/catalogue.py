@@ -123,13 +123,10 @@ class Catalogue:
             recall = self._index.about["recall_at_10"]
             said.append(f"index: finds {recall:.3f} of the ten nearest songs, as measured when it was built")
         if self.metric.kind.in_order and len(self) > candidates:
+            points = self.metric.kind.points
+            better = "; embeddings find more (model.first_step)" if points == "outlines" else ""
             said.append(
-                f"first step: of {len(self):,} songs the {candidates:,} with the nearest {self.metric.kind.points} are matched"
-                + (
-                    "; embeddings find more (model.first_step)"
-                    if self.metric.kind.points == "outlines"
-                    else ""
-                )
+                f"first step: of {len(self):,} songs the {candidates:,} with the nearest {points} are matched{better}"
             )
         return said
 
