@@ -228,11 +228,10 @@ class Motif(nn.Module):
 
     def summarised(self, pooled: Tensor) -> Tensor:
         """Embeddings (B, E) of songs of which it is known how much was found, (B, 12, channels)."""
-        # the keys have far more values than a few songs, so these are rotated: (B, 12, 12 · channels)
-        rotated = torch.stack([pooled.roll(-semitones, dims=1) for semitones in range(PITCH_CLASSES)], dim=1)
-        keys = rotated.flatten(2) @ self.keys.flatten(1).T  # (B, 12, 2 channels)
-        keys = torch.relu(self.keys_norm(keys.flatten(0, 1))).view_as(keys)
-        best = self.best_norm(keys.amax(dim=1))
+        # the keys have far more values than a few songs, so it is these that are rotated
+        keys = _rotations(pooled) @ self.keys.flatten(1).T  # (12 · B, 2 channels)
+        keys = torch.relu(self.keys_norm(keys)).view(PITCH_CLASSES, len(pooled), -1)
+        best = self.best_norm(keys.amax(dim=0))
         return normalize(self.linear(self.dropout(best)), dim=1)
 
 
@@ -249,9 +248,9 @@ def _weights(outputs: int, *inputs: int) -> nn.Parameter:
     return nn.Parameter(nn.init.kaiming_normal_(torch.empty(outputs, *inputs)))
 
 
-def _rotations(weights: Tensor) -> Tensor:
-    """(C, 12, K) → (12 · C, 12 · K): the weights rotated by 0 to 11 pitch classes, one below the other."""
-    rotated = [weights.roll(semitones, dims=1) for semitones in range(PITCH_CLASSES)]
+def _rotations(values: Tensor) -> Tensor:
+    """(C, 12, K) → (12 · C, 12 · K): weights or songs rotated by 0 to 11 pitch classes, one below the other."""
+    rotated = [values.roll(semitones, dims=1) for semitones in range(PITCH_CLASSES)]
     return torch.stack(rotated).flatten(0, 1).flatten(1)
 
 

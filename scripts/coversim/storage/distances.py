@@ -110,12 +110,11 @@ def write_compared(
     chosen: Candidates | None,
 ) -> None:
     """Write the distances of queries to all songs, or to those that were chosen for them."""
-    row = {name: row for row, name in enumerate(songs)}
     write(
         path,
         [work for work, _ in songs],
         [performance for _, performance in songs],
-        np.array([row[query] for query in queries], dtype=np.int64),
+        rows_among(songs, queries),
         distance,
         {**settings, "candidates": chosen.wanted if chosen else 0},
         rows_among(songs, chosen.songs)[chosen.found] if chosen else None,
@@ -123,7 +122,7 @@ def write_compared(
 
 
 def rows_among(songs: Sequence[Name], found: Sequence[Name]) -> np.ndarray:
-    """Where songs that an embedding found stand among those that can be compared pair by pair.
+    """Where songs, queries or those that an embedding found, stand among those that can be compared pair by pair.
 
     Raises
     ------

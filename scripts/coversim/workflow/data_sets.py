@@ -83,12 +83,15 @@ def walk_all(
     found: dict[str, DataSet] = {}
     seen: set[str] = set()
     wrong = []
+    tables: dict[str, dict[str, str]] = {}
     for name, chosen in datasets.items():
         try:
             if chosen["root"] is None:
                 data_set = _demo_corpus(config["demo_corpus"])
             else:
-                data_set = _walk(name, chosen, results)
+                names = read_same_works(Path(chosen["same_works"])) if chosen["same_works"] else {}
+                tables[f"datasets.{name}.same_works"] = names
+                data_set = _walk(name, chosen, names, results)
             works = {song.work for song in data_set.songs}
             if chosen["role"] == "train":
                 split = split_works(works, config["split"])
@@ -99,24 +102,19 @@ def walk_all(
             wrong.append(str(error))
         else:
             found[name] = data_set._replace(split=split)
-    tables = {
-        f"datasets.{name}.same_works": read_same_works(Path(chosen["same_works"]))
-        for name, chosen in datasets.items()
-        if name in found and chosen["root"] and chosen["same_works"]
-    }
     wrong += chains(tables)
     if wrong:
         raise CoversimError("\n".join(wrong))
     return found
 
 
-def _walk(name: str, chosen: Mapping[str, Any], results: Path) -> DataSet:
-    """What a data set with a root holds, not yet split."""
+def _walk(name: str, chosen: Mapping[str, Any], names: dict[str, str], results: Path) -> DataSet:
+    """What a data set with a root holds, its works by their other `names`, not yet split."""
     root = chosen["root"]
     layout = recognise(root, chosen["subset"], chosen["layout"], chosen["features"], key=f"datasets.{name}")
     songs, problems = walk(root, layout)
-    if chosen["same_works"]:
-        songs = renamed(songs, read_same_works(Path(chosen["same_works"])))
+    if names:
+        songs = renamed(songs, names)
     metadata = find(root, layout.subset)
     try:
         titles = Titles(str(_seen_from(results, metadata)), digest(metadata)) if metadata else None

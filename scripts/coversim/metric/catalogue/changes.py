@@ -1,13 +1,12 @@
 """Adding songs to a catalogue, and removing some."""
 
-import fcntl
 import os
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock
 
 from coversim.dataset.features import FRAME_RATE
 from coversim.errors import CoversimError
@@ -29,6 +28,7 @@ from coversim.progress import followed
 from coversim.storage import hdf5
 from coversim.storage.checksums import record_of
 
+LOCK = ".lock"
 TOGETHER = 1024  # songs in memory while they are added, and in a part at most
 
 
@@ -44,7 +44,7 @@ def add(
 
     What is there is not read again, but for the list of songs; a changed song that cannot be used stays as it was, and another
     one until its new form is written. There is no new catalogue before its first songs are in it. Where there is an index,
-    new parts are added to it. Several processes of a computer may add at a time.
+    new parts are added to it. Several processes may add at a time.
 
     Parameters
     ----------
@@ -114,16 +114,9 @@ def remove(
     return removed
 
 
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Wait until no other process of this computer changes a catalogue, and keep others waiting."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        with suppress(OSError):  # there are file systems without locks
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
+def _alone(folder: Path) -> FileLock:
+    """Held while a catalogue changes, it keeps other processes waiting."""
+    return FileLock(folder / LOCK)
 
 
 def _remove_older(folder: Path) -> None:
