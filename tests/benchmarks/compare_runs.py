@@ -37,6 +37,9 @@ def main() -> None:
         print(f"  {first:20} {_told(*interval(own.to_numpy(), works))}")
         for other in others:
             both = pd.concat([own, found[other]], axis=1, join="inner")
+            if both.empty:
+                print(f"  {other:20} no query that both answered")
+                continue
             a, b = both.to_numpy().T
             difference = paired_difference(a, b, both.index.get_level_values("work"))
             print(f"  {other:20} {b.mean():.3f}   minus it {_told(*difference[:3], sign='+')}")

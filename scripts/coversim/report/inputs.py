@@ -12,6 +12,7 @@ import pandas as pd
 
 from coversim.errors import CoversimError
 from coversim.evaluation import metric_table
+from coversim.siamese.history import kept_epoch
 from coversim.storage import parquet
 from coversim.storage.checksums import check
 
@@ -102,7 +103,7 @@ def read_histories(paths: Mapping[str, Path]) -> pd.DataFrame:
     """Experiment, seed, epoch, training loss and validation MAP, from the history.tsv of each `{experiment}/{seed}`.
 
     Epoch 0 is the network before training and has no loss. A baseline's file has no row at all. `kept` is true for the
-    epoch whose weights the model has: the first with the highest validation MAP.
+    epoch whose weights the model has.
     """
     columns = ["epoch", "train_loss", "valid_map"]
     tables = [_read_numbers([], columns).assign(experiment="", seed=0)]
@@ -110,8 +111,9 @@ def read_histories(paths: Mapping[str, Path]) -> pd.DataFrame:
         experiment, _, seed = run.partition("/")
         tables.append(_read_numbers([path], columns).assign(experiment=experiment, seed=int(seed)))
     epochs = pd.concat(tables, ignore_index=True).sort_values(["experiment", "seed", "epoch"])
-    best = epochs[epochs.valid_map == epochs.groupby(["experiment", "seed"]).valid_map.transform("max")]
-    return epochs.assign(kept=epochs.index.isin(best.drop_duplicates(["experiment", "seed"]).index))
+    trainings = epochs.groupby(["experiment", "seed"]).valid_map
+    kept = [maps.index[kept_epoch(maps.to_numpy())] for _, maps in trainings]
+    return epochs.assign(kept=epochs.index.isin(kept))
 
 
 def read_jobs(folder: Path) -> pd.DataFrame:

@@ -228,6 +228,7 @@ def _of_headline(
         "map": _map(order, collection, known, files),
         "downsampled": downsampling.downsampled(files.frames, files.summaries, known),
         "queries": queries.hardest_and_easiest(asked.get(first), found, known),
+        "reranked_first": queries.was_reranked(asked.get(first)),
     }
 
 

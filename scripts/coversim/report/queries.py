@@ -16,10 +16,16 @@ def hardest_and_easiest(
 ) -> dict[str, list[dict[str, Any]]]:
     """The hardest and the easiest queries, one per work, and which song stood before their covers.
 
-    `queries` and `found` have the columns of ranks.parquet, by work and performance, and of found.parquet.
+    `queries` and `found` have the columns of ranks.parquet, by work and performance, and of found.parquet. Where the first
+    songs were ordered anew, `found` has them so, and that order counts.
     """
     if queries is None:
         return {}
+    if was_reranked(queries):
+        queries = queries.assign(
+            average_precision=queries.average_precision_reranked,
+            first_rank=1 / queries.reciprocal_rank_reranked,
+        )
     wrong = found[(found["rank"] == 1) & ~found.is_cover.astype(bool)]
     first = dict(
         zip(
@@ -46,6 +52,11 @@ def hardest_and_easiest(
         ]
         for label, ascending in orders.items()
     }
+
+
+def was_reranked(queries: pd.DataFrame | None) -> bool:
+    """Whether the songs that queries find first were ordered anew."""
+    return queries is not None and "average_precision_reranked" in queries
 
 
 def _instead(song: Name | None, songs: Songs) -> str:

@@ -65,7 +65,9 @@ for (const head of document.querySelectorAll(".sortable thead th[aria-sort]")) {
     const body = head.closest("table").tBodies[0];
     const value = (row) => row.children[head.cellIndex].dataset.value;
     const compare = (a, b) => Number(a) - Number(b) || (isNaN(a) || isNaN(b) ? a.localeCompare(b) : 0);
-    const rows = [...body.rows].sort((a, b) => compare(value(a), value(b)) * (descending ? -1 : 1));
+    const unknown = (row) => value(row) === "nan";
+    const order = (a, b) => unknown(a) - unknown(b) || compare(value(a), value(b)) * (descending ? -1 : 1);
+    const rows = [...body.rows].sort(order);
     body.append(...rows);
   });
 }

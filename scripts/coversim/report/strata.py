@@ -1,5 +1,6 @@
 """Where an experiment finds covers and where it fails: metrics of parts of the queries and of the pairs."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -44,16 +45,19 @@ class Strata:
 
 
 def by_collection(tables: Sequence[Table], experiments: Sequence[str]) -> Strata:
-    """MAP of each source of test works and of each benchmark, as the tables of the page have it."""
-    parts = [
-        Stratum(
-            table.collection,
-            table.queries,
-            {row.experiment: row.metrics["map"] for row in table.rows if row.experiment in experiments},
-        )
-        for table in tables
-        if table.queries and table.collection.partition("/")[0] != "valid"
-    ]
+    """MAP of each source of test works and of each benchmark, as the tables of the page have it.
+
+    An experiment without a query there, its songs having been set aside, has none.
+    """
+    parts = []
+    for table in tables:
+        estimates = {
+            row.experiment: row.metrics["map"]
+            for row in table.rows
+            if row.experiment in experiments and not math.isnan(row.metrics["map"].value)
+        }
+        if estimates and table.collection.partition("/")[0] != "valid":
+            parts.append(Stratum(table.collection, table.queries, estimates))
     return Strata("By source", "MAP", "queries", parts if len(parts) > 1 else [])
 
 

@@ -28,11 +28,14 @@ def what_trained(epochs: pd.DataFrame, settings: Mapping[str, Any]) -> Training:
 
 def _learns_at_once(chosen: Mapping[str, Any], settings: Mapping[str, Any]) -> bool:
     """Whether an experiment's kind of model learns from covers before any epoch, of songs or of sequences."""
-    name = (settings.get("model", {}) | chosen.get("model", {})).get("kind")
-    kind = KINDS.get(name)
+    model = settings.get("model", {}) | chosen.get("model", {})
+    kind = KINDS.get(model.get("kind"))
     if kind is None:
         return False
-    return bool(kind.fitted_on and not kind.trains) or kind.projection in ("lda", "network")
+    if kind.trains and kind.fitted_on:  # its linear part does, which only shows where no epoch follows
+        epochs = (settings.get("train", {}) | chosen.get("train", {})).get("epochs")
+        return epochs == 0 and model.get("linear") != 0
+    return bool(kind.fitted_on) or kind.projection in ("lda", "network")
 
 
 def best_baseline(tables: Sequence[Table]) -> tuple[str, float] | None:

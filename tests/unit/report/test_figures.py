@@ -213,6 +213,18 @@ def test_sources_are_test_works_and_benchmarks_but_no_validation_works():
     assert strata.by_collection(tables[:1], ["vector"]).parts == []
 
 
+def test_a_source_without_a_query_of_an_experiment_has_no_estimate_of_it():
+    def row(name: str, value: float) -> Row:
+        return Row(name, "trained", [[1]], [], [value], {"map": Estimate(value)}, None)
+
+    tables = [
+        Table("test/a", 3, 6, 6, [row("vector", 0.5), row("brief", 0.4)]),
+        Table("test/b", 3, 6, 6, [row("vector", 0.5), row("brief", math.nan)]),
+    ]
+    found = strata.by_collection(tables, ["vector", "brief"])
+    assert [list(part.estimates) for part in found.parts] == [["vector", "brief"], ["vector"]]
+
+
 def records(*jobs: tuple[str, float, float]) -> pd.DataFrame:
     return pd.DataFrame(
         [(rule, f"{rule}-x", *times) for rule, *times in jobs], columns=["rule", "job", "start", "end"]

@@ -61,6 +61,20 @@ def test_the_hardest_queries_name_what_stood_first_instead_of_a_cover(tmp_path):
     assert not {query for query, _ in said} & set(hit.index)
 
 
+def test_where_songs_were_ordered_anew_the_hardest_queries_are_those_of_that_order(tmp_path):
+    run = simulate(tmp_path, {"vector": 0.7}, seeds=[1], collections=["valid"], reranked=["vector"])
+    write_report(**run)
+    text = Page(run["output"]).text
+    ranks = pq.read_table(run["ranks"][0]).to_pandas().set_index("performance")
+    section = text[text.index("Hardest and easiest queries") :]
+    said = re.findall(r"/ (P_\w+) (first instead: .*? )?(\d+) (\d+) ([01]\.\d{3})", section)
+    assert said
+    for query, instead, _, first_rank, average_precision in said:
+        assert (first_rank == "1") != bool(instead)
+        assert float(average_precision) == pytest.approx(ranks.average_precision_reranked[query], abs=5e-4)
+    assert "were ordered anew, while a probability is of the distance alone" in text
+
+
 def test_names_and_titles_from_outside_are_shown_as_text(tmp_path):
     song = {"work": HOSTILE, "performance": "P_1", "reason": HOSTILE, "remedy": HOSTILE}
     run = simulate(

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import re
 import shutil
 from pathlib import Path
@@ -16,6 +17,7 @@ from coversim.report.tables import (
     Table,
 )
 from coversim.report.training import best_baseline, what_trained
+from coversim.siamese.history import write_history
 from coversim.storage.checksums import record_of
 from page import Page
 from simulated_run import EXPERIMENTS, simulate, tables_of
@@ -30,6 +32,14 @@ def test_the_kept_epoch_is_the_first_with_the_highest_validation_map(run):
             best = max(float(row["valid_map"]) for row in rows)
             first = next(row for row in rows if float(row["valid_map"]) == best)
             assert epochs.epoch[epochs.kept].tolist() == [float(first["epoch"])]
+
+
+def test_without_validation_covers_the_last_epoch_is_the_kept_one(run, tmp_path):
+    rows = list(csv.DictReader(run["histories"]["vector/1"].open(newline=""), dialect="excel-tab"))
+    path = tmp_path / "history.tsv"
+    write_history(path, [row | {"valid_map": math.nan} for row in rows])
+    epochs = read_histories({"vector/1": path})
+    assert epochs.epoch[epochs.kept].tolist() == [len(rows) - 1]
 
 
 def test_experiments_without_an_epoch_are_baselines(run):
@@ -102,8 +112,11 @@ def test_what_learns_from_covers_without_epochs_is_no_baseline():
     kinds = {"order": "sequence_lda", "lda": "lda", "plain": "sequence_pca", "vector": "motif"}
     kinds |= {"added": "sequence_network", "whitened": "whitened"}  # added to discriminants
     experiments = {name: {"model": {"kind": kind}} for name, kind in kinds.items()}
-    found = what_trained(read_histories({}), {"model": {"kind": "motif"}, "experiments": experiments})
-    assert found.trained == {"order", "lda", "added", "whitened"}
+    experiments["start"] = {"train": {"epochs": 0}}  # its linear part is whitened by covers
+    experiments["bare"] = {"train": {"epochs": 0}, "model": {"linear": 0}}
+    settings = {"model": {"kind": "motif", "linear": 9.0}, "train": {"epochs": 40}}
+    found = what_trained(read_histories({}), settings | {"experiments": experiments})
+    assert found.trained == {"order", "lda", "added", "whitened", "start"}
 
 
 def test_a_training_stands_beside_the_baseline_that_is_best_by_its_own_measure():
