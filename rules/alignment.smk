@@ -16,7 +16,7 @@ rule candidates:
     conda:
         "../envs/siamese.yaml"
     resources:
-        mem_mb=growing(900, per_mb=4),
+        mem_mb=megabytes_to_choose,
         runtime=growing(30),
     params:
         code=code("candidates.py"),

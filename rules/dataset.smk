@@ -87,7 +87,8 @@ rule set_aside:
         code=code("set_aside.py"),
         content=content(*PROBLEMS),
         problems=PROBLEMS,
+        on_bad_song=lookup(within=config, dpath="on_bad_song"),
     shell:
         'python "$COVERSIM_SCRIPTS"/set_aside.py'
         " --problems {params.problems:q} --copies {input.copies:q} --frames {input.frames:q}"
-        " --output {output.table:q} 2> {log:q}"
+        " --on-bad-song {params.on_bad_song} --output {output.table:q} 2> {log:q}"

@@ -64,6 +64,7 @@ rule metrics:
     params:
         code=code("metrics.py"),
         histories=[f"{run}={path}" for run, path in HISTORIES.items()],
+        order=PLAN.runs,
     shell:
         'python "$COVERSIM_SCRIPTS"/metrics.py'
         " --metrics {input.metrics:q} --histories {params.histories:q} --output {output.table:q} 2> {log:q}"

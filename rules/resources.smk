@@ -38,8 +38,18 @@ def per_shard(needed):
     return of_job
 
 
+def songs_at_most(wildcards):
+    """Songs of a collection, or a few more: those of all splits of its data sets."""
+    return sum(PLAN.songs[name] for name in PLAN.sources[wildcards.collection])
+
+
+def megabytes_to_choose(wildcards, input, attempt):
+    return attempt * resources.candidates_megabytes(
+        input.size_mb, songs_at_most(wildcards), candidates_wanted(wildcards)
+    )
+
+
 def megabytes_to_match(wildcards, input, attempt):
-    songs = sum(PLAN.songs[name] for name in PLAN.sources[wildcards.collection])
     return attempt * resources.matching_megabytes(
-        input.size_mb, songs, len(PLAN.shards)
+        input.size_mb, songs_at_most(wildcards), len(PLAN.shards)
     )

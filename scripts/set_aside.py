@@ -7,6 +7,7 @@ from itertools import combinations
 from pathlib import Path
 
 from coversim import cli
+from coversim.errors import CoversimError
 from coversim.storage import frames, tsv
 from coversim.storage.atomic import replacing
 
@@ -20,6 +21,7 @@ def main() -> None:
     parser.add_argument(
         "--frames", type=Path, nargs="+", required=True, help="…/<dataset>/<frames>/<shard>.h5"
     )
+    parser.add_argument("--on-bad-song", choices=("set_aside", "fail"), default="set_aside")
     parser.add_argument("--output", type=Path, required=True, help="tab-separated table")
     arguments = parser.parse_args()
     rows = [
@@ -40,7 +42,13 @@ def main() -> None:
         for one, other in combinations(kinds, 2):
             if one.rate == other.rate:
                 features = f"{one.feature}, {other.feature}"
-                rows += [(dataset, features, *song) for song in frames.contradictions([one, other])]
+                contradictions = list(frames.contradictions([one, other]))
+                if contradictions and arguments.on_bad_song == "fail":
+                    work, performance, reason, remedy = contradictions[0]
+                    raise CoversimError(
+                        f"{dataset}: {work} {performance}: {reason}. Remedy: {remedy}, or set on_bad_song: set_aside"
+                    )
+                rows += [(dataset, features, *song) for song in contradictions]
         misnamed[dataset].update(
             song for kind in kinds for song, differs in zip(kind.songs, kind.misnamed, strict=True) if differs
         )

@@ -8,6 +8,7 @@ from coversim.cli import run
 from coversim.errors import CoversimError
 from coversim.storage.checksums import findings
 from coversim.workflow.claim import outputs_of, owner
+from coversim.workflow.plan import CONFIG
 
 REMEDIES = {
     "being made": "wait until the run ends",
@@ -22,6 +23,10 @@ def main() -> None:
     arguments = parser.parse_args()
 
     results = arguments.results.absolute()
+    if not (results / CONFIG).is_file():
+        raise CoversimError(
+            f"{results}: no run is here. Remedy: set `name` to that of a run, or run it first"
+        )
     at_work = owner(results) not in ("", "dead")
     found = findings(results, outputs_of(results), at_work)
     for path, finding in found.items():

@@ -143,6 +143,14 @@ def _rename_experiment(place: Path) -> None:
     _set(place, "experiments.renamed", "{}")
 
 
+def _reverse_experiments(place: Path) -> None:
+    config = yaml.safe_load((place / "run.yaml").read_text(encoding="utf-8"))
+    experiments = dict(reversed(config["experiments"].items()))
+    (place / "run.yaml").write_text(
+        yaml.safe_dump(config | {"experiments": experiments}, sort_keys=False), encoding="utf-8"
+    )
+
+
 def _add_feature(place: Path) -> None:
     for work, performances in WORKS.items():
         for seed, performance in enumerate(performances):
@@ -275,6 +283,7 @@ CHANGES: dict[str, Callable[[Path], list[str] | None]] = {
     "titles in the metadata": lambda place: write_titles(place, "Another Title"),
     "split.method = first (6 works to train, 3 to validate)": _split_first,
     "experiments.network renamed": _rename_experiment,
+    "experiments in another order": _reverse_experiments,
     "comments, docstrings and white space of all Python code": _edit_comments,
     "a rule's shell text": lambda place: _replace(
         place / "clone" / "rules" / "pairs.smk", "2> {log:q}", " 2> {log:q}"

@@ -16,7 +16,7 @@ from coversim.features.pca import Moments, Projection
 from coversim.report import inputs
 from coversim.siamese import encoder
 from coversim.storage import embeddings, frames, hdf5, json_files, parquet, songs
-from place import RESULTS
+from place import CONFIG, RESULTS, write_config
 from workflow import jobs, run
 
 READERS: dict[str, Callable[[Path], object]] = {
@@ -83,6 +83,16 @@ def test_a_finished_run_is_as_it_was_written(place):
     assert done.returncode == 0
     assert re.search(r"(\d+) outputs: \1 intact$", done.stdout, flags=re.MULTILINE)
     assert not jobs(run(place, "-n")), "to look at outputs makes none of them stale"
+
+
+def test_verify_says_where_there_is_no_run(place):
+    write_config(place, CONFIG | {"name": "other"})
+    done = verify(place)
+    assert done.returncode != 0
+    assert (
+        "other: no run is here. Remedy: set `name`"
+        in (place / "run/results/other/logs/verify.log").read_text()
+    )
 
 
 def test_verify_lists_every_kind_of_damaged_output_and_no_other(place):

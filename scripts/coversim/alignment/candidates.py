@@ -20,8 +20,8 @@ def write_candidates(embeddings: Sequence[Path], collection: str, candidates: in
     songs = of_split(embeddings, collection)
     queries = queries_of(songs.works)
     found = nearest(songs.embeddings, queries, candidates, songs.queries)
-    covers = (songs.works[found] == songs.works[queries, None]).sum()
     _, work, counts = np.unique(songs.works, return_inverse=True, return_counts=True)
+    covers = sum(int((work[row] == work[query]).sum()) for query, row in zip(queries, found, strict=True))
     logging.info(
         "%s: %d queries, %d candidates each of %d songs, among them %.1f %% of the covers",
         *(collection, len(queries), found.shape[1], len(songs.works)),

@@ -251,7 +251,8 @@ def _entries(folder: str | os.PathLike[str], remedy: str) -> list[os.DirEntry[st
     try:
         return _visible(folder)
     except OSError as error:
-        raise CoversimError(f"{folder}: {error.strerror}. Remedy: {remedy}") from error
+        seen_from = "" if Path(folder).is_absolute() else f", seen from {Path.cwd()}"
+        raise CoversimError(f"{folder}{seen_from}: {error.strerror}. Remedy: {remedy}") from error
 
 
 def _choice(root: str | os.PathLike, key: str, what: str, wanted: str | None, available: list[str]) -> str:

@@ -23,8 +23,9 @@ def read(path: Path) -> dict[str, str]:
     try:
         rows = tsv.read(path)
     except (OSError, csv.Error) as error:
+        seen_from = "" if path.is_absolute() else f", seen from {Path.cwd()}"
         raise CoversimError(
-            f"{path}: {getattr(error, 'strerror', error)}. Remedy: set same_works to a tab-separated table, or to null"
+            f"{path}{seen_from}: {getattr(error, 'strerror', error)}. Remedy: set same_works to a tab-separated table, or to null"
         ) from error
     names: dict[str, str] = {}
     for row in rows:

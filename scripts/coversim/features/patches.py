@@ -23,29 +23,12 @@ def representation(settings: dict) -> "Fourier | Flat | Frames":
     """The representation that an experiment's resolved settings ask for: `fourier`, `flat` or `frames`."""
     chosen, fft, channels = settings["representation"], settings["fft"], len(settings["features"])
     if chosen["kind"] == "flat":
-        if not fft["frames"]:
-            raise CoversimError(
-                "representation.kind: flat needs songs of one length. Remedy: set fft.frames, e.g. to 256"
-            )
         return Flat(channels, fft["frames"], chosen["sharpness"])
-    if fft["frames"]:
-        raise CoversimError(
-            f"representation.kind: {chosen['kind']} needs frames at a fixed rate. Remedy: set fft.frames: null"
-        )
     hop = max(1, round(chosen["hop"] * fft["rate"]))
     sizes = [max(2, round(seconds * fft["rate"])) for seconds in chosen["seconds"]]
     if chosen["kind"] == "frames":
-        if len(sizes) > 1:
-            raise CoversimError(
-                "representation.kind: frames has windows of one length. Remedy: list one in representation.seconds"
-            )
         return Frames(channels, sizes[0], hop, chosen["sharpness"], chosen["power"])
     lags = list(dict.fromkeys(round(seconds * fft["rate"]) for seconds in chosen["bispectrum"]))
-    if lags and max(lags) >= max(sizes):
-        raise CoversimError(
-            "representation.bispectrum: a lag is as long as the longest window. Remedy: choose shorter ones, or a longer "
-            "window in representation.seconds"
-        )
     return Fourier(channels, sizes, hop, chosen["sharpness"], chosen["compression"], chosen["power"], lags)
 
 

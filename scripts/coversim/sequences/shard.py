@@ -87,9 +87,14 @@ def _refine(
     row_of = {name: row for row, name in enumerate(names)}
     own = np.array([row_of[query.name] for query in queries])
     rows = distances.rows_among(names, chosen.songs)[chosen.found] if chosen else np.arange(len(names))[None]
-    others = np.where(rows == own[:, None], np.inf, compared)
-    nearest = np.argsort(others, axis=1, kind="stable")[:, :refine]
-    again = np.take_along_axis(np.broadcast_to(rows, compared.shape), nearest, axis=1)
+    rows = np.broadcast_to(rows, compared.shape)
+    nearest = np.array(
+        [  # query by query, in little memory
+            np.argsort(np.where(of_query == one, np.inf, row), kind="stable")[:refine]
+            for one, of_query, row in zip(own, rows, compared, strict=True)
+        ]
+    )
+    again = np.take_along_axis(rows, nearest, axis=1)
     np.put_along_axis(compared, nearest, _with_some(songs, queries, row_of, again, False, by)[1], axis=1)
 
 

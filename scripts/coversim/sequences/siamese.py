@@ -16,7 +16,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from coversim.errors import CoversimError
 from coversim.evaluation.retrieval import queries_of, rank
 from coversim.sequences.aligned import aligned_vectors
 from coversim.sequences.distances import likeness
@@ -130,11 +129,6 @@ def train(
     siamese = Siamese(projection, model["channels"], model["layers"]).to(device)
     if not chosen["epochs"]:
         return siamese.network(), []
-    if chosen["loss"]["negatives"] == "pairs":
-        raise CoversimError(
-            "train.loss.negatives: pairs names songs, and sequence_network learns from patches. Remedy: set it to all, "
-            "semi_hard or hardest"
-        )
     ema = deepcopy(siamese)
     state = loop.State(siamese, ema, loop.make_optimiser(siamese, chosen))
     sources = sorted(set(training.sources))

@@ -12,6 +12,8 @@ class Kind:
 
     reads: tuple[str, ...] = ()
     """The keys of `model` on which it depends, besides `kind`."""
+    representations: tuple[str, ...] = ("fourier", "flat")
+    """The patches that it takes (`representation.kind`), where it embeds songs: `frames` keep their pitch classes."""
     trains: bool = False
     """Whether it is a network, which epochs of training change."""
     fitted_on: tuple[str, ...] = ()
@@ -40,7 +42,7 @@ KINDS = {
         trains=True,
         fitted_on=("train",),
     ),
-    "brief": Kind(reads=("tempi", "embedding", "channels", "kernel"), trains=True),
+    "brief": Kind(reads=("tempi", "embedding", "channels", "kernel"), representations=("flat",), trains=True),
     "motif": Kind(
         reads=(
             "tempi",
@@ -55,6 +57,7 @@ KINDS = {
             "channels",
             "dropout",
         ),
+        representations=("fourier", "frames"),
         trains=True,
         fitted_on=("train",),
         own_windows=True,

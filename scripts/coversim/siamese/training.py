@@ -7,14 +7,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from coversim.errors import CoversimError
 from coversim.evaluation.retrieval import mean_average_precision
 from coversim.features.patches import pad
 from coversim.features.pca import Projection
 from coversim.siamese import loop
 from coversim.siamese.augmentation import varied
 from coversim.siamese.encoder import BLOCK, Encoder, embed, embed_played, in_batches, linear_parts
-from coversim.siamese.kinds import KINDS
 from coversim.siamese.networks import Discriminant, Whitened
 from coversim.siamese.sampling import (
     Batch,
@@ -72,7 +70,6 @@ def train(
         fit_whitening(whitened, settings, training, projection, device)
     if not chosen["epochs"]:
         return encoder.eval(), []
-    check_trainable(settings)
     batchers = make_batchers(chosen, training, pairs)
     ema = deepcopy(encoder)
     state = loop.State(encoder.network, ema.network, loop.make_optimiser(encoder.network, chosen))
@@ -147,15 +144,3 @@ def train_epoch(
 
     encoder.train()
     return loop.epoch(state, balanced(batchers, generator), batch_loss, settings["train"], epoch)
-
-
-def check_trainable(settings: dict) -> None:
-    """Raise CoversimError for a kind of model without weights, or a loss that the pair table cannot feed."""
-    kind, loss = settings["model"]["kind"], settings["train"]["loss"]
-    if not KINDS[kind].trains:
-        raise CoversimError(f"model.kind: {kind} has nothing to train. Remedy: set train.epochs: 0")
-    if loss["negatives"] == "pairs" and loss["kind"] != "contrastive":
-        raise CoversimError(
-            f"train.loss.kind: {loss['kind']} needs negatives from the batch, not from the pair table. "
-            "Remedy: set train.loss.negatives to all, semi_hard or hardest"
-        )

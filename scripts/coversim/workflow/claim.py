@@ -29,7 +29,8 @@ HOLDER = LOCKS / "holder"
 JOBS = Path("benchmarks", "jobs.txt")
 """The benchmark file of each job of the run: those of jobs that it no longer has lie beside them."""
 NO_OUTPUTS = {"catalogue", "experiments", "patches", "logs", "benchmarks", "training_state"}  # folders
-TRAININGS = {"train", "sequence_train"}  # rules
+TRAININGS = {"train", "fit", "sequence_train"}  # rules, and …
+READ_SONGS = {"fft", "catalogue"}  # … those that need the data sets themselves
 
 
 def check_folder(results: Path) -> None:
@@ -78,10 +79,10 @@ def begin(results: Path, plan: Plan, dag: Any) -> None:
     CoversimError
         If another process is at work there, the data set is gone, or there is no room.
     """
-    jobs = [job for job in dag.needrun_jobs() if job.output]
+    jobs = [job for job in dag.needrun_jobs() if job.output or job.rule.name in READ_SONGS]
     if not jobs:  # `verify` only reads
         return
-    if plan.unreachable and any(job.rule.name == "fft" for job in jobs):
+    if plan.unreachable and any(job.rule.name in READ_SONGS for job in jobs):
         raise CoversimError(plan.unreachable)
     try:
         _take(results)

@@ -1,12 +1,12 @@
 """The data sets of a run, by name, what they hold, and the collections of songs that they are evaluated as."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from coversim.dataset.catalogue import DataSet, Titles, split_works
-from coversim.dataset.da_tacos import File, Layout, SongFiles, recognise, walk
+from coversim.dataset.da_tacos import File, Layout, Problem, SongFiles, recognise, walk
 from coversim.dataset.same_works import chains, renamed
 from coversim.dataset.same_works import read as read_same_works
 from coversim.dataset.splits import SPLITS
@@ -121,6 +121,15 @@ def _walk(name: str, chosen: Mapping[str, Any], names: dict[str, str], results: 
     except OSError as error:
         raise CoversimError(f"{metadata}: {error.strerror}. Remedy: make it readable") from error
     return DataSet(str(_seen_from(results, Path(root))), layout, titles, songs, problems, {})
+
+
+def check_found(root: str, problems: Sequence[Problem]) -> None:
+    """Raise CoversimError for the first file that cannot be a song, as jobs do for those that they cannot use."""
+    for problem in problems:
+        song = f"{problem.work} {problem.performance}".rstrip()
+        raise CoversimError(
+            f"{root}: {song}: {problem.reason}. Remedy: {problem.remedy}, or set on_bad_song: set_aside, which lists all"
+        )
 
 
 def _demo_corpus(demo: Mapping[str, Any]) -> DataSet:

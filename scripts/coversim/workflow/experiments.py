@@ -171,6 +171,8 @@ def resolve(config: Mapping[str, Any], features: list[str]) -> dict[str, Experim
         if not chosen["fuse"]
     }
     for experiment in whole.values():
+        _check_representation(experiment)
+        _check_training(experiment)
         _check_tempi(experiment)
         _check_whole_songs(experiment)
         _check_lags(experiment)
@@ -210,7 +212,7 @@ def _settings(
 
 def frames_name(feature: str, fft: Mapping[str, Any]) -> str:
     """Name of one feature at one sampling, e.g. `crema-4hz` or `hpcp-256frames`."""
-    return f"{feature}-{fft['frames']}frames" if fft["frames"] else f"{feature}-{fft['rate']:g}hz"
+    return f"{feature}-{fft['frames']}frames" if fft["frames"] else f"{feature}-{fft['rate']:.15g}hz"
 
 
 def patch_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -267,6 +269,49 @@ def _parts(experiment: str, parts: list[str], embedding: Mapping[str, Experiment
     return [embedding[part] for part in parts]
 
 
+def _check_representation(experiment: Experiment) -> None:
+    chosen, frames = experiment.settings["representation"], experiment.settings["fft"]["frames"]
+    model, kind = experiment.settings["model"]["kind"], chosen["kind"]
+    if not experiment.has_model:
+        return
+    wrong = ""
+    if kind not in KINDS[model].representations:
+        wanted = " or ".join(KINDS[model].representations)
+        wrong = f"model.kind: {model} takes no patches of representation.kind: {kind}. Remedy: set that to {wanted}"
+    elif kind == "flat" and not frames:
+        wrong = "representation.kind: flat needs songs of one length. Remedy: set its fft.frames, e.g. to 256"
+    elif kind != "flat" and frames:
+        wrong = (
+            f"representation.kind: {kind} needs frames at a fixed rate. Remedy: set its fft.frames to null"
+        )
+    elif kind == "frames" and len(chosen["seconds"]) > 1:
+        wrong = "representation.kind: frames has windows of one length. Remedy: list one in its representation.seconds"
+    if wrong:
+        raise CoversimError(f"experiment '{experiment.name}': {wrong}")
+
+
+def _check_training(experiment: Experiment) -> None:
+    model, train = experiment.settings["model"]["kind"], experiment.settings["train"]
+    loss = train["loss"]
+    if not experiment.trains:
+        return
+    wrong = ""
+    if not KINDS[model].trains:
+        wrong = f"model.kind: {model} has no network to train. Remedy: set its train.epochs to 0"
+    elif loss["negatives"] == "pairs" and experiment.trains_sequences:
+        wrong = (
+            "train.loss.negatives: pairs names songs, and sequence_network learns from patches. Remedy: set it to all, "
+            "semi_hard or hardest"
+        )
+    elif loss["negatives"] == "pairs" and loss["kind"] != "contrastive":
+        wrong = (
+            f"train.loss.kind: {loss['kind']} needs negatives of the batch, not of the table of pairs. Remedy: set its "
+            "train.loss.negatives to all, semi_hard or hardest"
+        )
+    if wrong:
+        raise CoversimError(f"experiment '{experiment.name}': {wrong}")
+
+
 def _check_tempi(experiment: Experiment) -> None:
     settings = experiment.settings
     tempi = {*settings["model"]["tempi"], *settings["query"]["tempi"]}
@@ -294,7 +339,6 @@ def _check_whole_songs(experiment: Experiment) -> None:
 
 
 def _check_lags(experiment: Experiment) -> None:
-    """What coversim.features.patches would refuse, before a song is read."""
     chosen, rate = experiment.settings["representation"], experiment.settings["fft"]["rate"]
     if not (experiment.has_model and chosen["kind"] == "fourier" and chosen["bispectrum"]):
         return
@@ -341,7 +385,7 @@ def _check_rate(experiment: Experiment) -> None:
 
 
 def _check_fuse(experiment: str, changes: Mapping[str, Any]) -> None:
-    unread = [key for key in ("pca", "model", "train", "query") if key in changes]
+    unread = [key for key in ("representation", "pca", "model", "train", "query") if key in changes]
     if changes.get("fuse") and unread:
         raise CoversimError(
             f"experiment '{experiment}' fuses others and trains nothing: {', '.join(unread)} would not be read. "

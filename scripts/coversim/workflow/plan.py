@@ -28,7 +28,7 @@ from coversim.dataset.catalogue import (
 from coversim.dataset.features import FRAME_RATE
 from coversim.errors import CoversimError
 from coversim.storage.checksums import digest
-from coversim.workflow.data_sets import DEMO_TITLES, data_sets, sources, walk_all
+from coversim.workflow.data_sets import DEMO_TITLES, check_found, data_sets, sources, walk_all
 from coversim.workflow.experiments import Experiment, patch_settings, resolve
 
 PREFERRED_FEATURES = ("crema", "hpcp", "cens")  # where the configuration names none: the first there is
@@ -118,6 +118,9 @@ def make_plan(config: Mapping[str, Any], results: Path, walk: bool) -> Plan:
     """The plan of a run in the folder `results`: from a walk through its data sets, or from its catalogue."""
     datasets = data_sets(config)
     found, unreachable = _walk(config, datasets, results) if walk else ({}, "")
+    if config["on_bad_song"] == "fail":
+        for name, data_set in found.items():
+            check_found(datasets[name]["root"], data_set.problems)
     summaries = {
         name: summarise(found[name]) if name in found else _read_summary(results, name) for name in datasets
     }

@@ -11,7 +11,6 @@ import pytest
 import torch
 
 import corpus
-from coversim.errors import CoversimError
 from coversim.sequences import siamese as siamese_module
 from coversim.sequences.matching import best_transpositions
 from coversim.sequences.network import Network, load
@@ -249,11 +248,6 @@ def test_a_seed_gives_the_same_weights_again(tmp_path):
         np.testing.assert_array_equal(array, again[name])
     assert first["output"].any()
     assert not np.array_equal(first["output"], other["output"])
-
-
-def test_the_table_of_pairs_is_refused(tmp_path):
-    with pytest.raises(CoversimError, match=r"learns from patches.*Remedy"):
-        trained(tmp_path, train={"loss": {"kind": "contrastive", "negatives": "pairs"}})
 
 
 def command(folder: Path, run: str) -> list[str]:

@@ -201,11 +201,6 @@ def test_zero_epochs_give_the_untrained_encoder(tmp_path) -> None:
     assert embed(found, VALIDATION.frames, CPU).shape[0] == len(VALIDATION.works)
 
 
-def test_a_network_without_weights_cannot_be_trained(tmp_path) -> None:
-    with pytest.raises(CoversimError, match=r"nothing to train.*train\.epochs: 0"):
-        trained(tmp_path, model={"kind": "median"})
-
-
 def test_a_loss_that_is_not_finite_is_an_error(tmp_path) -> None:
     with pytest.raises(CoversimError, match=r"loss is (nan|inf).*lower train\.learning_rate"):
         trained(
@@ -215,11 +210,6 @@ def test_a_loss_that_is_not_finite_is_an_error(tmp_path) -> None:
             model={"kind": "brief", "tempi": [1.0]},
             train={"optimiser": "sgd", "learning_rate": 1e12, "loss": {"kind": "contrastive"}},
         )
-
-
-def test_only_the_contrastive_loss_takes_its_negatives_from_the_pair_table(tmp_path) -> None:
-    with pytest.raises(CoversimError, match=r"needs negatives from the batch.*Remedy"):
-        trained(tmp_path, train={"loss": {"kind": "triplet", "negatives": "pairs"}})
 
 
 @pytest.mark.parametrize("songs", [0, 1, 2])

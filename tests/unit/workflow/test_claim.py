@@ -208,9 +208,16 @@ def test_a_training_that_is_forced_is_forgotten_and_no_other(results):
 
 
 def test_songs_are_not_read_from_a_data_set_that_is_gone(results):
-    with pytest.raises(CoversimError, match="no such data set"):
-        begin(results, plan("no such data set"), graph(job("fft")))
+    for reader in (job("fft"), job("catalogue", output=())):
+        with pytest.raises(CoversimError, match="no such data set"):
+            begin(results, plan("no such data set"), graph(reader))
     begin(results, plan("no such data set"), graph(job("report", benchmark=None)))
+
+
+def test_the_catalogue_to_search_is_brought_up_to_date_by_one_process_at_a_time(holder, results):
+    with pytest.raises(CoversimError, match="another Snakemake is at work here"):
+        start(results, job("catalogue", output=()))
+    start(results, job("verify", output=()))
 
 
 def test_outputs_without_a_record_are_marked_incomplete(results, monkeypatch):

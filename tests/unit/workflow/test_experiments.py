@@ -3,11 +3,14 @@
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 
 from coversim.errors import CoversimError
 from coversim.features.patches import representation
 from coversim.sequences.patches import RATE
+from coversim.siamese.encoder import Encoder, embed
+from coversim.siamese.kinds import KINDS
 from coversim.workflow.config import merge
 from coversim.workflow.experiments import SEQUENCE_RATE, frames_name, patch_size, patches_name, resolve
 
@@ -59,7 +62,7 @@ def test_a_feature_without_its_setting_is_named():
         {
             "representation": {"kind": "flat"},
             "fft": {"frames": 64},
-            "model": {"tempi": [1.0]},
+            "model": {"kind": "mean", "tempi": [1.0]},
             "train": {"epochs": 0},
         },
     ],
@@ -110,6 +113,54 @@ def test_a_network_of_sequences_is_named_by_its_training_and_its_seed():
     assert len({one.projection_of(3), one.projection_of(4), wider.projection_of(3)}) == 3
     assert one.alignment != wider.alignment
     assert resolved["lda"].projection_of(3) == resolved["lda"].projection == "lda"
+
+
+@pytest.mark.parametrize("representation", ["fourier", "frames", "flat"])
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if not KINDS[kind].pairwise])
+def test_a_kind_of_model_embeds_what_it_may_be_configured_for(kind, representation):
+    """And what it may not be configured for, it cannot embed."""
+    changes = {
+        "representation": {"kind": representation, "seconds": [4.0], "bispectrum": []},
+        "fft": {"frames": 64 if representation == "flat" else None},
+        "pca": {"components": 0},
+        "model": {"kind": kind, "tempi": [1.0], "embedding": 8, "motifs": 4, "channels": 8},
+        "train": {"epochs": 0},
+    }
+    experiments = dict.fromkeys(DEFAULTS["experiments"]) | {"one": changes}
+    songs = [torch.rand(1, 12, 64, generator=torch.manual_seed(seed)) for seed in range(2)]
+    if representation in KINDS[kind].representations:
+        settings = resolve(changed(experiments=experiments), ["crema"])["one"].settings
+        assert embed(Encoder(settings, None).eval(), songs, torch.device("cpu")).isfinite().all()
+    else:
+        with pytest.raises(
+            CoversimError, match=f"'one': model.kind: {kind} takes no patches of .*{representation}"
+        ):
+            resolve(changed(experiments=experiments), ["crema"])
+        settings = resolve(changed(), ["crema"])["pca"].settings
+        with pytest.raises((RuntimeError, IndexError, ValueError)):
+            embed(Encoder(merge(settings, changes), None).eval(), songs, torch.device("cpu"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"representation": {"kind": "flat"}, "model": {"kind": "brief"}}, "fft.frames, e.g. to 256"),
+        ({"fft": {"frames": 256}}, "set its fft.frames to null"),
+        ({"representation": {"kind": "frames"}}, "list one in its representation.seconds"),
+        ({"model": {"kind": "mean"}}, "set its train.epochs to 0"),
+        ({"train": {"loss": {"negatives": "pairs"}}}, "train.loss.negatives to all"),
+        (
+            {
+                "model": {"kind": "sequence_network"},
+                "train": {"loss": {"negatives": "pairs", "kind": "contrastive"}},
+            },
+            "sequence_network learns from patches",
+        ),
+    ],
+)
+def test_settings_that_do_not_go_together_are_refused_before_a_song_is_read(changes, message):
+    with pytest.raises(CoversimError, match=f"'one'.*Remedy.*{message}|'one'.*{message}.*Remedy"):
+        resolve(changed(experiments={"one": changes}), ["crema"])
 
 
 def test_a_lag_as_long_as_the_longest_window_is_refused_before_a_song_is_read():

@@ -45,6 +45,23 @@ def test_a_catalogue_of_other_data_does_not_stand_in_for_data_that_is_gone(tmp_p
         plan(tmp_path, **merge({"datasets": train}, change))
 
 
+def test_a_root_that_is_not_there_is_named_with_the_folder_that_it_is_seen_from(tmp_path, monkeypatch):
+    data_set(tmp_path / "data", many(40))
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    with pytest.raises(CoversimError, match=f"^.*data, seen from {tmp_path / 'elsewhere'}: No such file"):
+        plan(tmp_path, datasets={"train": {"root": "data"}})
+
+
+def test_with_on_bad_song_fail_a_file_that_is_called_like_no_song_stops_the_plan(tmp_path):
+    root = data_set(tmp_path / "data", many(40))
+    stray = tmp_path / "data" / "da-tacos_any_subset_crema" / "W_3_crema" / "badname.h5"
+    stray.touch()
+    assert plan(tmp_path, datasets={"train": {"root": root}}).songs == {"train": 80}
+    with pytest.raises(CoversimError, match=r"data: W_3 .*badname.*Remedy: .*on_bad_song: set_aside"):
+        plan(tmp_path, datasets={"train": {"root": root}}, on_bad_song="fail")
+
+
 def test_a_song_that_changed_changes_the_digest_of_one_manifest(tmp_path):
     root = data_set(tmp_path / "data", many(40))
     train = {"train": {"root": root}}
