@@ -29,7 +29,7 @@ LONGEST = 2 * 3600
 
 _MAX_FRAMES = int(LONGEST * FRAME_RATE)
 _MAX_BYTES = 13 * 8 * _MAX_FRAMES
-_MAX_VALUE = 1e9
+LARGEST = 1e9
 _MAX_TEXT = 1024
 _COMPRESSIONS = {
     305: "lzo",
@@ -185,7 +185,7 @@ def _repair(values: np.ndarray, feature: str) -> tuple[int, int]:
         low, high = values.min(), values.max()
     if low == high == 0:
         raise BadSong(f"{feature} is zero throughout", _LEAVE_OUT)
-    if max(-low, high) > _MAX_VALUE:
+    if max(-low, high) > LARGEST:
         raise BadSong(f"{feature} has values up to {max(-low, high):.0e}", _FETCH)
     return nan, inf
 

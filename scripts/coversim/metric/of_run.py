@@ -20,13 +20,19 @@ def metric_of(results: Path) -> tuple[Path, str]:
         raise CoversimError(
             f"{results}: no results of a run. Remedy: name a metric.pt, or results/<name> of a finished run"
         )
-    maps = {
-        (row["experiment"], results / "models" / row["experiment"] / row["seed"] / "metric.pt"): float(
-            row["map"]
-        )
-        for row in tsv.read(results / "metrics.tsv")
-        if row["collection"] == "valid" and row["map"]
-    }
+    try:
+        maps = {
+            (row["experiment"], results / "models" / row["experiment"] / row["seed"] / "metric.pt"): float(
+                row["map"]
+            )
+            for row in tsv.read(results / "metrics.tsv")
+            if row["collection"] == "valid" and row["map"]
+        }
+    except (KeyError, ValueError) as error:
+        raise CoversimError(
+            f"{results / 'metrics.tsv'}: not the table of a run ({error}). Remedy: name a metric.pt, or delete it and run "
+            "the workflow again"
+        ) from error
     first = first_of(
         (experiment for experiment, _ in maps), {experiment for experiment, file in maps if file.is_file()}
     )

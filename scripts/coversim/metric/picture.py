@@ -1,6 +1,7 @@
 """Two songs compared, as one picture: both chromagrams, how alike their moments are, and the path that was found."""
 
 import base64
+import re
 from html import escape
 from pathlib import Path
 
@@ -23,11 +24,16 @@ FONTS = "Arial, Helvetica, DejaVu Sans, Liberation Sans, Noto Sans, sans-serif"
 ZOOM = 2  # pixels of a PNG for a unit
 ABOUT = 6  # labels on an axis
 NAME = 36  # characters of a name: two stand in one line
+FORBIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")  # in XML, or where names are shown
 WEIGHTS = ("bold", "normal")  # of the first line of the claim, and of others
 
 
 def fitting(name: str) -> str:
-    """A name that fits into the picture: of a long one the middle is left out, since names of takes differ at their ends."""
+    """A name that fits into the picture: of a long one the middle is left out, since names of takes differ at their ends.
+
+    What no text of a picture may hold, control characters and bytes that are no UTF-8, is written as �.
+    """
+    name = FORBIDDEN.sub("�", name)
     return name if len(name) <= NAME else f"{name[: NAME // 2]}…{name[1 - NAME // 2 :]}"
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from coversim.dataset.features import FEATURES, FRAME_RATE
 from coversim.dataset.frame_rate import check_held, step
-from coversim.dataset.reader import read_feature
+from coversim.dataset.reader import LARGEST, read_feature
 from coversim.errors import BadSong, CoversimError
 from coversim.features.downsampling import downsample
 
@@ -68,6 +68,10 @@ def opened(song: Any, features: tuple[str, ...], rate: float | None = None) -> S
     CoversimError
         If there is no such file, if it holds no such feature, if that shows another frame rate, or if an array is no chroma.
     """
+    if rate is not None and not 0 < rate < np.inf:
+        raise CoversimError(
+            f"rate={rate}: no number of frames per second. Remedy: say rate=, e.g. rate=44100 / 512"
+        )
     if isinstance(song, str | os.PathLike):
         rate = rate or FRAME_RATE
         return Song(features, tuple(_read(Path(song), feature, rate) for feature in features), rate)
@@ -79,12 +83,13 @@ def opened(song: Any, features: tuple[str, ...], rate: float | None = None) -> S
             f"an array of shape {np.shape(song)}: the metric sees {', '.join(features)}, (12, frames) each, in an array "
             f"({len(features)}, 12, frames). Remedy: transpose or stack it; row 0 is pitch class C"
         )
-    if array.dtype.kind not in "fiu" or not np.isfinite(array).all() or array.min() < 0 or not array.any():
+    numbers = array.dtype.kind in "fiu" and np.isfinite(array).all()
+    if not (numbers and array.min() >= 0 and array.max() <= LARGEST and array.any()):
         raise CoversimError(
-            "an array that is no chroma: its values must be finite numbers, at least 0, and not all 0. "
+            f"an array that is no chroma: its values must be finite numbers, at least 0, at most {LARGEST:g}, and not all 0. "
             "Remedy: give the magnitudes of twelve pitch classes"
         )
-    if rate is None or not 0 < rate < np.inf:
+    if rate is None:
         raise CoversimError(
             "an array does not tell how fast its frames follow each other. Remedy: say rate=, frames per second, "
             "e.g. rate=44100 / 512"
@@ -93,7 +98,7 @@ def opened(song: Any, features: tuple[str, ...], rate: float | None = None) -> S
 
 
 def _read(path: Path, feature: str, rate: float) -> np.ndarray:
-    if path.is_dir():
+    if is_folder(path):
         raise CoversimError(f"{path}: a folder. Remedy: name one of the files in it")
     file = file_of(path, feature)
     try:
@@ -107,6 +112,14 @@ def _read(path: Path, feature: str, rate: float) -> np.ndarray:
             f"{file}: {bad.reason}. Remedy: say --rate (in Python rate=), frames per second of the file"
         ) from bad
     return values
+
+
+def is_folder(path: Path) -> bool:
+    """Whether a path leads to a folder; not if nobody can tell, its name being too long or a folder above it closed."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
 
 
 def absolute(path: str | os.PathLike) -> Path:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import re
 import shutil
 import struct
@@ -113,6 +114,14 @@ def test_names_of_songs_fit_into_the_picture(call, pair, metric_file, tmp_path):
     assert texts[5].startswith(("in the same key", "which is")) or texts[4] == "no passage in common"
 
 
+def test_a_picture_holds_what_xml_may_hold(call, pair, metric_file, tmp_path):
+    for name in ("ctl\x01.h5", os.fsdecode(b"bad\xff.h5")):
+        (tmp_path / name).write_bytes(pair[0].read_bytes())
+        plot = ("--plot", tmp_path / "it.svg")
+        assert call("compare", tmp_path / name, pair[1], "--metric", metric_file, *plot)[0] == 0
+        assert f"{name[:3]}� and P_ü b" in "".join(ET.parse(tmp_path / "it.svg").getroot().itertext())
+
+
 def test_and_drawn_as_png(call, pair, metric_file, tmp_path, monkeypatch):
     assert call("compare", *pair, "--metric", metric_file, "--plot", tmp_path / "it.png")[0] == 0
     content = (tmp_path / "it.png").read_bytes()
@@ -147,6 +156,9 @@ def test_the_results_of_a_run_stand_for_its_first_experiment(call, pair, metric_
         return said
 
     assert "models/first/2/metric.pt (validation MAP 0.800)" in said()
+    (tmp_path / "metrics.tsv").write_text("experiment\tmap\nfirst\t0.7\n")
+    status, _, wrong = call("compare", *pair, "--metric", tmp_path)
+    assert (status, "metrics.tsv: not the table of a run" in wrong) == (1, True)
     (tmp_path / "models/first/2/metric.pt").unlink()
     assert "models/first/1/metric.pt (validation MAP 0.700; first has 0.800 and no metric.pt." in said()
     (tmp_path / "models/first/1/metric.pt").unlink()
@@ -236,6 +248,11 @@ def test_files_at_another_frame_rate_say_so_and_are_read_at_the_rate_that_is_giv
         assert first["distance"] < 0.2 * second["distance"]
         assert (first["query_to"], first["tempo"]) == pytest.approx((first["song_to"], 1), abs=1)
     assert ": 0 songs added" in call("catalogue", "add", of_slower, slower)[1]  # their rate is known
+    found = [
+        json.loads(call("search", a, "--catalogue", of_slower, "--json", *rate)[1])["found"]
+        for rate in ((), half)
+    ]
+    assert found[0] == found[1] != []
     status, said, wrong = call("catalogue", "add", of_slower, slower, "--rate", FRAME_RATE)
     assert (status, wrong.count("left out"), said.count("0 songs added, 5 in all")) == (1, 5, 1)
 
@@ -261,12 +278,12 @@ def test_a_catalogue_into_which_nothing_came_is_not_made(
     assert not (tmp_path / "new.cat").exists()
 
 
-def test_titles_that_cannot_be_read_leave_out_their_songs_alone(call, songs, metric_file, tmp_path):
+def test_titles_that_cannot_be_read_leave_out_no_song(call, songs, metric_file, tmp_path):
     damaged = shutil.copytree(songs, tmp_path / "damaged")
     next(damaged.rglob("*_metadata.json")).write_text("{")
     cat = tmp_path / "songs.cat"
     status, said, wrong = call("catalogue", "add", cat, damaged, songs, "--metric", metric_file)
-    assert (status, wrong.count("left out"), said.count("5 songs added, 5 in all")) == (1, 5, 1)
+    assert (status, wrong.count("no titles: "), said.count("10 songs added, 10 in all")) == (0, 1, 1)
     for path in sorted(songs.rglob("*_crema.h5")):  # each is what its own file holds
         _, said, _ = call(
             "search", damaged / path.relative_to(songs), "--catalogue", cat, "--json", "--top", 1
@@ -282,6 +299,14 @@ def test_songs_come_from_standard_input_too(call, folder, pair, monkeypatch):
     assert status == 0
     assert [answer["query"] for answer in answers] == list(map(str, pair))
     assert all(len(answer["found"]) == 4 for answer in answers)
+
+
+def test_songs_come_as_find_separates_them_too(call, folder, pair, monkeypatch):
+    """By NUL, since names may hold anything else."""
+    monkeypatch.setattr("sys.stdin", io.StringIO("".join(f"{path}\0" for path in (*pair, "a\nb.h5"))))
+    status, said, wrong = call("search", "-", "--catalogue", folder, "--json")
+    assert [json.loads(line)["query"] for line in said.splitlines()] == list(map(str, pair))
+    assert (status, "a\nb.h5: no such file" in wrong) == (1, True)
 
 
 def test_a_query_that_cannot_be_read_does_not_stop_the_others(call, folder, pair, tmp_path):
@@ -303,6 +328,9 @@ def test_songs_are_listed_and_removed_by_name_or_folder(call, folder, songs, pai
     status, _, said = call("catalogue", "remove", folder, "nobody")
     assert status == 1
     assert "Remedy" in said
+    hpcp = path_of(songs, "W_1", "P_a", "hpcp")  # which stands for the song as its crema does
+    status, said, wrong = call("catalogue", "remove", folder, hpcp, "nobody")
+    assert (status, said, wrong) == (1, f"{folder}: 1 song removed, 1 in all\n", "not there: nobody\n")
 
 
 def test_a_catalogue_is_exported(call, folder, tmp_path):

@@ -78,6 +78,7 @@ def test_frames_at_the_rate_of_the_metric_stay_as_they_are(metric):
         (np.full((12, 40), np.nan), 4.0, "finite"),
         (-np.ones((12, 40)), 4.0, "at least 0"),
         (np.zeros((12, 40)), 4.0, "not all 0"),
+        (np.full((12, 40), 1e10), 4.0, "at most 1e+09"),
         (np.ones((12, 40)), None, "say rate="),
         (np.ones((12, 40)), -1.0, "say rate="),
     ],

@@ -17,12 +17,22 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from coversim.dataset.features import FRAME_RATE
 from coversim.errors import CoversimError
 from coversim.evaluation.probability import prior_among
 from coversim.metric.catalogue import index
 from coversim.metric.catalogue.index import SHORTLIST, Index
 from coversim.metric.catalogue.nearest import Points
-from coversim.metric.catalogue.parts import METRIC, Entry, count_of, entries_of, entry_of, parts_of, points_of
+from coversim.metric.catalogue.parts import (
+    METRIC,
+    Entry,
+    count_of,
+    entries_of,
+    entry_of,
+    parts_of,
+    points_of,
+    rates_of,
+)
 from coversim.metric.catalogue.sources import known_as
 from coversim.metric.kinds.kind import Arrays
 from coversim.metric.metric import Metric
@@ -91,11 +101,17 @@ class Catalogue:
         candidates : songs that are matched in order, those whose points are nearest; for metrics of sequences only
         rerank : of the first songs so many are ordered anew by distance and alignment together (see
             coversim.metric.alignment); `song` must be a path. Their distances and probabilities stay those of the metric.
-        rate : frames per second of the file in the path `song`, where they are not those of Da-TACOS
+        rate : frames per second of the file in the path `song`; None: as `rate_of` says
         """
         if not len(self):
             raise CoversimError(f"{self.folder}: an empty catalogue. Remedy: add songs to it")
+        if self.changed:
+            raise CoversimError(
+                f"{self.folder}: songs of it were changed or removed since it was opened. Remedy: open it again"
+            )
         own = str(known_as(Path(song), self.metric)) if isinstance(song, str | os.PathLike) else None
+        if own is not None:
+            rate = rate or self.rate_of(song)
         rows, distances = self._nearest(
             song if own is None else self.metric.embed(song, rate),
             max(top, rerank) + (own is not None),
@@ -116,6 +132,15 @@ class Catalogue:
             for rank, (entry, distance) in enumerate(found[:top], start=1)
         ]
 
+    @property
+    def changed(self) -> bool:
+        """Whether songs that were there when it was opened have been changed or removed since."""
+        return not all(path.is_file() for path in self.parts)
+
+    def rate_of(self, song: str | os.PathLike) -> float:
+        """Frames per second of a file: of a song that was added those it was added with, of others those of Da-TACOS."""
+        return self._rates.get(str(known_as(Path(song), self.metric)), FRAME_RATE)
+
     def approximations(self, candidates: int = CANDIDATES) -> list[str]:
         """In words, what a search may miss here."""
         said = []
@@ -129,6 +154,10 @@ class Catalogue:
                 f"first step: of {len(self):,} songs the {candidates:,} with the nearest {points} are matched{better}"
             )
         return said
+
+    @cached_property
+    def _rates(self) -> dict[str, float]:
+        return {path: rate for part in self.parts for path, rate in rates_of(part).items()}
 
     @cached_property
     def _points(self) -> Points:

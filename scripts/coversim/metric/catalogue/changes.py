@@ -18,7 +18,6 @@ from coversim.metric.catalogue.parts import (
     entries_of,
     parts_of,
     points_of,
-    write_over,
     write_part,
 )
 from coversim.metric.catalogue.sources import Titles, known_as, state_of
@@ -63,39 +62,42 @@ def add(
         entry, state = there.get(str(path)), state_of(path, known.metric)
         if state is None or entry is None or entry[5:] != (*state, rates[str(path)]):
             wanted.append((path, state or (0, 0)))
-    named = Titles()
+    named = Titles(said)
     added = 0
     entries: list[Entry] = []
     embedded: list[Any] = []
+    parts = set(known.parts)
 
     def write() -> None:
         if entries:
-            if not (folder / METRIC).is_file():
-                known.metric.save(folder / METRIC)
+            folder.mkdir(parents=True, exist_ok=True)
             with _alone(folder):
-                write_part(folder, entries, known.metric.kind, known.metric.kind.packed(embedded))
+                _hold(folder, known.metric)
+                parts.add(write_part(folder, entries, known.metric.kind, known.metric.kind.packed(embedded)))
             entries.clear()
             embedded.clear()
 
-    for path, state in followed(wanted, "songs", len(wanted)):
-        try:
-            one = known.metric.embed(path, rates[str(path)])
-            entry = Entry(*names_of(path), *named.of(path), str(path), *state, rates[str(path)])
-        except CoversimError as error:
-            if problem is None:
-                raise
-            problem(error)
-        else:  # both or neither: a song and what is made of it share a place
-            embedded.append(one)
-            entries.append(entry)
-            added += 1
-        if len(entries) == TOGETHER:
-            write()
-    write()
+    try:
+        for path, state in followed(wanted, "songs", len(wanted)):
+            try:
+                one = known.metric.embed(path, rates[str(path)])
+                entry = Entry(*names_of(path), *named.of(path), str(path), *state, rates[str(path)])
+            except CoversimError as error:
+                if problem is None:
+                    raise
+                problem(error)
+            else:  # both or neither: a song and what is made of it share a place
+                embedded.append(one)
+                entries.append(entry)
+                added += 1
+            if len(entries) == TOGETHER:
+                write()
+    finally:  # what stops it loses none of the songs before
+        write()
     if (folder / METRIC).is_file():
         twice = len(there) < len(known.entries) or any(str(path) in there for path, _ in wanted)
         with _alone(folder):
-            if twice:
+            if twice or parts < set(parts_of(folder)):
                 _remove_older(folder)
             _keep_index(folder, said)
     return added
@@ -114,6 +116,16 @@ def remove(
     return removed
 
 
+def _hold(folder: Path, metric: Metric) -> None:
+    """Have this metric in a catalogue that is new; another process may have made it meanwhile, with another one."""
+    if not (folder / METRIC).is_file():
+        metric.save(folder / METRIC)
+    elif not Metric.load(folder / METRIC).same_as(metric):
+        raise CoversimError(
+            f"{folder}: another process has made it meanwhile, with another metric. Remedy: name another folder"
+        )
+
+
 def _alone(folder: Path) -> FileLock:
     """Held while a catalogue changes, it keeps other processes waiting."""
     return FileLock(folder / LOCK)
@@ -128,7 +140,7 @@ def _remove_older(folder: Path) -> None:
 
 
 def _remove(folder: Path, chosen: Callable[[Entry, tuple[Path, int]], bool]) -> int:
-    """Write the parts anew that hold songs which are `chosen`, by entry, part and row, without these."""
+    """Have new parts instead of those that hold songs which are `chosen`, by entry, part and row, without these."""
     catalogue, removed = Catalogue.load(folder), 0
     kind = catalogue.metric.kind
     for path in catalogue.parts:
@@ -136,13 +148,18 @@ def _remove(folder: Path, chosen: Callable[[Entry, tuple[Path, int]], bool]) -> 
         kept = [row for row, entry in enumerate(entries) if not chosen(entry, (path, row))]
         removed += len(entries) - len(kept)
         if not kept:
-            path.unlink()
-            record_of(path).unlink(missing_ok=True)
+            _unlink(path)
         elif len(kept) < len(entries):
             with hdf5.opened(path) as file:
                 arrays = kind.read(file, np.array(kept))
-            write_over(path, [entries[row] for row in kept], kind, arrays)
+            write_part(folder, [entries[row] for row in kept], kind, arrays)
+            _unlink(path)
     return removed
+
+
+def _unlink(part: Path) -> None:
+    part.unlink()
+    record_of(part).unlink(missing_ok=True)
 
 
 def _keep_index(folder: Path, said: Callable[[str], None]) -> None:
@@ -157,6 +174,8 @@ def _keep_index(folder: Path, said: Callable[[str], None]) -> None:
 def _opened(folder: Path, metric: str | os.PathLike | None) -> Catalogue:
     """The catalogue, or an empty one that is yet to be written; a metric that is named must be its own."""
     named = None if metric is None else Metric.load(metric)
+    if folder.exists() and not folder.is_dir():
+        raise CoversimError(f"{folder}: a file. Remedy: name a folder, which need not be there yet")
     if not (folder / METRIC).is_file():
         if parts_of(folder):
             raise CoversimError(
@@ -175,5 +194,6 @@ def _opened(folder: Path, metric: str | os.PathLike | None) -> Catalogue:
         )
     if named.calibration is None or catalogue.metric.says_as(named):
         return catalogue
-    named.save(folder / METRIC)
+    with _alone(folder):
+        named.save(folder / METRIC)
     return Catalogue(folder, named)

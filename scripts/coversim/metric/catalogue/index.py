@@ -51,7 +51,10 @@ def update(folder: Path, parts: dict[Path, int], points_of: Read) -> str:
     about = _about(folder)
     if about is None or songs > GROWTH * about["built_for"]:
         return _build(folder, parts, points_of, held)
-    index = _faiss().read_index(str(folder / about["file"]))
+    try:
+        index = _faiss().read_index(str(folder / about["file"]))
+    except RuntimeError:  # damaged
+        return _build(folder, parts, points_of, held)
     for name in about["parts"].keys() - {name for name in held if about["parts"].get(name) == held[name]}:
         number = _number(folder / name) * PART
         index.remove_ids(_faiss().IDSelectorRange(number, number + PART))
@@ -74,14 +77,17 @@ class Index:
     def __init__(self, folder: Path, parts: dict[Path, int]):
         """Raises CoversimError unless it holds these parts."""
         about = _about(folder)
+        remedy = f"Remedy: coversim catalogue add {folder} ANY_OF_ITS_SONGS.h5"
         if about is None or about["parts"] != {path.name: _state(path) for path in parts}:
             raise CoversimError(
-                f"{folder}: its index is not that of its songs: adding or removing did not come to its end. "
-                f"Remedy: coversim catalogue add {folder} ANY_OF_ITS_SONGS.h5"
+                f"{folder}: its index is not that of its songs: adding or removing did not come to its end. {remedy}"
             )
         self.about = about
         faiss = _faiss()
-        self._index = faiss.read_index(str(folder / self.about["file"]), faiss.IO_FLAG_MMAP)
+        try:
+            self._index = faiss.read_index(str(folder / self.about["file"]), faiss.IO_FLAG_MMAP)
+        except RuntimeError as error:
+            raise CoversimError(f"{folder}: its index is damaged. {remedy}") from error
         faiss.extract_index_ivf(self._index).nprobe = self.about["lists_searched"]
         start = {
             _number(path): start for path, start in zip(parts, np.cumsum([0, *parts.values()]), strict=False)

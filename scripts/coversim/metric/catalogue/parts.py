@@ -15,6 +15,7 @@ from coversim.metric.kinds.kind import Arrays, Kind
 from coversim.storage import hdf5
 
 METRIC = "metric.pt"  # the file of the metric, beside them
+RATES = "rates"  # attribute of a part: the frame rates of its songs, each once
 
 
 class Entry(NamedTuple):
@@ -54,24 +55,33 @@ def entry_of(path: Path, row: int) -> Entry:
         return _entry(file["songs"][row])
 
 
+def rates_of(path: Path) -> dict[str, float]:
+    """The frame rates of the songs of a part that are not those of Da-TACOS, by path."""
+    with hdf5.opened(path) as file:
+        if RATES in file.attrs and set(file.attrs[RATES].tolist()) == {FRAME_RATE}:
+            return {}
+    return {entry.path: entry.rate for entry in entries_of(path) if entry.rate != FRAME_RATE}
+
+
 def points_of(path: Path) -> np.ndarray:
     """The points (n, E) of a part."""
     with hdf5.opened(path) as file:
         return file["point"][:]
 
 
-def write_part(folder: Path, entries: Sequence[Entry], kind: Kind, arrays: Arrays) -> None:
-    """Write songs that are new to a catalogue, and what `kind` packed of them."""
+def write_part(folder: Path, entries: Sequence[Entry], kind: Kind, arrays: Arrays) -> Path:
+    """Write songs as a new part of a catalogue, and what `kind` packed of them.
+
+    Parts never change, so that whoever has opened a catalogue does not take one song for another.
+    """
     last = max((int(path.stem.partition("-")[2]) for path in parts_of(folder)), default=0)
-    write_over(folder / f"part-{last + 1}.h5", entries, kind, arrays)
-
-
-def write_over(path: Path, entries: Sequence[Entry], kind: Kind, arrays: Arrays) -> None:
-    """Write a part, in place of what was there."""
+    path = folder / f"part-{last + 1}.h5"
     with hdf5.creating(path) as file:
         # as JSON, since names may hold anything
         hdf5.write(file, "songs", hdf5.text([json.dumps(entry) for entry in entries]))
+        file.attrs[RATES] = np.unique([entry.rate for entry in entries])
         kind.write(file, arrays)
+    return path
 
 
 def _entry(song: bytes) -> Entry:

@@ -1,49 +1,89 @@
 """Songs that are to be in a catalogue: which files these are, and what they are called."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from coversim.dataset import titles
 from coversim.errors import CoversimError
+from coversim.metric.catalogue.parts import METRIC
 from coversim.metric.metric import Metric
-from coversim.metric.songs import absolute, file_of, has_feature_folder, names_of
+from coversim.metric.songs import absolute, file_of, has_feature_folder, is_folder, names_of
 
 
-def songs_in(paths: Iterable[str | os.PathLike]) -> Iterator[Path]:
-    """Files of songs: each path itself, or, where it is a folder, all .h5 files below it, sorted.
+def songs_in(
+    paths: Iterable[str | os.PathLike], problem: Callable[[CoversimError], None] | None = None
+) -> Iterator[Path]:
+    """Files of songs: each path itself, or, where it is a folder, all .h5 files below it, sorted; links are followed.
 
-    Of Da-TACOS, where each feature has a folder, the files of one feature will do.
+    Of Da-TACOS, where each feature has a folder, the files of one feature will do. `problem` is told of each folder that
+    cannot be read or holds none; None: the first raises.
     """
     for path in map(absolute, paths):
-        if not path.is_dir():
+        if not is_folder(path):
             yield path
             continue
-        found = sorted(file for file in path.rglob("*.h5") if not file.name.startswith("."))
-        if not found:
-            raise CoversimError(f"{path}: no .h5 file below it. Remedy: name the folder that holds the songs")
+        problems: list[CoversimError] = []
+        found = sorted(_files_below(path, problems))
+        if not found and not problems:
+            problems = [
+                CoversimError(f"{path}: no .h5 file below it. Remedy: name the folder that holds the songs")
+            ]
+        for error in problems:
+            if problem is None:
+                raise error
+            problem(error)
         seen = set()
         for file in found:
-            song = (file.parents[2], *names_of(file)) if has_feature_folder(file) else file
+            song = (file.parents[2], subset_of(file), *names_of(file)) if has_feature_folder(file) else file
             if song not in seen:
                 seen.add(song)
                 yield file
 
 
-class Titles:
-    """Title and artist of songs that lie in the layout of Da-TACOS, where its metadata is there."""
+def _files_below(folder: Path, problems: list[CoversimError]) -> Iterator[Path]:
+    """The .h5 files below a folder, but for hidden ones and those of a catalogue; `problems` takes what cannot be read."""
 
-    def __init__(self) -> None:
+    def unreadable(error: OSError) -> None:
+        problems.append(
+            CoversimError(f"{error.filename}: {error.strerror}. Remedy: make it readable, or move it")
+        )
+
+    walked = set()
+    for place, folders, files in os.walk(folder, onerror=unreadable, followlinks=True):
+        real = os.path.realpath(place)
+        catalogue = METRIC in files and any(name.startswith("part-") for name in files)
+        if real in walked or catalogue:  # walked: a link in a circle
+            folders.clear()
+            continue
+        walked.add(real)
+        yield from (Path(place, name) for name in files if name.endswith(".h5") and not name.startswith("."))
+
+
+def subset_of(file: Path) -> str:
+    """The name of its subset, of a file in the layout of Da-TACOS."""
+    return file.parents[1].name.removeprefix("da-tacos_").partition("_subset_")[0]
+
+
+class Titles:
+    """Title and artist of songs that lie in the layout of Da-TACOS, where its metadata is there; `said` is told where not."""
+
+    def __init__(self, said: Callable[[str], None]) -> None:
+        self._said = said
         self._read: dict[Path, dict[tuple[str, str], titles.Titles]] = {}
 
     def of(self, path: Path) -> tuple[str, str]:
         """Title and artist of a song; empty where they are not known."""
-        subset = path.parent.parent.name.removeprefix("da-tacos_").partition("_subset_")[0]
+        subset = subset_of(path)
         file = titles.find(path.parent.parent.parent, subset) if len(path.parents) > 2 else None
         if file is None:
             return "", ""
         if file not in self._read:
-            self._read[file] = titles.read(file)
+            try:
+                self._read[file] = titles.read(file)
+            except (CoversimError, OSError) as error:
+                self._read[file] = {}
+                self._said(f"no titles: {error}")
         found = self._read[file].get(names_of(path))
         if found is None:
             return "", ""

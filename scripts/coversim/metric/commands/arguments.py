@@ -47,12 +47,16 @@ def find_metric(path: Path) -> Path:
 
 
 def given(words: Iterable[str]) -> Iterator[str]:
-    """Each word; instead of `-` the lines of standard input."""
+    """Each word; instead of `-` the lines of standard input, or, as `find -print0` gives them, what NUL separates."""
     for word in words:
         if word == "-":
             if isinstance(sys.stdin, io.TextIOWrapper):  # names of files may be no UTF-8
                 sys.stdin.reconfigure(errors="surrogateescape")
-            yield from (line.rstrip("\n") for line in sys.stdin if line.strip())
+            for line in sys.stdin:
+                if "\0" in line:
+                    yield from filter(None, (line + sys.stdin.read()).split("\0"))
+                elif line.strip():
+                    yield line.rstrip("\n")
         else:
             yield word
 

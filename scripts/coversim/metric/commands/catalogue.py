@@ -69,7 +69,9 @@ def _add(arguments: argparse.Namespace) -> int:
         print(f"left out: {error}", file=sys.stderr)
 
     metric = arguments.metric and find_metric(arguments.metric)
-    added = add(arguments.catalogue, songs_in(given(arguments.songs)), metric, problem, _say, arguments.rate)
+    added = add(
+        arguments.catalogue, songs_in(given(arguments.songs), problem), metric, problem, _say, arguments.rate
+    )
     if not (arguments.catalogue / METRIC).is_file():
         remedy = "see above" if problems else "name songs, or a folder that holds some"
         raise CoversimError(
@@ -85,25 +87,34 @@ def _add(arguments: argparse.Namespace) -> int:
 def _remove(arguments: argparse.Namespace) -> int:
     from coversim.metric.catalogue.catalogue import Catalogue
     from coversim.metric.catalogue.changes import remove
+    from coversim.metric.catalogue.sources import known_as
     from coversim.metric.songs import absolute
 
-    names = list(given(arguments.songs))
-    paths = {str(absolute(name)) for name in names}
+    metric = Catalogue.load(arguments.catalogue).metric
+    names: dict[str, set[str]] = {}  # what each word may name
+    for word in given(arguments.songs):
+        names[word] = {word, str(absolute(word)), str(known_as(Path(word), metric))}
+    found = set()
 
     def chosen(entry: Any) -> bool:
-        above = {entry.path, *map(str, Path(entry.path).parents)}
-        return entry.performance in names or entry.work in names or bool(paths & above)
+        own = {entry.performance, entry.work, entry.path, *map(str, Path(entry.path).parents)}
+        said = {word for word, meant in names.items() if meant & own}
+        found.update(said)
+        return bool(said)
 
     removed = remove(arguments.catalogue, chosen, _say)
+    unknown = [word for word in names if word not in found]
     if not removed:
         raise CoversimError(
-            f"{arguments.catalogue}: none of its songs is called {' or '.join(names)}. "
+            f"{arguments.catalogue}: none of its songs is called {' or '.join(unknown)}. "
             f"Remedy: see what is there: coversim catalogue list {arguments.catalogue}"
         )
     print(
         f"{arguments.catalogue}: {_songs(removed)} removed, {len(Catalogue.load(arguments.catalogue))} in all"
     )
-    return 0
+    for word in unknown:
+        print(f"not there: {word}", file=sys.stderr)
+    return 1 if unknown else 0
 
 
 def _list(arguments: argparse.Namespace) -> int:

@@ -71,12 +71,19 @@ def answer(arguments: argparse.Namespace) -> int:
     table = csv.DictWriter(sys.stdout, FOUND_COLUMNS, dialect="excel-tab", lineterminator="\n")
     if not (arguments.json or sys.stdout.isatty()):
         table.writeheader()
-    for path in songs_in(given(arguments.songs)):
+
+    def problem(error: CoversimError) -> None:
+        nonlocal status
+        print(f"error: {error}", file=sys.stderr)
+        status = 1
+
+    for path in songs_in(given(arguments.songs), problem):
+        if catalogue.changed:
+            catalogue = Catalogue.load(arguments.catalogue)
         try:
-            song = metric.opened(path, arguments.rate)
+            song = metric.opened(path, arguments.rate or catalogue.rate_of(path))
         except CoversimError as error:
-            print(f"error: {error}", file=sys.stderr)
-            status = 1
+            problem(error)
             continue
         rows = []
         for found in catalogue.search(

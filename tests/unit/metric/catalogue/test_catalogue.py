@@ -23,9 +23,11 @@ from coversim.metric.catalogue.sources import songs_in
 from coversim.metric.kinds.points import Embeddings
 from coversim.metric.kinds.sequences import Sequences
 from coversim.metric.metric import Metric
+from coversim.metric.songs import names_of
 from coversim.sequences.matching import levels
 from coversim.sequences.passages import untrained
 from coversim.siamese import encoder as encoders
+from coversim.storage import hdf5
 from metric_files import CALIBRATION, WORKS, chroma, path_of, write_model
 
 
@@ -207,19 +209,60 @@ def test_a_change_of_any_feature_that_the_metric_sees_is_noticed(songs, tmp_path
 
 
 def test_no_song_is_lost_where_two_processes_add_at_a_time(songs, metric_file, tmp_path, monkeypatch):
-    write_over = catalogue_parts.write_over
+    creating = hdf5.creating
 
-    def slowly(*arguments):
+    def slowly(path):
         time.sleep(0.05)  # after the number of the part was chosen
-        write_over(*arguments)
+        return creating(path)
 
-    monkeypatch.setattr(catalogue_parts, "write_over", slowly)
+    monkeypatch.setattr(hdf5, "creating", slowly)
     monkeypatch.setattr(changes, "TOGETHER", 1)
     folder, wanted = tmp_path / "songs.cat", list(songs_in([songs]))
     add(folder, wanted[:1], metric_file)
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(lambda own: add(folder, own), (wanted[1:3], wanted[3:])))
+        list(pool.map(lambda own: add(folder, own), (wanted[1:3], wanted[2:])))
     assert sorted(names(Catalogue.load(folder))) == ["P_a", "P_c", "P_d", "P_e", "P_ü b"]
+
+
+def test_a_new_catalogue_is_of_one_metric_whoever_is_first(songs, metric_file, tmp_path, monkeypatch):
+    other = Metric(Embeddings(encoders.content_of(write_model(tmp_path / "m.pt", model={"kind": "mean"}))))
+
+    def meanwhile(path):
+        other.save(tmp_path / "songs.cat" / catalogue_parts.METRIC)
+        return names_of(path)
+
+    monkeypatch.setattr(changes, "names_of", meanwhile)
+    with pytest.raises(CoversimError, match="another process has made it meanwhile, with another metric"):
+        add(tmp_path / "songs.cat", songs_in([songs]), metric_file)
+    assert parts(tmp_path / "songs.cat") == {}
+
+
+def test_what_stops_it_loses_none_of_the_songs_before(songs, metric_file, tmp_path, monkeypatch):
+    names_left = iter(["first", "second"])
+
+    def stopped(path):
+        if next(names_left, None) is None:
+            raise KeyboardInterrupt
+        return names_of(path)
+
+    monkeypatch.setattr(changes, "names_of", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        add(tmp_path / "songs.cat", songs_in([songs]), metric_file)
+    assert len(Catalogue.load(tmp_path / "songs.cat")) == 2
+
+
+@pytest.mark.parametrize("kind", ["embedding", "sequence"])
+def test_an_open_catalogue_never_takes_one_song_for_another(kind, songs, metric_file, tmp_path):
+    add(tmp_path / "songs.cat", songs_in([songs]), of_kind(kind, metric_file, tmp_path))
+    found, query = Catalogue.load(tmp_path / "songs.cat"), path_of(songs, "W_1", "P_a")
+    before = found.search(query)
+    remove(tmp_path / "songs.cat", lambda entry: entry.performance == "P_c")
+    with pytest.raises(CoversimError, match=r"changed or removed since it was opened. Remedy: open it again"):
+        found.search(query)
+    after = Catalogue.load(tmp_path / "songs.cat").search(query)
+    assert [(one.entry, one.distance) for one in after] == [
+        (one.entry, one.distance) for one in before if one.entry.performance != "P_c"
+    ]
 
 
 def test_a_song_that_changed_is_never_missing(folder, songs, tmp_path, monkeypatch):
@@ -273,6 +316,23 @@ def test_files_without_feature_folders_are_songs_each(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(CoversimError, match=r"no \.h5 file"):
         list(songs_in([tmp_path / "empty"]))
+
+
+def test_songs_of_two_subsets_are_two_though_they_are_called_alike(songs, tmp_path):
+    for subset in ("one", "two"):
+        shutil.copytree(songs / "da-tacos_toy_subset_crema", tmp_path / f"da-tacos_{subset}_subset_crema")
+        shutil.copytree(songs / "da-tacos_toy_subset_hpcp", tmp_path / f"da-tacos_{subset}_subset_hpcp")
+    assert len(list(songs_in([tmp_path]))) == 2 * len(list(songs_in([songs]))) == 10
+
+
+def test_links_are_followed_but_in_no_circle_and_a_catalogue_holds_no_songs(songs, folder, tmp_path):
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "songs").symlink_to(songs)
+    (mine / "circle").symlink_to(mine)
+    shutil.copytree(folder, mine / "songs.cat")
+    assert sorted(path.name for path in songs_in([mine])) == sorted(path.name for path in songs_in([songs]))
+    assert list(songs_in(["a" * 300])) == [Path.cwd() / ("a" * 300)]  # which nobody can look at
 
 
 def test_distances_of_another_metric_do_not_get_in(folder, songs, tmp_path):

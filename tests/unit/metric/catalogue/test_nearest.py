@@ -112,6 +112,15 @@ def test_an_index_that_is_damaged_is_not_searched_and_built_anew(said, folder):
     assert len(Catalogue.load(folder).search(Embedding(point, point[None]))) == 10
 
 
+def test_an_index_whose_codes_are_damaged_is_not_searched_and_built_anew(folder):
+    remove(folder, lambda entry: False)
+    next(folder.glob("index-*.faiss")).write_bytes(b"no index")
+    point = np.zeros(points_of(next(iter(Catalogue.load(folder).parts))).shape[1])
+    with pytest.raises(CoversimError, match=r"index is damaged. Remedy"):
+        Catalogue.load(folder).search(Embedding(point, point[None]))
+    assert "index: built for 2,400 songs" in said_by(lambda say: remove(folder, lambda entry: False, say))[0]
+
+
 def test_where_songs_are_few_again_there_is_no_index(folder):
     remove(folder, lambda entry: False)
     remove(folder, lambda entry: int(entry.performance[2:]) >= 500)
