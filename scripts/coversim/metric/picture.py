@@ -12,7 +12,7 @@ from coversim.metric.clock import clock
 from coversim.metric.metric import Comparison, Metric
 from coversim.metric.places import similarity
 from coversim.metric.songs import Song
-from coversim.sequences.patches import HOP, RATE
+from coversim.sequences.patches import RATE
 from coversim.storage.atomic import replacing
 from coversim.storage.png import png
 
@@ -73,7 +73,7 @@ def _svg(
 ) -> str:
     first, second = songs
     semitones, played = (found.place.transposition, found.place.played) if found.place else (0, (1, 1))
-    alike = similarity(first, second, metric.projection, semitones, played)
+    alike, seconds = similarity(first, second, metric.projection, semitones, played)
     chromagrams = [song.frames(RATE)[0] for song in songs]
     chromagrams = [frames / max(frames.max(), 1e-9) for frames in chromagrams]
     moved = np.roll(chromagrams[1], semitones, axis=0)
@@ -93,7 +93,6 @@ def _svg(
         f'<rect x="{x0}" y="{y0}" width="{SIZE}" height="{SIZE}" fill="none" stroke="#888"/>',
     ]
     if found.place:
-        seconds = np.array(alike.shape) * played * HOP / RATE
         points = " ".join(
             f"{x0 + SIZE * a / seconds[0]:.1f},{y0 + SIZE * b / seconds[1]:.1f}" for a, b in found.place.path
         )

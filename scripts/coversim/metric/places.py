@@ -42,11 +42,26 @@ def common(first: Song, second: Song, projection: PatchEncoder) -> Place | None:
 
 
 def similarity(
-    first: Song, second: Song, projection: PatchEncoder, transposition: int, played: tuple[int, int] = (1, 1)
-) -> np.ndarray:
-    """Cosines of the patches of two songs, (L, M), the second so many semitones higher, and both so many times as fast."""
+    first: Song,
+    second: Song,
+    projection: PatchEncoder,
+    transposition: int,
+    played: tuple[int, int] = (1, 1),
+    most: int = 1000,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Cosines of the patches of two songs, the second so many semitones higher, and both so many times as fast.
+
+    Of songs of more than `most` patches the largest of neighbouring cosines, so that there are as many rows and columns at most.
+    Beside them (2,) seconds: how long the songs are by their patches.
+    """
     song, other = (
         projection(patches.patches(chroma.frames(patches.RATE)[:, :, ::fast]))
         for chroma, fast in zip((first, second), played, strict=True)
     )
-    return song @ transpose(other, projection.orders, transposition).T
+    columns = transpose(other, projection.orders, transposition).T
+    rows, edges = -(-len(song) // most), np.arange(0, len(other), -(-len(other) // most))
+    found = [
+        np.maximum.reduceat((song[start : start + rows] @ columns).max(axis=0), edges)
+        for start in range(0, len(song), rows)
+    ]
+    return np.array(found), np.array([len(song), len(other)]) * played * patches.HOP / patches.RATE
