@@ -87,8 +87,8 @@ rule set_aside:
         code=code("set_aside.py"),
         content=content(*PROBLEMS),
         problems=PROBLEMS,
-        on_bad_song=lookup(within=config, dpath="on_bad_song"),
+        refuse="--refuse" if config["on_bad_song"] == "fail" else "",
     shell:
         'python "$COVERSIM_SCRIPTS"/set_aside.py'
         " --problems {params.problems:q} --copies {input.copies:q} --frames {input.frames:q}"
-        " --on-bad-song {params.on_bad_song} --output {output.table:q} 2> {log:q}"
+        " {params.refuse} --output {output.table:q} 2> {log:q}"

@@ -21,7 +21,9 @@ def main() -> None:
     parser.add_argument(
         "--frames", type=Path, nargs="+", required=True, help="…/<dataset>/<frames>/<shard>.h5"
     )
-    parser.add_argument("--on-bad-song", choices=("set_aside", "fail"), default="set_aside")
+    parser.add_argument(
+        "--refuse", action="store_true", help="fail where the features of a song contradict each other"
+    )
     parser.add_argument("--output", type=Path, required=True, help="tab-separated table")
     arguments = parser.parse_args()
     rows = [
@@ -43,7 +45,7 @@ def main() -> None:
             if one.rate == other.rate:
                 features = f"{one.feature}, {other.feature}"
                 contradictions = list(frames.contradictions([one, other]))
-                if contradictions and arguments.on_bad_song == "fail":
+                if contradictions and arguments.refuse:
                     work, performance, reason, remedy = contradictions[0]
                     raise CoversimError(
                         f"{dataset}: {work} {performance}: {reason}. Remedy: {remedy}, or set on_bad_song: set_aside"

@@ -100,10 +100,19 @@ def test_songs_that_contradict_the_frame_rate_of_their_data_set_are_set_aside(tm
     assert found.keys() == {("P_11", "crema"), ("P_22", "crema, hpcp")}
     assert "43.07 frames per second, not of 86.13" in found["P_11", "crema"]
     assert "crema lasts 20 s and hpcp 10 s" in found["P_22", "crema, hpcp"]
+    corpus.song_path(root, "W_1", "P_11", "crema", "per-feature").unlink()
+    corpus.write_song(root, "W_1", "P_11", corpus.song_arrays(features=["crema"]))
+    refused = snakemake(
+        tmp_path / "run", "set_aside.tsv", config=config | {"on_bad_song": "fail"}, check=False
+    )
+    said = (tmp_path / "run/results/small/logs/set_aside.log").read_text()
+    assert refused.returncode != 0
+    assert "W_2 P_22: crema lasts 20 s and hpcp 10 s" in said
+    assert "or set on_bad_song: set_aside" in said
     config["datasets"]["train"]["rate"] = 43.06640625
     snakemake(tmp_path / "run", "set_aside.tsv", config=config)
     of_crema = {row["performance"] for row in set_aside(tmp_path / "run") if row["feature"] == "crema"}
-    assert len(of_crema) == sum(map(len, WORKS.values())) - 1
+    assert len(of_crema) == sum(map(len, WORKS.values()))
 
 
 def test_where_all_songs_are_bad_the_run_ends_with_their_reasons(tmp_path):
