@@ -86,7 +86,7 @@ def test_after_the_data_set_is_gone_results_can_be_looked_at_and_songs_are_misse
     make_change(place, ROW["on_bad_song = fail"])
     done = run(place, check=False)
     assert done.returncode != 0
-    assert re.search(r"data: .*Remedy", done.stdout)
+    assert re.search(r"data, seen from .*Remedy", done.stdout)
     assert not jobs(done), "nothing is made from songs that cannot be read"
 
 
