@@ -57,6 +57,7 @@ def _files_below(folder: Path, problems: list[CoversimError]) -> Iterator[Path]:
             folders.clear()
             continue
         walked.add(real)
+        folders.sort(key=lambda name: (Path(place, name).is_symlink(), name))  # each time by the same way
         yield from (Path(place, name) for name in files if name.endswith(".h5") and not name.startswith("."))
 
 
