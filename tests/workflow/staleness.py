@@ -138,6 +138,26 @@ def _split_first(place: Path) -> None:
     _set(place, "split", "{method: first, train: 6, valid: 3}")
 
 
+def _whole_songs(place: Path) -> None:
+    """Songs of so many frames are for patches of whole songs, which not every network takes, nor changes of tempo."""
+    changes = {
+        "fft.frames": "64",
+        "representation.kind": "flat",
+        "model.kind": "convolution",
+        "train.excerpt": "0",
+        "train.augmentation.form": "0",
+        "train.augmentation.tempo": "0",
+    }
+    for key, value in changes.items():
+        _set(place, key, value)
+
+
+def _frames_without_the_baseline(place: Path) -> None:
+    """Which takes no patches that keep their pitch classes."""
+    _set(place, "representation.kind", "frames")
+    _set(place, "experiments.baseline", "null")
+
+
 def _rename_experiment(place: Path) -> None:
     _set(place, "experiments.network", "null")
     _set(place, "experiments.renamed", "{}")
@@ -282,6 +302,8 @@ CHANGES: dict[str, Callable[[Path], list[str] | None]] = {
     "a file of a feature that is not used": lambda place: _change_content(files_of(place, "W_1", "P_1.1")[1]),
     "titles in the metadata": lambda place: write_titles(place, "Another Title"),
     "split.method = first (6 works to train, 3 to validate)": _split_first,
+    "fft.frames = 64 (and what patches of whole songs need)": _whole_songs,
+    "representation.kind = frames (without the baseline)": _frames_without_the_baseline,
     "experiments.network renamed": _rename_experiment,
     "experiments in another order": _reverse_experiments,
     "comments, docstrings and white space of all Python code": _edit_comments,

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import settings as budget
 from hypothesis import strategies as st
 
-from coversim.errors import CoversimError
 from coversim.features.patches import (
     BISPECTRUM,
     Flat,
@@ -125,11 +124,6 @@ def test_a_patch_joins_magnitudes_and_bispectrum_of_its_longest_window() -> None
     torch.testing.assert_close(joined[mask], torch.cat((magnitudes, products), dim=2)[mask], rtol=0, atol=0)
 
 
-def test_a_lag_is_shorter_than_the_longest_window() -> None:
-    with pytest.raises(CoversimError, match=r"Remedy: choose shorter ones"):
-        representation(experiment(representation={"seconds": [2.0, 5.0], "bispectrum": [0.0, 5.0]}))
-
-
 def slow_ftm2d(song: np.ndarray, window: int) -> np.ndarray:
     """What acoss (Yesiler et al., 2019) computes of a chromagram (12, T), step by step, with its constants.
 
@@ -209,11 +203,6 @@ def test_patches_of_several_sizes_are_those_of_each_side_by_side() -> None:
     long, _ = Fourier(1, [20], HOP, [0.0], 0.3)(*frames)
     short, _ = Fourier(1, [8], HOP, [0.0], 0.3)(*pad([song(length=60)[..., 6:-6]]))
     torch.testing.assert_close(both, torch.cat((short, long), dim=2), rtol=0, atol=1e-6)
-
-
-def test_frames_have_windows_of_one_length() -> None:
-    with pytest.raises(CoversimError, match=r"list one in representation\.seconds"):
-        representation(experiment(representation={"kind": "frames", "seconds": [2.0, 5.0]}))
 
 
 def test_what_stands_in_the_padding_is_not_seen() -> None:
@@ -297,11 +286,3 @@ def test_seconds_are_turned_into_frames() -> None:
         experiment(representation={"seconds": [5.0, 10.0], "hop": 2.5}, fft={"rate": 2.0})
     )
     assert (chosen.sizes, chosen.hop) == ([10, 20], 5)
-
-
-def test_flat_needs_a_fixed_number_of_frames_and_the_others_a_rate() -> None:
-    with pytest.raises(CoversimError, match=r"Remedy: set fft\.frames, e\.g\."):
-        representation(experiment(representation={"kind": "flat"}))
-    for kind in ("fourier", "frames"):
-        with pytest.raises(CoversimError, match=r"Remedy: set fft\.frames: null"):
-            representation(experiment(representation={"kind": kind}, fft={"frames": 256}))
