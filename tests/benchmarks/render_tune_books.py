@@ -6,7 +6,7 @@ count once. Title and metre are all that is asked: now and then two different tu
 work. Each tune is played by an instrument, at a tempo and a loudness of its own, drawn from its name, over and over for 66 s,
 with a little noise; the HPCP is essentia's with acoss's parameters, 21.5 frames per second (`rate: 21.533203125`).
 
-Needs Debian's abcmidi, fluidsynth and fluid-soundfont-gm, and essentia and mido (group `peers`). 1,200 tunes take 9 min on two cores.
+Needs Debian's abcmidi, fluidsynth and fluid-soundfont-gm, and essentia and mido (group `peers`). 1,239 tunes took 19 min on two cores, beside other work.
 docs/benchmarks.md says which books the figures are of.
 """
 

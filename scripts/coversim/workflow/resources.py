@@ -49,14 +49,14 @@ def alignment_minutes(size_mb: float, shards: int) -> int:
 
 
 def candidates_megabytes(size_mb: float, songs: int, candidates: int) -> int:
-    """Of finding candidates among so many songs, whose embeddings take `size_mb`. A pair takes 4 bytes, and 4 to sort."""
+    """Of finding candidates among so many songs, whose embeddings take `size_mb`. By reckoning a pair takes 4 bytes, and as a reserve 4."""
     return round(900 + 4 * size_mb + 8e-6 * songs * min(songs, candidates))
 
 
 def matching_megabytes(size_mb: float, songs: int, shards: int) -> int:
     """Of matching a shard's songs with all songs, whose sequences take `size_mb`.
 
-    Measured: 255 MB for 440 songs in 4 shards. A pair takes up to 8 bytes, with candidates 20.
+    Measured: 255 MB for 440 songs in 4 shards. By reckoning a pair takes up to 8 bytes, with candidates 20.
     """
     return round(800 + 12 * size_mb / shards + 20e-6 * songs**2 / shards)
 
